@@ -1,0 +1,410 @@
+/* adtool: derivatives of saved computational graphs that can be trusted.
+ *
+ * The one public header.  Conventions:
+ *   - A function that can fail returns an ad_status and, when `e` is not NULL, fills *e; it never prints, exits or
+ *     aborts.  After a failure the outputs are untouched and the objects passed in are as they were.
+ *   - The output parameter comes first after the object it is taken from; inputs are const.  "owns" means that the
+ *     named object frees it, "borrows" that the caller keeps it alive for as long as the object lives.
+ *   - Tensors are dense, real, row-major, of rank 0 (a scalar) to AD_MAX_RANK.
+ *   - An ad_graph may be read from several threads at once; an ad_workspace belongs to one thread at a time.
+ */
+#ifndef ADTOOL_H
+#define ADTOOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define AD_API __attribute__((visibility("default")))
+#define AD_PRINTF(f, a) __attribute__((format(printf, f, a)))
+#else
+#define AD_API
+#define AD_PRINTF(f, a)
+#endif
+
+/* ---- Status and errors ------------------------------------------------------------------------------------------ */
+
+/* The values are the exit statuses of the command line; 1 (a check failed) is a verdict, not an error. */
+typedef enum ad_status {
+  AD_OK = 0,
+  AD_EUSAGE = 2,  /* the caller asked for something that does not exist or makes no sense */
+  AD_EINPUT = 3,  /* a file or a graph is wrong */
+  AD_EDOMAIN = 4, /* a number left an operation's domain, and the caller asked to be strict */
+  AD_EIO = 5,     /* the operating system could not read or write */
+  AD_ELIMIT = 6,  /* a limit of ad_limits was reached */
+  AD_ENOMEM = 7   /* memory ran out; ad_exit_status() maps it to 6 */
+} ad_status;
+
+typedef struct ad_error {
+  ad_status code;
+  char message[800];  /* one sentence: what is wrong and what to do; no newline at the end */
+  char file[256];     /* empty when no file is meant */
+  int64_t line;       /* from 1; 0: unknown */
+  int64_t column;     /* from 1, in characters; 0: unknown */
+  int64_t offset;     /* bytes from the start of a binary file; -1: unknown */
+  char excerpt[256];  /* the source line, for a caret under `column`; empty when unknown */
+  int excerpt_column; /* where the caret goes in the excerpt, from 1; 0: nowhere */
+} ad_error;
+
+/* The process exit status for a library status. */
+AD_API int ad_exit_status(ad_status s);
+
+/* ---- Limits ----------------------------------------------------------------------------------------------------- */
+
+/* Checked before anything is allocated.  Zero-initialised fields mean the default. */
+typedef struct ad_limits {
+  uint64_t max_nodes;      /* default 100,000,000 */
+  uint64_t max_elements;   /* elements of one tensor, default 2^31 */
+  uint64_t max_bytes;      /* memory that one workspace may take, default 16 GiB */
+  uint32_t max_precision;  /* bits, default 10,000,000 */
+  uint32_t max_yaml_depth; /* default 64 */
+  uint32_t max_expr_depth; /* default 256 */
+  uint32_t max_scalar;     /* bytes of one text scalar of a file, default 1 MiB */
+} ad_limits;
+
+/* The defaults with every zero field of *l filled in; l may be NULL. */
+AD_API ad_limits ad_limits_resolve(const ad_limits *l);
+
+#define AD_MAX_RANK 8
+#define AD_MAX_NAME 255 /* bytes */
+
+/* ---- Exact numbers ---------------------------------------------------------------------------------------------- */
+
+/* A list of exact real numbers.  Each is a double, or a text that every arithmetic rounds once for itself:
+ *   decimal 0.1 -2.5e-3, hexadecimal 0x1.8p+0, rational 1/3 (integers over integers), pi, e, inf, nan.
+ * A text whose value a double holds exactly is kept as that double. */
+typedef struct ad_numbers ad_numbers;
+
+AD_API ad_numbers *ad_numbers_new(void); /* NULL when memory runs out */
+AD_API void ad_numbers_free(ad_numbers *n);
+AD_API void ad_numbers_clear(ad_numbers *n);
+AD_API ad_status ad_numbers_push_double(ad_numbers *n, double v, ad_error *e);
+AD_API ad_status ad_numbers_push_text(ad_numbers *n, const char *text, size_t length, ad_error *e);
+AD_API size_t ad_numbers_count(const ad_numbers *n);
+AD_API double ad_numbers_double(const ad_numbers *n, size_t i);    /* the nearest double */
+AD_API const char *ad_numbers_text(const ad_numbers *n, size_t i); /* NULL: the double is exact; else owned by n */
+
+/* Whether `text` is a number in the grammar above (names included). */
+AD_API bool ad_number_valid(const char *text, size_t length);
+
+/* Writes the exact text of a double in the grammar above: the shortest decimal when that decimal equals the double,
+ * else hexadecimal.  buf holds at least AD_NUMBER_TEXT bytes.  Returns the length. */
+#define AD_NUMBER_TEXT 40
+AD_API size_t ad_number_exact_text(char *buf, double v);
+/* Writes the shortest decimal that reads back as the same double ("nan", "inf", "-inf" otherwise). */
+AD_API size_t ad_number_short_text(char *buf, double v);
+
+/* What a file says a number was before it was written: rounded to this type before anything else happens. */
+typedef enum ad_dtype { AD_EXACT, AD_F64, AD_F32 } ad_dtype;
+
+/* ---- Shapes, attributes, operations ----------------------------------------------------------------------------- */
+
+typedef struct ad_shape {
+  int32_t rank;
+  int64_t dim[AD_MAX_RANK];
+} ad_shape;
+
+AD_API int64_t ad_shape_size(const ad_shape *s); /* number of elements; -1 when it overflows or s is invalid */
+AD_API bool ad_shape_equal(const ad_shape *a, const ad_shape *b);
+/* Writes "[3, 4]" ("[]" for a scalar); buf holds at least AD_SHAPE_TEXT bytes. */
+#define AD_SHAPE_TEXT 192
+AD_API void ad_shape_text(char *buf, const ad_shape *s);
+
+/* An attribute is a tensor of integers: an axis, a list of axes, an index table, a yes or no. */
+typedef struct ad_attr {
+  const char *name;
+  ad_shape shape; /* rank 0: one integer */
+  const int64_t *value;
+} ad_attr;
+
+typedef enum ad_attr_kind {
+  AD_ATTR_INT,    /* one integer */
+  AD_ATTR_BOOL,   /* 0 or 1 */
+  AD_ATTR_INTS,   /* a list; one integer is read as a list of one */
+  AD_ATTR_TENSOR, /* integers of any shape */
+  AD_ATTR_SHAPE   /* a list of sizes */
+} ad_attr_kind;
+
+typedef struct ad_attr_info {
+  const char *name;
+  ad_attr_kind kind;
+  bool required;
+  const char *doc;
+} ad_attr_info;
+
+#define AD_VARIADIC 1000000000 /* max_args of an operation that takes any number of arguments */
+
+typedef uint16_t ad_op;
+#define AD_NO_OP UINT16_MAX
+
+typedef enum ad_op_class {
+  AD_CLASS_LEAF,       /* input, constant */
+  AD_CLASS_ELEMENT,    /* elementwise, with NumPy broadcasting */
+  AD_CLASS_STRUCTURED, /* moves, reductions, products */
+  AD_CLASS_LOWERED     /* made by lowering only; can't stand in a file */
+} ad_op_class;
+
+/* One row of the operation table (lib/ir/ops.def). */
+typedef struct ad_op_info {
+  const char *name;
+  ad_op_class cls;
+  int min_args, max_args;       /* trailing arguments that a caller leaves out get `default_arg` */
+  const char *default_arg;      /* number text, or NULL */
+  const char *arg_names;        /* "x, y" */
+  const char *value;            /* the formula as the table has it */
+  const char *partial[3];       /* elementwise: partials by argument, as the table has them; else NULL */
+  const char *domain;           /* where it is defined and where it has kinks, in words; "" when everywhere smooth */
+  int value_ulps, partial_ulps; /* documented bounds of the double arithmetic against MPFR; 0: see the manual */
+  const char *doc;
+  int attr_count;
+  const ad_attr_info *attr;
+} ad_op_info;
+
+AD_API ad_op ad_op_find(const char *name); /* AD_NO_OP when unknown */
+AD_API size_t ad_op_count(void);
+AD_API const ad_op_info *ad_op_get(ad_op op);
+/* The nearest known operation name for a message, or NULL. */
+AD_API const char *ad_op_suggest(const char *name);
+
+/* ---- Graphs ----------------------------------------------------------------------------------------------------- */
+
+/* A graph is a list of nodes in topological order: inputs first (nodes 0 .. inputs-1), then constants and operations,
+ * each after its arguments.  Every graph that these functions build is valid; there is no other way to make one. */
+typedef struct ad_graph ad_graph;
+typedef uint32_t ad_node;
+#define AD_NO_NODE UINT32_MAX
+
+/* What to take where a derivative does not exist. */
+typedef enum ad_ties { AD_TIES_SHARE, AD_TIES_FIRST, AD_TIES_LAST } ad_ties;
+typedef struct ad_kinks {
+  double abs_at_zero;  /* abs'(0): -1, 0 (default) or 1 */
+  double relu_at_zero; /* relu'(0), leaky_relu and clip at an end: share of the upper slope: 0 (default), 0.5 or 1 */
+  ad_ties ties;        /* max, min, reduce_max, reduce_min: who gets a tie's derivative; default all in equal parts */
+  bool pow00_nan;      /* pow(0, 0) is nan; default 1 */
+} ad_kinks;
+
+AD_API ad_status ad_graph_new(ad_graph **g, const ad_limits *limits, ad_error *e);
+AD_API void ad_graph_free(ad_graph *g);
+AD_API const ad_limits *ad_graph_limits(const ad_graph *g);
+
+AD_API ad_status ad_graph_set_name(ad_graph *g, const char *name, ad_error *e); /* the graph's own; "" removes it */
+AD_API const char *ad_graph_name(const ad_graph *g);                            /* "" when it has none */
+AD_API ad_status ad_graph_set_kinks(ad_graph *g, const ad_kinks *k, ad_error *e);
+AD_API ad_kinks ad_graph_kinks(const ad_graph *g);
+
+/* Free text about the graph that survives load and save: key "author", "nl.suffixes" ...  Order is kept. */
+AD_API ad_status ad_graph_set_meta(ad_graph *g, const char *key, const char *text, ad_error *e);
+AD_API size_t ad_graph_meta_count(const ad_graph *g);
+AD_API const char *ad_graph_meta_key(const ad_graph *g, size_t i);
+AD_API const char *ad_graph_meta_text(const ad_graph *g, size_t i);
+
+/* An input.  All inputs come before any other node.  value: one number for each element, or one number for all of
+ * them, or NULL (then a point must give it); copied. */
+typedef struct ad_input_spec {
+  const char *name; /* required */
+  ad_shape shape;
+  const ad_numbers *value;
+  ad_dtype dtype;
+  bool fixed; /* not differentiated unless asked for by name (`diff: no`) */
+} ad_input_spec;
+AD_API ad_status ad_graph_input(ad_graph *g, ad_node *out, const ad_input_spec *spec, ad_error *e);
+
+/* A constant.  value: as for inputs, required. */
+AD_API ad_status ad_graph_constant(ad_graph *g, ad_node *out, const ad_shape *shape, const ad_numbers *value,
+                                   ad_dtype dtype, ad_error *e);
+AD_API ad_status ad_graph_constant_double(ad_graph *g, ad_node *out, double v, ad_error *e);
+AD_API ad_status ad_graph_constant_text(ad_graph *g, ad_node *out, const char *text, ad_error *e);
+
+/* An operation.  Attributes in any order; absent optional ones take their defaults, absent trailing arguments the
+ * table's default constant.  The message of an error names the operation, its arguments and both shapes. */
+AD_API ad_status ad_graph_apply(ad_graph *g, ad_node *out, ad_op op, size_t nargs, const ad_node *args, size_t nattrs,
+                                const ad_attr *attrs, ad_error *e);
+
+AD_API ad_status ad_graph_set_node_name(ad_graph *g, ad_node n, const char *name, ad_error *e);
+AD_API ad_status ad_graph_output(ad_graph *g, const char *name, ad_node n, ad_error *e);
+
+AD_API size_t ad_graph_node_count(const ad_graph *g);
+AD_API size_t ad_graph_input_count(const ad_graph *g);
+AD_API size_t ad_graph_output_count(const ad_graph *g);
+AD_API ad_node ad_graph_output_node(const ad_graph *g, size_t i);
+AD_API const char *ad_graph_output_name(const ad_graph *g, size_t i);
+AD_API size_t ad_graph_find_output(const ad_graph *g, const char *name); /* SIZE_MAX when unknown */
+AD_API ad_node ad_graph_find_node(const ad_graph *g, const char *name);  /* inputs and named nodes; AD_NO_NODE */
+
+AD_API ad_op ad_graph_node_op(const ad_graph *g, ad_node n);
+AD_API size_t ad_graph_node_args(const ad_graph *g, ad_node n, const ad_node **args); /* the count; borrows */
+AD_API const ad_shape *ad_graph_node_shape(const ad_graph *g, ad_node n);
+AD_API const char *ad_graph_node_name(const ad_graph *g, ad_node n); /* NULL when anonymous */
+/* Writes how a person would call the node: its name, or "node 17 (mul)".  buf holds AD_NODE_TEXT bytes. */
+#define AD_NODE_TEXT 320
+AD_API const char *ad_graph_node_text(const ad_graph *g, ad_node n, char *buf);
+/* Attribute i in the order of ad_op_info.attr, normalised (defaults filled in, axes from 0).  value is NULL when the
+ * attribute is absent and has no default. */
+AD_API ad_attr ad_graph_node_attr(const ad_graph *g, ad_node n, int i);
+
+AD_API bool ad_graph_input_fixed(const ad_graph *g, ad_node input);
+AD_API ad_dtype ad_graph_node_dtype(const ad_graph *g, ad_node n); /* of an input or a constant */
+
+/* The numbers of an input (its default value) or a constant: one for each element, or one for all. */
+typedef struct ad_values {
+  size_t count;        /* 0: an input without a value; 1 or the number of elements */
+  const double *value; /* the nearest doubles; borrows from the graph, until the graph grows */
+  const void *owner;
+  size_t first;
+} ad_values;
+AD_API ad_values ad_graph_node_values(const ad_graph *g, ad_node n);
+AD_API const char *ad_values_text(const ad_values *v, size_t i); /* NULL: the double is exact */
+
+/* ---- Files ------------------------------------------------------------------------------------------------------ */
+
+typedef struct ad_format_info {
+  const char *name;      /* "yaml", "adg" */
+  const char *extension; /* ".yaml" */
+  bool can_write;
+  const char *doc;
+} ad_format_info;
+AD_API size_t ad_format_count(void);
+AD_API const ad_format_info *ad_format_get(size_t i);
+
+/* Reads a graph from a file ("-": standard input); the format is known by its content. */
+AD_API ad_status ad_graph_load(ad_graph **g, const char *path, const ad_limits *limits, ad_error *e);
+/* The same from memory; `path` is for messages only. */
+AD_API ad_status ad_graph_read(ad_graph **g, const void *bytes, size_t size, const char *path, const ad_limits *limits,
+                               ad_error *e);
+
+typedef struct ad_write_options {
+  const char *format;  /* a name of the registry; NULL: by the path's extension */
+  bool explicit_nodes; /* text formats: one operation a node, no infix */
+  bool stored;         /* .adg: codec 0 everywhere, the canonical form */
+} ad_write_options;
+/* Replaces the file atomically (temporary, fsync, rename); path "-" writes to standard output. */
+AD_API ad_status ad_graph_save(const ad_graph *g, const char *path, const ad_write_options *o, ad_error *e);
+/* The same to memory: *bytes is to be freed with ad_free. */
+AD_API ad_status ad_graph_write(const ad_graph *g, void **bytes, size_t *size, const ad_write_options *o, ad_error *e);
+AD_API void ad_free(void *p);
+
+/* SHA-256 of the canonical .adg bytes, as 64 hexadecimal digits and a zero. */
+AD_API ad_status ad_graph_hash(const ad_graph *g, char hex[65], ad_error *e);
+
+/* ---- Points ----------------------------------------------------------------------------------------------------- */
+
+/* Values of the inputs: the graph's own, and what has been set over them. */
+typedef struct ad_point ad_point;
+AD_API ad_status ad_point_new(ad_point **p, const ad_graph *g, ad_error *e); /* borrows g */
+AD_API void ad_point_free(ad_point *p);
+/* value: one number for all elements or one for each; copied. */
+AD_API ad_status ad_point_set(ad_point *p, ad_node input, const ad_numbers *value, ad_error *e);
+AD_API ad_status ad_point_set_double(ad_point *p, ad_node input, const double *value, size_t count, ad_error *e);
+/* Reads names to values (YAML or JSON: `w: 1`, `x: [1, 2]`) and sets them. */
+AD_API ad_status ad_point_load(ad_point *p, const char *path, ad_error *e);
+/* Sets an input from text: a number or a nested list. */
+AD_API ad_status ad_point_set_text(ad_point *p, const char *name, const char *text, ad_error *e);
+
+/* ---- Backends, programs, workspaces ----------------------------------------------------------------------------- */
+
+typedef enum ad_mode { AD_MODE_DEFAULT, AD_MODE_FORWARD, AD_MODE_REVERSE } ad_mode;
+typedef enum ad_kind { AD_KIND_F64, AD_KIND_MPFR } ad_kind;
+
+typedef struct ad_backend ad_backend;
+AD_API size_t ad_backend_count(void);
+AD_API const ad_backend *ad_backend_get(size_t i);
+AD_API const ad_backend *ad_backend_find(const char *name); /* NULL when unknown */
+AD_API const char *ad_backend_name(const ad_backend *b);
+AD_API const char *ad_backend_doc(const ad_backend *b);
+AD_API ad_kind ad_backend_kind(const ad_backend *b);
+AD_API ad_mode ad_backend_mode(const ad_backend *b); /* the default one */
+AD_API bool ad_backend_supports(const ad_backend *b, ad_mode m);
+
+/* A program is a graph made ready to run: what the outputs need, in order, with a place for each value. */
+typedef struct ad_program ad_program;
+typedef struct ad_program_options {
+  size_t output_count; /* nodes whose values are wanted; 0: the graph's outputs */
+  const ad_node *outputs;
+  size_t wrt_count; /* inputs to differentiate by; 0: those that are not fixed */
+  const ad_node *wrt;
+  bool keep_all; /* every node of the graph, also those that no output needs */
+} ad_program_options;
+AD_API ad_status ad_program_new(ad_program **p, const ad_graph *g, const ad_program_options *o,
+                                ad_error *e); /* borrows g */
+AD_API void ad_program_free(ad_program *p);
+AD_API const ad_graph *ad_program_graph(const ad_program *p);
+AD_API size_t ad_program_wrt_count(const ad_program *p);
+AD_API ad_node ad_program_wrt(const ad_program *p, size_t i);
+AD_API uint64_t ad_program_wrt_size(const ad_program *p); /* elements of all of them */
+
+typedef struct ad_workspace_options {
+  uint32_t precision;  /* bits, for MPFR backends; 0: 256 */
+  uint32_t directions; /* tangents carried at once in forward mode; 0: none */
+  bool reverse;        /* will run adjoints */
+} ad_workspace_options;
+
+/* All state of an evaluation.  borrows p and b. */
+typedef struct ad_workspace ad_workspace;
+AD_API ad_status ad_workspace_new(ad_workspace **w, const ad_program *p, const ad_backend *b,
+                                  const ad_workspace_options *o, ad_error *e);
+AD_API void ad_workspace_free(ad_workspace *w);
+
+/* A borrowed run of numbers: doubles, or mpfr_t where kind says so. */
+typedef struct ad_span {
+  ad_kind kind;
+  size_t count; /* 0: the program does not hold it */
+  const void *data;
+} ad_span;
+AD_API double ad_span_double(const ad_span *s, size_t i);
+/* Writes number i: the shortest decimal that reads back (doubles, digits 0), or `digits` significant digits.  At most
+ * size bytes with the final zero; returns the length it wanted, like snprintf. */
+AD_API size_t ad_span_text(char *buf, size_t size, const ad_span *s, size_t i, unsigned digits);
+
+/* The inputs of the workspace: all from a point, or one from doubles. */
+AD_API ad_status ad_workspace_set_point(ad_workspace *w, const ad_point *p, ad_error *e);
+AD_API ad_status ad_workspace_set_input(ad_workspace *w, ad_node input, const double *value, size_t count, ad_error *e);
+
+/* Values.  After a primal run, tangents by forward, adjoints by reverse (Griewank and Walther, Evaluating Derivatives,
+ * 2nd ed., SIAM 2008, chapter 3).  A zero tangent or adjoint never multiplies a partial. */
+AD_API ad_status ad_workspace_primal(ad_workspace *w, ad_error *e);
+AD_API void ad_workspace_clear_seeds(ad_workspace *w);
+AD_API ad_status ad_workspace_seed_tangent(ad_workspace *w, uint32_t direction, ad_node input, size_t element,
+                                           double seed, ad_error *e);
+AD_API ad_status ad_workspace_seed_adjoint(ad_workspace *w, ad_node node, size_t element, double seed, ad_error *e);
+AD_API ad_status ad_workspace_forward(ad_workspace *w, ad_error *e);
+AD_API ad_status ad_workspace_reverse(ad_workspace *w, ad_error *e);
+AD_API ad_span ad_workspace_value(const ad_workspace *w, ad_node n);
+AD_API ad_span ad_workspace_tangent(const ad_workspace *w, uint32_t direction, ad_node n);
+AD_API ad_span ad_workspace_adjoint(const ad_workspace *w, ad_node n);
+
+/* What happened at the nodes of the last primal run. */
+enum {
+  AD_AT_KINK = 1,  /* the derivative there is the policy's choice */
+  AD_AT_EDGE = 2,  /* on the edge of the domain: the derivative is infinite or one-sided */
+  AD_OUTSIDE = 4,  /* an argument outside the domain */
+  AD_MADE_NAN = 8, /* NaN out of arguments that are not */
+  AD_MADE_INF = 16 /* an infinity out of finite arguments */
+};
+typedef void ad_notice_fn(void *context, ad_node n, size_t element, unsigned flags);
+AD_API void ad_workspace_diagnose(const ad_workspace *w, ad_notice_fn *notice, void *context);
+
+/* ---- Gradients -------------------------------------------------------------------------------------------------- */
+
+/* The derivative of sum_i weight_i * element_i of one output by every element of every input of the program's wrt. */
+typedef struct ad_gradient_request {
+  ad_node output;
+  size_t seed_count;     /* 0: the output is a scalar and its weight is 1 */
+  const size_t *element; /* which elements; NULL: 0 .. seed_count-1 */
+  const double *weight;  /* NULL: all 1 */
+  ad_mode mode;          /* AD_MODE_DEFAULT: the backend's */
+} ad_gradient_request;
+
+/* After a primal run.  Results are read with ad_workspace_gradient; in forward mode the workspace's directions are
+ * used several inputs at a time. */
+AD_API ad_status ad_workspace_run_gradient(ad_workspace *w, const ad_gradient_request *r, ad_error *e);
+AD_API ad_span ad_workspace_gradient(const ad_workspace *w, ad_node input);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

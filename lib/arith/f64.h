@@ -1,0 +1,122 @@
+/* The words of ops.def in double.  Included by exec/exec_f64.c only: the names are short. */
+#ifndef AD_F64_H
+#define AD_F64_H
+
+#include <math.h>
+
+#include "arith/special_f64.h"
+
+typedef double T;
+typedef double V;
+#define FN(name) f64_##name
+
+#define LD(p, i) ((p)[i])
+#define ST(p, i, v) ((p)[i] = (v))
+#define ACC(p, i, v) ((p)[i] += (v))
+#define KEEP(k, v) (v)
+
+/* Constants, and the policies of the graph. */
+#define ZERO 0.0
+#define ONE 1.0
+#define HALF 0.5
+#define NUM(n) ((double)(n))
+#define LN2 0x1.62e42fefa39efp-1
+#define LN10 0x1.26bb1bbb55516p+1
+#define TWO_OVER_SQRT_PI 0x1.20dd750429b6dp+0
+#define NAN_VALUE ((double)NAN)
+#define NONE NAN_VALUE
+#define KINK_ABS (cx->kinks.abs_at_zero)
+#define KINK_RELU (cx->kinks.relu_at_zero)
+#define TIES(cx) ((cx)->kinks.ties)
+#define TIE_FIRST (cx->kinks.ties == AD_TIES_SHARE ? 0.5 : cx->kinks.ties == AD_TIES_FIRST ? 1.0 : 0.0)
+
+/* Conditions. */
+#define LT(a, b) ((a) < (b))
+#define LE(a, b) ((a) <= (b))
+#define GT(a, b) ((a) > (b))
+#define GE(a, b) ((a) >= (b))
+#define EQ(a, b) ((a) == (b))
+#define NE(a, b) ((a) != (b))
+#define IS_ZERO(a) ((a) == 0)
+#define IS_NAN(a) isnan(a)
+#define IS_FINITE(a) isfinite(a)
+#define IS_INTEGER(a) ((a) == floor(a) && isfinite(a))
+#define SELECT(c, a, b) ((c) ? (a) : (b))
+
+/* Arithmetic. */
+#define NEG(a) (-(a))
+#define ADD(a, b) ((a) + (b))
+#define SUB(a, b) ((a) - (b))
+#define MUL(a, b) ((a) * (b))
+#define DIV(a, b) ((a) / (b))
+#define RECIP(a) (1.0 / (a))
+#define SQR(a) f64_sqr(a)
+#define POW(a, b) f64_pow(cx, a, b)
+#define POWI(a, b) ad_powi(a, (long)(b))
+#define SQRT(a) sqrt(a)
+#define CBRT(a) ad_cbrt(a)
+#define HYPOT(a, b) hypot(a, b)
+#define ABS(a) fabs(a)
+#define SIGN(a) f64_sign(a)
+#define FLOOR(a) floor(a)
+#define CEIL(a) ceil(a)
+#define ROUND(a) nearbyint(a)
+#define MAX(a, b) f64_max(a, b)
+#define MIN(a, b) f64_min(a, b)
+#define EXP(a) exp(a)
+#define EXPM1(a) expm1(a)
+#define EXP2(a) exp2(a)
+#define LOG(a) log(a)
+#define LOG1P(a) log1p(a)
+#define LOG2(a) log2(a)
+#define LOG10(a) log10(a)
+#define XLOGY(a, b) f64_xlogy(a, b)
+#define SIN(a) sin(a)
+#define COS(a) cos(a)
+#define TAN(a) tan(a)
+#define ASIN(a) asin(a)
+#define ACOS(a) acos(a)
+#define ATAN(a) atan(a)
+#define ATAN2(a, b) atan2(a, b)
+#define SINH(a) sinh(a)
+#define COSH(a) cosh(a)
+#define TANH(a) tanh(a)
+#define SECH(a) ad_sech(a)
+#define ASINH(a) asinh(a)
+#define ACOSH(a) acosh(a)
+#define ATANH(a) atanh(a)
+#define ERF(a) erf(a)
+#define ERFC(a) ad_erfc(a)
+#define GAUSS(a) ad_gauss(a)
+#define LGAMMA(a) ad_lgamma(a)
+#define DIGAMMA(a) ad_digamma(a)
+#define POLYGAMMA(n, a) ad_polygamma(n, a)
+#define SIGMOID(a) ad_sigmoid(a)
+#define SOFTPLUS(a) ad_softplus(a)
+#define SILU(a) ad_silu(a)
+#define SILU_PARTIAL(a) ad_silu_partial(a)
+#define GELU(a) ad_gelu(a)
+#define GELU_PARTIAL(a) ad_gelu_partial(a)
+
+static inline double f64_sqr(double a) {
+  return a * a;
+}
+
+static inline double f64_sign(double a) {
+  return a > 0 ? 1.0 : a < 0 ? -1.0 : a;
+}
+
+/* NumPy's maximum and minimum: nan if either is. */
+static inline double f64_max(double a, double b) {
+  return a > b || isnan(a) ? a : b;
+}
+
+static inline double f64_min(double a, double b) {
+  return a < b || isnan(a) ? a : b;
+}
+
+static inline double f64_xlogy(double a, double b) {
+  return a == 0 && !isnan(b) ? 0.0 : a * log(b);
+}
+
+#endif

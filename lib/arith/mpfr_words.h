@@ -1,0 +1,230 @@
+/* The words of ops.def in MPFR, at the context's precision, rounded to nearest.  Included by exec/exec_mpfr.c only.
+ * Each word writes into the next of a ring of temporaries: a number stays good for MP_RING - 1 further words, more than
+ * any row of the table uses. */
+#ifndef AD_MPFR_WORDS_H
+#define AD_MPFR_WORDS_H
+
+#include <mpfr.h>
+
+#include "arith/mpfr_special.h"
+
+typedef __mpfr_struct T;
+typedef mpfr_srcptr V;
+#define FN(name) mp_##name
+
+enum { MP_RING = 64 };
+
+#define LD(p, i) ((V)((p) + (i)))
+#define ST(p, i, v) ((void)mpfr_set((p) + (i), v, MPFR_RNDN))
+#define ACC(p, i, v) ((void)mpfr_add((p) + (i), (p) + (i), v, MPFR_RNDN))
+#define KEEP(k, v) mp_keep(cx, k, v)
+
+#define ZERO NUM(0)
+#define ONE NUM(1)
+#define HALF mp_double(cx, 0.5)
+#define NUM(n) mp_integer(cx, (long)(n))
+#define LN2 mp_ln2(cx)
+#define LN10 LOG(NUM(10))
+#define TWO_OVER_SQRT_PI mp_two_over_sqrt_pi(cx)
+#define NAN_VALUE mp_double(cx, (double)NAN)
+#define NONE NAN_VALUE
+#define KINK_ABS mp_double(cx, cx->kinks.abs_at_zero)
+#define KINK_RELU mp_double(cx, cx->kinks.relu_at_zero)
+#define TIES(cx) ((cx)->kinks.ties)
+#define TIE_FIRST mp_double(cx, cx->kinks.ties == AD_TIES_SHARE ? 0.5 : cx->kinks.ties == AD_TIES_FIRST ? 1.0 : 0.0)
+
+#define LT(a, b) (mpfr_less_p(a, b) != 0)
+#define LE(a, b) (mpfr_lessequal_p(a, b) != 0)
+#define GT(a, b) (mpfr_greater_p(a, b) != 0)
+#define GE(a, b) (mpfr_greaterequal_p(a, b) != 0)
+#define EQ(a, b) (mpfr_equal_p(a, b) != 0)
+#define NE(a, b) (!EQ(a, b))
+#define IS_ZERO(a) (mpfr_zero_p(a) != 0)
+#define IS_NAN(a) (mpfr_nan_p(a) != 0)
+#define IS_FINITE(a) (mpfr_number_p(a) != 0)
+#define IS_INTEGER(a) (mpfr_integer_p(a) != 0)
+#define SELECT(c, a, b) ((c) ? (a) : (b))
+
+static inline mpfr_ptr mp_next(CX *cx) {
+  cx->turn = (cx->turn + 1) % MP_RING;
+  return &cx->ring[cx->turn];
+}
+
+static inline V mp_keep(CX *cx, int k, V v) {
+  mpfr_set(&cx->kept[k], v, MPFR_RNDN);
+  return &cx->kept[k];
+}
+
+static inline V mp_integer(CX *cx, long n) {
+  mpfr_ptr r = mp_next(cx);
+  mpfr_set_si(r, n, MPFR_RNDN);
+  return r;
+}
+
+static inline V mp_double(CX *cx, double d) {
+  mpfr_ptr r = mp_next(cx);
+  mpfr_set_d(r, d, MPFR_RNDN);
+  return r;
+}
+
+static inline V mp_ln2(CX *cx) {
+  mpfr_ptr r = mp_next(cx);
+  mpfr_const_log2(r, MPFR_RNDN);
+  return r;
+}
+
+static inline V mp_two_over_sqrt_pi(CX *cx) {
+  mpfr_ptr r = mp_next(cx);
+  mpfr_const_pi(r, MPFR_RNDN);
+  mpfr_rec_sqrt(r, r, MPFR_RNDN);
+  mpfr_mul_2ui(r, r, 1, MPFR_RNDN);
+  return r;
+}
+
+#define MP_WORD_1(name, call)                 \
+  static inline V mp_w_##name(CX *cx, V a) {  \
+    mpfr_ptr r = mp_next(cx);                 \
+    call;                                     \
+    return r;                                 \
+  }
+#define MP_WORD_2(name, call)                      \
+  static inline V mp_w_##name(CX *cx, V a, V b) {  \
+    mpfr_ptr r = mp_next(cx);                      \
+    call;                                          \
+    return r;                                      \
+  }
+
+MP_WORD_1(neg, mpfr_neg(r, a, MPFR_RNDN))
+MP_WORD_2(add, mpfr_add(r, a, b, MPFR_RNDN))
+MP_WORD_2(sub, mpfr_sub(r, a, b, MPFR_RNDN))
+MP_WORD_2(mul, mpfr_mul(r, a, b, MPFR_RNDN))
+MP_WORD_2(div, mpfr_div(r, a, b, MPFR_RNDN))
+MP_WORD_1(recip, mpfr_ui_div(r, 1, a, MPFR_RNDN))
+MP_WORD_1(sqr, mpfr_sqr(r, a, MPFR_RNDN))
+MP_WORD_2(powi, mpfr_pow_si(r, a, mpfr_get_si(b, MPFR_RNDN), MPFR_RNDN))
+MP_WORD_1(sqrt, mpfr_sqrt(r, a, MPFR_RNDN))
+MP_WORD_1(cbrt, mpfr_cbrt(r, a, MPFR_RNDN))
+MP_WORD_2(hypot, mpfr_hypot(r, a, b, MPFR_RNDN))
+MP_WORD_1(abs, mpfr_abs(r, a, MPFR_RNDN))
+MP_WORD_1(floor, mpfr_rint_floor(r, a, MPFR_RNDN))
+MP_WORD_1(ceil, mpfr_rint_ceil(r, a, MPFR_RNDN))
+MP_WORD_1(round, mpfr_rint_roundeven(r, a, MPFR_RNDN))
+MP_WORD_1(exp, mpfr_exp(r, a, MPFR_RNDN))
+MP_WORD_1(expm1, mpfr_expm1(r, a, MPFR_RNDN))
+MP_WORD_1(exp2, mpfr_exp2(r, a, MPFR_RNDN))
+MP_WORD_1(log, mpfr_log(r, a, MPFR_RNDN))
+MP_WORD_1(log1p, mpfr_log1p(r, a, MPFR_RNDN))
+MP_WORD_1(log2, mpfr_log2(r, a, MPFR_RNDN))
+MP_WORD_1(log10, mpfr_log10(r, a, MPFR_RNDN))
+MP_WORD_1(sin, mpfr_sin(r, a, MPFR_RNDN))
+MP_WORD_1(cos, mpfr_cos(r, a, MPFR_RNDN))
+MP_WORD_1(tan, mpfr_tan(r, a, MPFR_RNDN))
+MP_WORD_1(asin, mpfr_asin(r, a, MPFR_RNDN))
+MP_WORD_1(acos, mpfr_acos(r, a, MPFR_RNDN))
+MP_WORD_1(atan, mpfr_atan(r, a, MPFR_RNDN))
+MP_WORD_2(atan2, mpfr_atan2(r, a, b, MPFR_RNDN))
+MP_WORD_1(sinh, mpfr_sinh(r, a, MPFR_RNDN))
+MP_WORD_1(cosh, mpfr_cosh(r, a, MPFR_RNDN))
+MP_WORD_1(tanh, mpfr_tanh(r, a, MPFR_RNDN))
+MP_WORD_1(sech, mpfr_sech(r, a, MPFR_RNDN))
+MP_WORD_1(asinh, mpfr_asinh(r, a, MPFR_RNDN))
+MP_WORD_1(acosh, mpfr_acosh(r, a, MPFR_RNDN))
+MP_WORD_1(atanh, mpfr_atanh(r, a, MPFR_RNDN))
+MP_WORD_1(erf, mpfr_erf(r, a, MPFR_RNDN))
+MP_WORD_1(erfc, mpfr_erfc(r, a, MPFR_RNDN))
+MP_WORD_1(gauss, ad_mpfr_gauss(r, a))
+MP_WORD_1(lgamma, int sign; mpfr_lgamma(r, &sign, a, MPFR_RNDN))
+MP_WORD_1(digamma, ad_mpfr_digamma(r, a))
+MP_WORD_1(sigmoid, ad_mpfr_sigmoid(r, a))
+MP_WORD_1(softplus, ad_mpfr_softplus(r, a))
+MP_WORD_1(silu, ad_mpfr_silu(r, a))
+MP_WORD_1(silu_partial, ad_mpfr_silu_partial(r, a))
+MP_WORD_1(gelu, ad_mpfr_gelu(r, a))
+MP_WORD_1(gelu_partial, ad_mpfr_gelu_partial(r, a))
+
+static inline V mp_w_pow(CX *cx, V a, V b) {
+  mpfr_ptr r = mp_next(cx);
+  mpfr_pow(r, a, b, MPFR_RNDN);
+  return cx->kinks.pow00_nan && mpfr_zero_p(a) && mpfr_zero_p(b) ? NAN_VALUE : r;
+}
+
+static inline V mp_w_sign(CX *cx, V a) {
+  return mpfr_nan_p(a) || mpfr_zero_p(a) ? a : mp_integer(cx, mpfr_sgn(a));
+}
+
+static inline V mp_w_max(V a, V b) {
+  return mpfr_greater_p(a, b) || mpfr_nan_p(a) ? a : b;
+}
+
+static inline V mp_w_min(V a, V b) {
+  return mpfr_less_p(a, b) || mpfr_nan_p(a) ? a : b;
+}
+
+static inline V mp_w_xlogy(CX *cx, V a, V b) {
+  return mpfr_zero_p(a) && !mpfr_nan_p(b) ? mp_integer(cx, 0) : mp_w_mul(cx, a, mp_w_log(cx, b));
+}
+
+static inline V mp_w_polygamma(CX *cx, V n, V a) {
+  mpfr_ptr r = mp_next(cx);
+  if (mpfr_integer_p(n) && mpfr_sgn(n) >= 0 && mpfr_fits_slong_p(n, MPFR_RNDN))
+    ad_mpfr_polygamma(r, mpfr_get_si(n, MPFR_RNDN), a);
+  else
+    mpfr_set_nan(r);
+  return r;
+}
+
+#define NEG(a) mp_w_neg(cx, a)
+#define ADD(a, b) mp_w_add(cx, a, b)
+#define SUB(a, b) mp_w_sub(cx, a, b)
+#define MUL(a, b) mp_w_mul(cx, a, b)
+#define DIV(a, b) mp_w_div(cx, a, b)
+#define RECIP(a) mp_w_recip(cx, a)
+#define SQR(a) mp_w_sqr(cx, a)
+#define POW(a, b) mp_w_pow(cx, a, b)
+#define POWI(a, b) mp_w_powi(cx, a, b)
+#define SQRT(a) mp_w_sqrt(cx, a)
+#define CBRT(a) mp_w_cbrt(cx, a)
+#define HYPOT(a, b) mp_w_hypot(cx, a, b)
+#define ABS(a) mp_w_abs(cx, a)
+#define SIGN(a) mp_w_sign(cx, a)
+#define FLOOR(a) mp_w_floor(cx, a)
+#define CEIL(a) mp_w_ceil(cx, a)
+#define ROUND(a) mp_w_round(cx, a)
+#define MAX(a, b) mp_w_max(a, b)
+#define MIN(a, b) mp_w_min(a, b)
+#define EXP(a) mp_w_exp(cx, a)
+#define EXPM1(a) mp_w_expm1(cx, a)
+#define EXP2(a) mp_w_exp2(cx, a)
+#define LOG(a) mp_w_log(cx, a)
+#define LOG1P(a) mp_w_log1p(cx, a)
+#define LOG2(a) mp_w_log2(cx, a)
+#define LOG10(a) mp_w_log10(cx, a)
+#define XLOGY(a, b) mp_w_xlogy(cx, a, b)
+#define SIN(a) mp_w_sin(cx, a)
+#define COS(a) mp_w_cos(cx, a)
+#define TAN(a) mp_w_tan(cx, a)
+#define ASIN(a) mp_w_asin(cx, a)
+#define ACOS(a) mp_w_acos(cx, a)
+#define ATAN(a) mp_w_atan(cx, a)
+#define ATAN2(a, b) mp_w_atan2(cx, a, b)
+#define SINH(a) mp_w_sinh(cx, a)
+#define COSH(a) mp_w_cosh(cx, a)
+#define TANH(a) mp_w_tanh(cx, a)
+#define SECH(a) mp_w_sech(cx, a)
+#define ASINH(a) mp_w_asinh(cx, a)
+#define ACOSH(a) mp_w_acosh(cx, a)
+#define ATANH(a) mp_w_atanh(cx, a)
+#define ERF(a) mp_w_erf(cx, a)
+#define ERFC(a) mp_w_erfc(cx, a)
+#define GAUSS(a) mp_w_gauss(cx, a)
+#define LGAMMA(a) mp_w_lgamma(cx, a)
+#define DIGAMMA(a) mp_w_digamma(cx, a)
+#define POLYGAMMA(n, a) mp_w_polygamma(cx, n, a)
+#define SIGMOID(a) mp_w_sigmoid(cx, a)
+#define SOFTPLUS(a) mp_w_softplus(cx, a)
+#define SILU(a) mp_w_silu(cx, a)
+#define SILU_PARTIAL(a) mp_w_silu_partial(cx, a)
+#define GELU(a) mp_w_gelu(cx, a)
+#define GELU_PARTIAL(a) mp_w_gelu_partial(cx, a)
+
+#endif

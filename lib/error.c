@@ -1,0 +1,65 @@
+#include "error.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+int ad_exit_status(ad_status s) {
+  return s == AD_ENOMEM ? AD_ELIMIT : (int)s;
+}
+
+ad_status ad_fail(ad_error *e, ad_status code, const char *format, ...) {
+  if (!e) return code;
+  *e = (ad_error){.code = code, .offset = -1};
+  va_list ap;
+  va_start(ap, format);
+  vsnprintf(e->message, sizeof e->message, format, ap);
+  va_end(ap);
+  return code;
+}
+
+ad_status ad_fail_memory(ad_error *e) {
+  return ad_fail(e, AD_ENOMEM, "out of memory");
+}
+
+ad_status ad_fail_errno(ad_error *e, const char *doing, const char *path) {
+  return ad_fail(e, AD_EIO, "can't %s '%s': %s", doing, path, strerror(errno));
+}
+
+void ad_error_place(ad_error *e, const char *file, int64_t line, int64_t column) {
+  if (!e || e->line > 0) return;
+  snprintf(e->file, sizeof e->file, "%s", file);
+  e->line = line;
+  e->column = column;
+}
+
+/* Optimal string alignment distance (Damerau 1964 without overlapping edits); 99 where a word is too long to bother. */
+static int distance(const char *a, const char *b) {
+  enum { LONGEST = 40 };
+  size_t n = strlen(a), m = strlen(b);
+  if (n > LONGEST || m > LONGEST) return 99;
+  int d[LONGEST + 1][LONGEST + 1];
+  for (size_t i = 0; i <= n; i++) d[i][0] = (int)i;
+  for (size_t j = 0; j <= m; j++) d[0][j] = (int)j;
+  for (size_t i = 1; i <= n; i++)
+    for (size_t j = 1; j <= m; j++) {
+      int best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+      if (d[i - 1][j] + 1 < best) best = d[i - 1][j] + 1;
+      if (d[i][j - 1] + 1 < best) best = d[i][j - 1] + 1;
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && d[i - 2][j - 2] + 1 < best)
+        best = d[i - 2][j - 2] + 1;
+      d[i][j] = best;
+    }
+  return d[n][m];
+}
+
+const char *ad_suggest(const char *word, ad_candidate_fn *next, const void *context) {
+  int limit = 1 + (int)(strlen(word) / 4), best = limit + 1;
+  const char *found = NULL, *c;
+  for (size_t i = 0; (c = next(context, i)); i++) {
+    int d = distance(word, c);
+    if (d < best) best = d, found = c;
+  }
+  return found;
+}

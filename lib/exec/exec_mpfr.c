@@ -1,0 +1,137 @@
+/* The engine in MPFR.  Numbers of a plane share one block of limbs (mpfr_custom_init), so a plane is two allocations
+ * and GMP's own allocator, which aborts when memory runs out, is used for MPFR's temporaries only. */
+#include <math.h>
+#include <mpfr.h>
+#include <string.h>
+
+#include "error.h"
+#include "exec/workspace.h"
+#include "ir/number.h"
+#include "mem.h"
+
+enum { AD_TREE_LEVELS = 64, MP_KEPT = 3 };
+
+typedef struct mp_state {
+  ad_kinks kinks;
+  mpfr_prec_t precision;
+  unsigned turn;
+  __mpfr_struct *ring, *kept, *scratch, *tree;
+#ifdef ADTOOL_PLANT
+  unsigned plant;
+#endif
+} mp_state;
+
+#define CX mp_state
+#define SCRATCH(cx) ((cx)->scratch)
+#define TREE(cx) ((cx)->tree)
+#define PLANTED mp_double(cx, 0x1p-10)
+#include "arith/mpfr_words.h"
+#include "exec/sweep.inc"
+
+static uint64_t plane_bytes(uint64_t count, mpfr_prec_t precision) {
+  return count * (sizeof(__mpfr_struct) + mpfr_custom_get_size(precision));
+}
+
+/* `count` zeros; one allocation, the limbs behind the numbers. */
+static __mpfr_struct *new_plane(size_t count, mpfr_prec_t precision) {
+  size_t limbs = mpfr_custom_get_size(precision);
+  __mpfr_struct *x = ad_malloc(count, sizeof *x + limbs);
+  if (!x) return NULL;
+  char *significand = (char *)(x + count);
+  for (size_t i = 0; i < count; i++, significand += limbs) {
+    mpfr_custom_init(significand, precision);
+    mpfr_custom_init_set(&x[i], MPFR_ZERO_KIND, 0, precision, significand);
+  }
+  return x;
+}
+
+static uint64_t mp_bytes(const ad_program *p, const ad_workspace_options *o) {
+  return plane_bytes((uint64_t)p->size * (1u + o->directions + o->reverse) + p->input_size + p->scratch + MP_RING +
+                         MP_KEPT + AD_TREE_LEVELS,
+                     o->precision);
+}
+
+static void mp_close(ad_workspace *w) {
+  mp_state *s = w->state;
+  if (s) {
+    ad_free(s->ring);
+    ad_free(s->kept);
+    ad_free(s->scratch);
+    ad_free(s->tree);
+  }
+  ad_free(s);
+  ad_free(w->value);
+  ad_free(w->tangent);
+  ad_free(w->adjoint);
+  ad_free(w->gradient);
+}
+
+static ad_status mp_open(ad_workspace *w, ad_error *e) {
+  const ad_program *p = w->p;
+  mp_state *s = ad_calloc(1, sizeof *s);
+  if (!s) return ad_fail_memory(e);
+  w->state = s;
+  s->kinks = w->kinks;
+  s->precision = w->options.precision;
+  s->ring = new_plane(MP_RING, s->precision);
+  s->kept = new_plane(MP_KEPT, s->precision);
+  s->tree = new_plane(AD_TREE_LEVELS, s->precision);
+  s->scratch = new_plane(p->scratch, s->precision);
+  w->value = new_plane(p->size, s->precision);
+  w->gradient = new_plane(p->input_size, s->precision);
+  if (w->options.directions) w->tangent = new_plane((size_t)p->size * w->options.directions, s->precision);
+  if (w->options.reverse) w->adjoint = new_plane(p->size, s->precision);
+  if (!s->ring || !s->kept || !s->tree || !s->scratch || !w->value || !w->gradient ||
+      (w->options.directions && !w->tangent) || (w->options.reverse && !w->adjoint))
+    return ad_fail_memory(e);
+#ifdef ADTOOL_PLANT
+  s->plant = w->plant;
+#endif
+  return AD_OK;
+}
+
+static void mp_set(ad_workspace *w, void *plane, size_t at, double v, const char *text) {
+  mpfr_ptr r = (__mpfr_struct *)plane + at;
+  (void)w;
+  if (text)
+    ad_number_mpfr(r, text);
+  else
+    mpfr_set_d(r, v, MPFR_RNDN);
+}
+
+static const void *mp_at(const void *plane, size_t at) {
+  return (const __mpfr_struct *)plane + at;
+}
+
+static void mp_zero(ad_workspace *w, void *plane, size_t first, size_t count) {
+  (void)w;
+  for (size_t i = 0; i < count; i++) mpfr_set_zero((__mpfr_struct *)plane + first + i, 1);
+}
+
+static void mp_copy(ad_workspace *w, void *dst, size_t to, const void *src, size_t from, size_t count) {
+  (void)w;
+  for (size_t i = 0; i < count; i++)
+    mpfr_set((__mpfr_struct *)dst + to + i, (const __mpfr_struct *)src + from + i, MPFR_RNDN);
+}
+
+static void mp_add_scaled(ad_workspace *w, void *dst, size_t to, const void *src, size_t from, double factor) {
+  mp_state *cx = w->state;
+  V v = (const __mpfr_struct *)src + from;
+  if (!IS_ZERO(v)) ACC((__mpfr_struct *)dst, to, MUL(mp_double(cx, factor), v));
+}
+
+const ad_engine ad_engine_mpfr = {
+    .kind = AD_KIND_MPFR,
+    .bytes = mp_bytes,
+    .open = mp_open,
+    .close = mp_close,
+    .set = mp_set,
+    .at = mp_at,
+    .zero = mp_zero,
+    .copy = mp_copy,
+    .add_scaled = mp_add_scaled,
+    .primal = mp_sweep_primal,
+    .forward = mp_sweep_forward,
+    .reverse = mp_sweep_reverse,
+    .diagnose = mp_sweep_diagnose,
+};

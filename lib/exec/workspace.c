@@ -1,0 +1,225 @@
+#include "exec/workspace.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "backends/backend.h"
+#include "error.h"
+#include "ir/point.h"
+#include "mem.h"
+
+enum { DEFAULT_PRECISION = 256 };
+
+#ifdef ADTOOL_PLANT
+unsigned ad_planted_op = AD_NO_OP;
+#endif
+
+static ad_status check_options(const ad_program *p, const ad_workspace *w, ad_error *e) {
+  const ad_limits *l = ad_graph_limits(p->graph);
+  if (w->engine->kind == AD_KIND_MPFR) {
+    if (w->options.precision < 2) return ad_fail(e, AD_EUSAGE, "the precision is at least 2 bits");
+    if (w->options.precision > l->max_precision)
+      return ad_fail(e, AD_ELIMIT, "a precision of %u bits is above the limit of %u (--max-precision)",
+                     w->options.precision, l->max_precision);
+  }
+  uint64_t bytes = w->engine->bytes(p, &w->options);
+  if (bytes > l->max_bytes)
+    return ad_fail(e, AD_ELIMIT, "this needs %llu MiB of memory, above the limit of %llu MiB (--max-memory)",
+                   (unsigned long long)(bytes >> 20), (unsigned long long)(l->max_bytes >> 20));
+  return AD_OK;
+}
+
+static void load(ad_workspace *w, ad_node n, const double *value, size_t count, const ad_values *texts,
+                 const ad_numbers *numbers) {
+  size_t size = (size_t)ad_shape_size(ad_graph_node_shape(w->p->graph, n));
+  for (size_t i = 0; i < size; i++) {
+    size_t k = count == 1 ? 0 : i;
+    const char *text = texts ? ad_values_text(texts, k) : numbers ? ad_numbers_text(numbers, k) : NULL;
+    w->engine->set(w, w->value, w->p->offset[n] + i, value ? value[k] : ad_numbers_double(numbers, k), text);
+  }
+}
+
+ad_status ad_workspace_new(ad_workspace **out, const ad_program *p, const ad_backend *b, const ad_workspace_options *o,
+                           ad_error *e) {
+  const ad_graph *g = p->graph;
+  ad_workspace *w = ad_calloc(1, sizeof *w);
+  if (!w) return ad_fail_memory(e);
+  w->p = p;
+  w->backend = b;
+  w->engine = b->engine;
+  w->kinks = ad_graph_kinks(g);
+  if (o) w->options = *o;
+  if (!w->options.precision) w->options.precision = DEFAULT_PRECISION;
+#ifdef ADTOOL_PLANT
+  w->plant = ad_planted_op;
+#endif
+  ad_status s = check_options(p, w, e);
+  if (s) {
+    ad_free(w);
+    return s;
+  }
+  w->input_set = ad_calloc(ad_graph_input_count(g), sizeof *w->input_set);
+  s = w->input_set ? w->engine->open(w, e) : ad_fail_memory(e);
+  if (s) {
+    ad_workspace_free(w);
+    return s;
+  }
+  for (ad_node n = 0; n < ad_graph_node_count(g); n++) {
+    if (p->offset[n] == UINT32_MAX || ad_graph_node_op(g, n) > AD_OP_CONSTANT) continue;
+    ad_values v = ad_graph_node_values(g, n);
+    if (n < ad_graph_input_count(g)) w->input_set[n] = v.count > 0;
+    if (v.count) load(w, n, v.value, v.count, &v, NULL);
+  }
+  *out = w;
+  return AD_OK;
+}
+
+void ad_workspace_free(ad_workspace *w) {
+  if (!w) return;
+  w->engine->close(w);
+  ad_free(w->input_set);
+  ad_free(w);
+}
+
+ad_status ad_workspace_set_point(ad_workspace *w, const ad_point *p, ad_error *e) {
+  const ad_graph *g = w->p->graph;
+  if (p->graph != g) return ad_fail(e, AD_EUSAGE, "the point belongs to another graph");
+  w->primal_done = false;
+  for (ad_node n = 0; n < ad_graph_input_count(g); n++) {
+    ad_values v = ad_graph_node_values(g, n);
+    if (p->value[n]) {
+      load(w, n, NULL, ad_numbers_count(p->value[n]), NULL, p->value[n]);
+    } else if (v.count) {
+      load(w, n, v.value, v.count, &v, NULL);
+    } else {
+      const char *name = ad_graph_node_name(g, n);
+      return ad_fail(e, AD_EINPUT, "the input '%s' has no value; give one with --at %s=... or in the file", name, name);
+    }
+    w->input_set[n] = true;
+  }
+  return AD_OK;
+}
+
+ad_status ad_workspace_set_input(ad_workspace *w, ad_node input, const double *value, size_t count, ad_error *e) {
+  if (input >= ad_graph_input_count(w->p->graph)) return ad_fail(e, AD_EUSAGE, "node %u is not an input", input);
+  size_t size = (size_t)ad_shape_size(ad_graph_node_shape(w->p->graph, input));
+  if (count != size && count != 1)
+    return ad_fail(e, AD_EUSAGE, "the input '%s' has %zu elements, not %zu", ad_graph_node_name(w->p->graph, input),
+                   size, count);
+  load(w, input, value, count, NULL, NULL);
+  w->input_set[input] = true;
+  w->primal_done = false;
+  return AD_OK;
+}
+
+ad_status ad_workspace_primal(ad_workspace *w, ad_error *e) {
+  for (ad_node n = 0; n < ad_graph_input_count(w->p->graph); n++)
+    if (!w->input_set[n]) {
+      const char *name = ad_graph_node_name(w->p->graph, n);
+      return ad_fail(e, AD_EINPUT, "the input '%s' has no value; give one with --at %s=... or in the file", name, name);
+    }
+  w->engine->primal(w);
+  w->primal_done = true;
+  return AD_OK;
+}
+
+void ad_workspace_clear_seeds(ad_workspace *w) {
+  for (uint32_t k = 0; k < w->options.directions; k++)
+    w->engine->zero(w, w->tangent, (size_t)k * w->p->size, w->p->input_size);
+  if (w->adjoint) w->engine->zero(w, w->adjoint, 0, w->p->size);
+}
+
+static size_t place(const ad_workspace *w, ad_node n) {
+  return n < ad_graph_node_count(w->p->graph) ? w->p->offset[n] : UINT32_MAX;
+}
+
+ad_status ad_workspace_seed_tangent(ad_workspace *w, uint32_t direction, ad_node input, size_t element, double seed,
+                                    ad_error *e) {
+  if (direction >= w->options.directions)
+    return ad_fail(e, AD_EUSAGE, "direction %u of a workspace with %u", direction, w->options.directions);
+  if (input >= ad_graph_input_count(w->p->graph) || !w->p->active[input])
+    return ad_fail(e, AD_EUSAGE, "node %u is not an input that the program differentiates by", input);
+  w->engine->set(w, w->tangent, (size_t)direction * w->p->size + w->p->offset[input] + element, seed, NULL);
+  return AD_OK;
+}
+
+ad_status ad_workspace_seed_adjoint(ad_workspace *w, ad_node node, size_t element, double seed, ad_error *e) {
+  if (!w->adjoint) return ad_fail(e, AD_EUSAGE, "the workspace was made without reverse mode");
+  if (place(w, node) == UINT32_MAX) return ad_fail(e, AD_EUSAGE, "node %u is not in the program", node);
+  w->engine->set(w, w->adjoint, place(w, node) + element, seed, NULL);
+  return AD_OK;
+}
+
+static ad_status ready(const ad_workspace *w, const void *plane, const char *mode, ad_error *e) {
+  if (!plane) return ad_fail(e, AD_EUSAGE, "the workspace was made without %s mode", mode);
+  if (!w->primal_done) return ad_fail(e, AD_EUSAGE, "%s mode wants a primal run first", mode);
+  return AD_OK;
+}
+
+ad_status ad_workspace_forward(ad_workspace *w, ad_error *e) {
+  ad_status s = ready(w, w->tangent, "forward", e);
+  if (!s) w->engine->forward(w);
+  return s;
+}
+
+ad_status ad_workspace_reverse(ad_workspace *w, ad_error *e) {
+  ad_status s = ready(w, w->adjoint, "reverse", e);
+  if (!s) w->engine->reverse(w);
+  return s;
+}
+
+static ad_span span_of(const ad_workspace *w, const void *plane, size_t base, ad_node n) {
+  size_t at = place(w, n);
+  if (!plane || at == UINT32_MAX) return (ad_span){.kind = w->engine->kind};
+  return (ad_span){w->engine->kind, (size_t)ad_shape_size(ad_graph_node_shape(w->p->graph, n)),
+                   w->engine->at(plane, base + at)};
+}
+
+ad_span ad_workspace_value(const ad_workspace *w, ad_node n) {
+  return span_of(w, w->value, 0, n);
+}
+
+ad_span ad_workspace_tangent(const ad_workspace *w, uint32_t direction, ad_node n) {
+  if (direction >= w->options.directions) return (ad_span){.kind = w->engine->kind};
+  return span_of(w, w->tangent, (size_t)direction * w->p->size, n);
+}
+
+ad_span ad_workspace_adjoint(const ad_workspace *w, ad_node n) {
+  return span_of(w, w->adjoint, 0, n);
+}
+
+ad_span ad_workspace_gradient(const ad_workspace *w, ad_node input) {
+  if (input >= ad_graph_input_count(w->p->graph)) return (ad_span){.kind = w->engine->kind};
+  return span_of(w, w->gradient, 0, input);
+}
+
+void ad_workspace_diagnose(const ad_workspace *w, ad_notice_fn *notice, void *context) {
+  if (w->primal_done) w->engine->diagnose(w, notice, context);
+}
+
+double ad_span_double(const ad_span *s, size_t i) {
+  return s->kind == AD_KIND_F64 ? ((const double *)s->data)[i]
+                                : mpfr_get_d((const __mpfr_struct *)s->data + i, MPFR_RNDN);
+}
+
+static size_t special_text(char *buf, size_t size, int nan, int negative, int zero) {
+  return (size_t)snprintf(buf, size, "%s", nan ? "nan" : zero ? negative ? "-0" : "0" : negative ? "-inf" : "inf");
+}
+
+size_t ad_span_text(char *buf, size_t size, const ad_span *s, size_t i, unsigned digits) {
+  if (s->kind == AD_KIND_F64) {
+    double v = ((const double *)s->data)[i];
+    char text[AD_NUMBER_TEXT];
+    if (digits && digits < 17 && isfinite(v)) return (size_t)snprintf(buf, size, "%.*g", (int)digits, v);
+    ad_number_short_text(text, v);
+    return (size_t)snprintf(buf, size, "%s", text);
+  }
+  mpfr_srcptr v = (const __mpfr_struct *)s->data + i;
+  if (!mpfr_regular_p(v)) return special_text(buf, size, mpfr_nan_p(v), mpfr_signbit(v), mpfr_zero_p(v));
+  if (!digits) { /* enough to read back at the same precision */
+    digits = (unsigned)mpfr_get_str_ndigits(10, mpfr_get_prec(v));
+  }
+  int n = mpfr_snprintf(buf, size, "%.*Rg", (int)digits, v);
+  return n < 0 ? 0 : (size_t)n;
+}

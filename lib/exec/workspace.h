@@ -1,0 +1,52 @@
+/* A workspace holds the numbers; an engine is one arithmetic's code for them. */
+#ifndef AD_WORKSPACE_H
+#define AD_WORKSPACE_H
+
+#include <mpfr.h>
+
+#include "adtool.h"
+#include "exec/program.h"
+
+/* The code of one arithmetic: the sweeps of exec/sweep.inc and access to single numbers.  Offsets are elements of the
+ * program's buffer; tangent k lies at k * size. */
+typedef struct ad_engine {
+  ad_kind kind;
+  /* Bytes of a workspace, checked against the limit before open() allocates. */
+  uint64_t (*bytes)(const ad_program *p, const ad_workspace_options *o);
+  ad_status (*open)(ad_workspace *w, ad_error *e);
+  void (*close)(ad_workspace *w);
+  void (*set)(ad_workspace *w, void *plane, size_t at, double v, const char *text); /* text: NULL or exact */
+  const void *(*at)(const void *plane, size_t at);
+  void (*zero)(ad_workspace *w, void *plane, size_t first, size_t count);
+  void (*copy)(ad_workspace *w, void *dst, size_t to, const void *src, size_t from, size_t count);
+  void (*add_scaled)(ad_workspace *w, void *dst, size_t to, const void *src, size_t from, double factor);
+  void (*primal)(ad_workspace *w);
+  void (*forward)(ad_workspace *w);
+  void (*reverse)(ad_workspace *w);
+  void (*diagnose)(const ad_workspace *w, ad_notice_fn *notice, void *context);
+} ad_engine;
+
+extern const ad_engine ad_engine_f64, ad_engine_mpfr;
+
+struct ad_workspace {
+  const ad_program *p;
+  const ad_backend *backend;
+  const ad_engine *engine;
+  ad_workspace_options options;
+  ad_kinks kinks;
+  void *value, *tangent, *adjoint; /* planes of p->size elements; tangent has options.directions of them */
+  void *gradient;                  /* p->input_size elements */
+  void *state;                     /* the engine's own */
+  bool *input_set;                 /* of each input */
+  bool primal_done;
+#ifdef ADTOOL_PLANT
+  unsigned plant; /* test builds only: the operation whose partials are made wrong */
+#endif
+};
+
+#ifdef ADTOOL_PLANT
+/* Set by the test program that links this build; AD_NO_OP plants nothing. */
+extern unsigned ad_planted_op;
+#endif
+
+#endif

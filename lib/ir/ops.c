@@ -1,0 +1,94 @@
+#include "ir/ops.h"
+
+#include <string.h>
+
+#include "error.h"
+
+static const ad_attr_info attrs_perm[] = {
+    {"perm", AD_ATTR_INTS, false, "the argument's axes in the result's order; default: reversed"}};
+static const ad_attr_info attrs_shape[] = {{"shape", AD_ATTR_SHAPE, true, "the sizes of the result"}};
+static const ad_attr_info attrs_slice[] = {
+    {"start", AD_ATTR_INTS, false, "first index of each axis; negative counts from the end; default 0"},
+    {"stop", AD_ATTR_INTS, false, "end of each axis (exclusive; -1 - size for before the first); default: the size"},
+    {"step", AD_ATTR_INTS, false, "step of each axis, not 0; default 1"},
+    {"squeeze", AD_ATTR_INTS, false, "axes of size 1 in the result that are dropped; default: none"}};
+static const ad_attr_info attrs_axis0[] = {
+    {"axis", AD_ATTR_INT, false, "the axis; negative counts from the end; default 0"}};
+static const ad_attr_info attrs_axis_last[] = {
+    {"axis", AD_ATTR_INT, false, "the axis; negative counts from the end; default -1"}};
+static const ad_attr_info attrs_indices[] = {
+    {"indices", AD_ATTR_TENSOR, true, "which elements of the axis; negative counts from the end"},
+    {"axis", AD_ATTR_INT, false, "the axis; negative counts from the end; default 0"}};
+static const ad_attr_info attrs_reduce[] = {
+    {"axis", AD_ATTR_INTS, false, "one axis or a list; negative counts from the end; default: all"},
+    {"keepdims", AD_ATTR_BOOL, false, "keep reduced axes with size 1; default no"}};
+
+#define LIST(a) (int)(sizeof(a) / sizeof((a)[0])), a
+#define NO_ATTRS 0, NULL
+#define ATTRS_PERM LIST(attrs_perm)
+#define ATTRS_SHAPE LIST(attrs_shape)
+#define ATTRS_SLICE LIST(attrs_slice)
+#define ATTRS_AXIS0 LIST(attrs_axis0)
+#define ATTRS_AXIS_LAST LIST(attrs_axis_last)
+#define ATTRS_INDICES LIST(attrs_indices)
+#define ATTRS_REDUCE LIST(attrs_reduce)
+
+/* The rows' formulas are kept as text for documentation, so their macros must not expand: they are quoted here, where
+ * no arithmetic is in scope. */
+#define ULPS(v, p) v, p
+static const ad_op_info infos[] = {
+    {"input", AD_CLASS_LEAF, 0, 0, NULL, "", "a value from outside", {0}, "", 0, 0, "an input", 0, NULL},
+    {"constant", AD_CLASS_LEAF, 0, 0, NULL, "", "a number or tensor", {0}, "", 0, 0, "a constant", 0, NULL},
+#define UNARY(ID, name, v, dx, smooth, where, ulps, domain, doc) \
+  {name, AD_CLASS_ELEMENT, 1, 1, NULL, "x", #v, {#dx, NULL, NULL}, domain, ulps, doc, 0, NULL},
+#define BINARY(ID, name, args, dflt, v, dx, dy, smooth, where, ulps, domain, doc) \
+  {name, AD_CLASS_ELEMENT, (dflt) ? 1 : 2, 2, dflt, args, #v, {#dx, #dy, NULL}, domain, ulps, doc, 0, NULL},
+#define LOWERED(ID, name, args, dflt, v, dx, dy, smooth, where, ulps, domain, doc) \
+  {name, AD_CLASS_LOWERED, 2, 2, dflt, args, #v, {#dx, #dy, NULL}, domain, ulps, doc, 0, NULL},
+#define TERNARY(ID, name, args, v, dx, dy, dw, smooth, where, ulps, domain, doc) \
+  {name, AD_CLASS_ELEMENT, 3, 3, NULL, args, #v, {#dx, #dy, #dw}, domain, ulps, doc, 0, NULL},
+#define STRUCTURED(ID, name, lo, hi, args, attrs, infer, kernel, v, doc) \
+  {name, AD_CLASS_STRUCTURED, lo, hi, NULL, args, v, {0}, "", 0, 0, doc, attrs},
+#include "ops.def"
+};
+
+#define SMOOTH AD_SMOOTH
+#define BRANCH AD_BRANCH
+#define STEP AD_STEP
+static const ad_op_rule rules[] = {
+    {AD_SMOOTH, AD_KERNEL_NONE, NULL},
+    {AD_SMOOTH, AD_KERNEL_NONE, NULL},
+#define UNARY(ID, name, v, dx, smooth, ...) {smooth, AD_KERNEL_ELEMENT, NULL},
+#define BINARY(ID, name, args, dflt, v, dx, dy, smooth, ...) {smooth, AD_KERNEL_ELEMENT, NULL},
+#define LOWERED(ID, name, args, dflt, v, dx, dy, smooth, ...) {smooth, AD_KERNEL_ELEMENT, NULL},
+#define TERNARY(ID, name, args, v, dx, dy, dw, smooth, ...) {smooth, AD_KERNEL_ELEMENT, NULL},
+#define STRUCTURED(ID, name, lo, hi, args, attrs, infer, kernel, ...) {AD_SMOOTH, AD_KERNEL_##kernel, infer},
+#include "ops.def"
+};
+
+size_t ad_op_count(void) {
+  return AD_OP_COUNT;
+}
+
+const ad_op_info *ad_op_get(ad_op op) {
+  return op < AD_OP_COUNT ? &infos[op] : NULL;
+}
+
+const ad_op_rule *ad_op_rule_get(ad_op op) {
+  return &rules[op];
+}
+
+ad_op ad_op_find(const char *name) {
+  for (ad_op i = 0; i < AD_OP_COUNT; i++)
+    if (!strcmp(infos[i].name, name)) return i;
+  return AD_NO_OP;
+}
+
+static const char *next_name(const void *context, size_t i) {
+  (void)context;
+  return i + AD_OP_NEG < AD_OP_COUNT ? infos[i + AD_OP_NEG].name : NULL;
+}
+
+const char *ad_op_suggest(const char *name) {
+  return ad_suggest(name, next_name, NULL);
+}
