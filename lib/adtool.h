@@ -404,6 +404,90 @@ typedef struct ad_gradient_request {
 AD_API ad_status ad_workspace_run_gradient(ad_workspace *w, const ad_gradient_request *r, ad_error *e);
 AD_API ad_span ad_workspace_gradient(const ad_workspace *w, ad_node input);
 
+/* ---- Verification ----------------------------------------------------------------------------------------------- */
+
+/* One derivative by all methods: weights' * Jacobian * direction, where both are unit vectors when the graph is small
+ * enough to check every entry, and random otherwise. */
+typedef enum ad_entry_class {
+  AD_ENTRY_AGREES,
+  AD_ENTRY_KINK,      /* methods differ, and an operation stands on a kink: the derivative is the policy's choice */
+  AD_ENTRY_EDGE,      /* methods differ, and an operation stands on the edge of its domain or outside */
+  AD_ENTRY_NAN,       /* not a number by every method */
+  AD_ENTRY_UNDECIDED, /* the highest precision allowed could not tell */
+  AD_ENTRY_DISAGREES
+} ad_entry_class;
+#define AD_ENTRY_CLASSES 6
+
+typedef struct ad_check_entry {
+  ad_entry_class cls;
+  bool probe; /* random direction and weights: the next four fields say nothing */
+  size_t output, output_element;
+  ad_node input;
+  size_t input_element;
+  double forward, reverse, difference; /* in MPFR, rounded to double for show */
+  double dual, tape;                   /* in double */
+  double difference_double, difference_bound; /* finite difference in double and the bound of its error */
+  double ulps;   /* the worse of dual and tape against MPFR, in units of the last place */
+  double digits; /* significant decimal digits that agree, 0 to 17 */
+} ad_check_entry;
+
+typedef enum ad_verdict { AD_VERDICT_PASS, AD_VERDICT_FAIL, AD_VERDICT_UNDECIDED } ad_verdict;
+AD_API const char *ad_verdict_name(ad_verdict v);
+AD_API const char *ad_entry_class_name(ad_entry_class c);
+
+/* A node whose own partials disagree with finite differences of that node alone. */
+typedef struct ad_blame {
+  ad_node node;
+  ad_op op;
+  size_t argument; /* from 0 */
+  double partial, difference;
+} ad_blame;
+
+typedef struct ad_check_options {
+  size_t wrt_count; /* inputs; 0: those that are not fixed */
+  const ad_node *wrt;
+  size_t output_count; /* outputs (nodes); 0: the graph's */
+  const ad_node *outputs;
+  size_t max_entries;     /* above this, or when the graph is large, random probes; 0: 4096 */
+  size_t probes;          /* directions and weights; 0: 4 of each */
+  uint64_t seed;          /* of the probes; 0: 1 */
+  uint32_t max_precision; /* bits; 0: 8192 */
+  double min_digits;      /* fewer digits in double are a failure; 0: only reported */
+} ad_check_options;
+
+typedef struct ad_check_report {
+  ad_verdict verdict;
+  const char *reason;      /* one sentence, static */
+  size_t entries, by_class[AD_ENTRY_CLASSES];
+  bool probed;             /* by random probes, not entry by entry */
+  uint32_t precision;      /* the highest that was needed, in bits */
+  size_t listed;           /* entries worth a look: all that do not agree, and the worst in digits */
+  ad_check_entry *list;    /* owned */
+  size_t blame_count;
+  ad_blame *blame;         /* owned */
+  size_t kinks, edges, outside, made_nan; /* nodes' elements by ad_workspace_diagnose */
+  ad_node first_nan;       /* AD_NO_NODE: none */
+  double min_digits, max_ulps; /* over all entries that are finite and not 0 */
+  ad_check_entry worst;    /* the entry with the fewest digits */
+  double condition;        /* of the worst entry: relative change for a relative change of the inputs; nan: unknown */
+  ad_node lost_at;         /* where double loses most digits of a value; AD_NO_NODE when it loses none to speak of */
+  double lost_digits;
+} ad_check_report;
+
+/* Sets forward and reverse mode in double and in MPFR and finite differences (central, in MPFR, with step 2^(-p/3);
+ * Squire and Trapp, SIAM Review 40, 1998, and Higham, Accuracy and Stability, ch. 1, on steps) against each other at
+ * rising precision, and looks for the guilty node where they differ.  p: NULL for the graph's own values.  The report
+ * is to be cleared with ad_check_clear. */
+AD_API ad_status ad_check(ad_check_report *r, const ad_graph *g, const ad_point *p, const ad_check_options *o,
+                          ad_error *e);
+AD_API void ad_check_clear(ad_check_report *r);
+
+/* Central differences in double along one input element over a ladder of steps; the step with the smallest bound of
+ * truncation and rounding error wins.  result and bound have one entry for each element of the output.  w: a primal
+ * workspace in double, whose input is moved and put back. */
+AD_API ad_status ad_difference_double(double *result, double *bound, ad_workspace *w, ad_node output, ad_node input,
+                                      size_t element, ad_error *e);
+
 #ifdef __cplusplus
 }
 #endif

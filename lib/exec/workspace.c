@@ -113,6 +113,11 @@ ad_status ad_workspace_set_input(ad_workspace *w, ad_node input, const double *v
   return AD_OK;
 }
 
+void *ad_workspace_input_data(ad_workspace *w, ad_node input) {
+  w->primal_done = false;
+  return (void *)w->engine->at(w->value, w->p->offset[input]);
+}
+
 ad_status ad_workspace_primal(ad_workspace *w, ad_error *e) {
   for (ad_node n = 0; n < ad_graph_input_count(w->p->graph); n++)
     if (!w->input_set[n]) {

@@ -44,6 +44,9 @@ struct ad_workspace {
 #endif
 };
 
+/* The numbers of an input in place, to be moved by finite differences; the primal values are stale afterwards. */
+void *ad_workspace_input_data(ad_workspace *w, ad_node input);
+
 #ifdef ADTOOL_PLANT
 /* Set by the test program that links this build; AD_NO_OP plants nothing. */
 extern unsigned ad_planted_op;

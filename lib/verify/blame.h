@@ -1,0 +1,11 @@
+/* Finding the operation whose partials are wrong: each node alone, at the values at hand. */
+#ifndef AD_BLAME_H
+#define AD_BLAME_H
+
+#include "verify/compare.h"
+
+/* Compares the partials of each node of c's program with finite differences of that node alone, leaving out nodes whose
+ * entry in `flags` (ad_workspace_diagnose) says kink, edge or worse.  Adds to r->blame. */
+ad_status ad_blame_nodes(ad_check_report *r, const ad_comparison *c, const uint8_t *flags, ad_error *e);
+
+#endif
