@@ -41,6 +41,9 @@ typedef double V;
 #define IS_NAN(a) isnan(a)
 #define IS_FINITE(a) isfinite(a)
 #define IS_INTEGER(a) ((a) == floor(a) && isfinite(a))
+#define AND(a, b) ((a) && (b))
+#define OR(a, b) ((a) || (b))
+#define NOT(a) (!(a))
 #define SELECT(c, a, b) ((c) ? (a) : (b))
 
 /* Arithmetic. */

@@ -43,6 +43,9 @@ enum { MP_RING = 64 };
 #define IS_NAN(a) (mpfr_nan_p(a) != 0)
 #define IS_FINITE(a) (mpfr_number_p(a) != 0)
 #define IS_INTEGER(a) (mpfr_integer_p(a) != 0)
+#define AND(a, b) ((a) && (b))
+#define OR(a, b) ((a) || (b))
+#define NOT(a) (!(a))
 #define SELECT(c, a, b) ((c) ? (a) : (b))
 
 static inline mpfr_ptr mp_next(CX *cx) {

@@ -55,11 +55,21 @@ static void collect(ad_workspace *w, const ad_gradient_request *r, uint32_t dire
     w->engine->add_scaled(w, w->gradient, to, w->tangent, plane + seed_element(r, i), seed_weight(r, i));
 }
 
+enum { MAX_LANES = 64 };
+
+/* Runs the directions seeded so far and puts their results where they belong. */
+static ad_status flush(ad_workspace *w, const ad_gradient_request *r, const size_t *target, uint32_t used,
+                       ad_error *e) {
+  ad_status s = used ? ad_workspace_forward(w, e) : AD_OK;
+  for (uint32_t k = 0; !s && k < used; k++) collect(w, r, k, target[k]);
+  return s;
+}
+
 static ad_status by_forward(ad_workspace *w, const ad_gradient_request *r, ad_error *e) {
   uint32_t lanes = w->options.directions, used = 0;
-  size_t target[64];
+  size_t target[MAX_LANES];
   if (!lanes) return ad_fail(e, AD_EUSAGE, "the workspace was made without forward mode");
-  if (lanes > 64) lanes = 64;
+  if (lanes > MAX_LANES) lanes = MAX_LANES;
   ad_status s = AD_OK;
   for (size_t i = 0; !s && i < w->p->wrt_count; i++) {
     ad_node n = w->p->wrt[i];
@@ -68,18 +78,12 @@ static ad_status by_forward(ad_workspace *w, const ad_gradient_request *r, ad_er
       if (!used) ad_workspace_clear_seeds(w);
       s = ad_workspace_seed_tangent(w, used, n, j, 1.0, e);
       target[used++] = w->p->offset[n] + j;
-      bool last = i + 1 == w->p->wrt_count && j + 1 == size;
-      if (s || (used < lanes && !last)) continue;
-      s = ad_workspace_forward(w, e);
-      for (uint32_t k = 0; !s && k < used; k++) collect(w, r, k, target[k]);
+      if (s || used < lanes) continue;
+      s = flush(w, r, target, used, e);
       used = 0;
     }
   }
-  if (!s && used) { /* the last input had no elements */
-    s = ad_workspace_forward(w, e);
-    for (uint32_t k = 0; !s && k < used; k++) collect(w, r, k, target[k]);
-  }
-  return s;
+  return s ? s : flush(w, r, target, used, e);
 }
 
 ad_status ad_workspace_run_gradient(ad_workspace *w, const ad_gradient_request *r, ad_error *e) {

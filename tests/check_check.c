@@ -1,0 +1,191 @@
+/* ad_check's verdicts: right derivatives pass, kinks, edges and NaN are told apart, lost digits are measured and
+ * located, and finite differences in double stay within their own bound. */
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "adtool.h"
+
+static ad_error err;
+
+static void ok(ad_status s) {
+  ck_assert_msg(s == AD_OK, "%s", err.message);
+}
+
+static ad_node input(ad_graph *g, const char *name, ad_shape shape, const char *text) {
+  ad_numbers *v = ad_numbers_new();
+  ad_node out;
+  ok(ad_numbers_push_text(v, text, strlen(text), &err));
+  ok(ad_graph_input(g, &out, &(ad_input_spec){.name = name, .shape = shape, .value = v}, &err));
+  ad_numbers_free(v);
+  return out;
+}
+
+static ad_node apply(ad_graph *g, const char *op, ad_node a, ad_node b) {
+  ad_node args[2] = {a, b}, out;
+  ok(ad_graph_apply(g, &out, ad_op_find(op), b == AD_NO_NODE ? 1 : 2, args, 0, NULL, &err));
+  return out;
+}
+
+/* The graph f(x) for one unary operation. */
+static ad_graph *unary(const char *op, const char *x) {
+  ad_graph *g;
+  ok(ad_graph_new(&g, NULL, &err));
+  ad_node n = input(g, "x", (ad_shape){0}, x);
+  ok(ad_graph_output(g, "f", apply(g, op, n, AD_NO_NODE), &err));
+  return g;
+}
+
+static void expect(const char *op, const char *x, ad_verdict verdict, ad_entry_class cls) {
+  ad_graph *g = unary(op, x);
+  ad_check_report r;
+  ok(ad_check(&r, g, NULL, NULL, &err));
+  ck_assert_msg(r.verdict == verdict && r.by_class[cls] == 1, "%s(%s): %s: %s", op, x, ad_verdict_name(r.verdict),
+                r.reason);
+  ad_check_clear(&r);
+  ad_graph_free(g);
+}
+
+START_TEST(smooth_points_pass) {
+  expect("exp", "0.1", AD_VERDICT_PASS, AD_ENTRY_AGREES);
+  expect("tanh", "1/3", AD_VERDICT_PASS, AD_ENTRY_AGREES);
+  expect("floor", "2.5", AD_VERDICT_PASS, AD_ENTRY_AGREES);
+  expect("sqrt", "1e-300", AD_VERDICT_PASS, AD_ENTRY_AGREES);
+}
+END_TEST
+
+START_TEST(kinks_pass_by_policy) {
+  /* relu'(0) = 0 is no central difference, which is 1/2; abs'(0) = 0 is one */
+  expect("relu", "0", AD_VERDICT_PASS, AD_ENTRY_KINK);
+  expect("abs", "0", AD_VERDICT_PASS, AD_ENTRY_AGREES);
+  expect("floor", "2", AD_VERDICT_PASS, AD_ENTRY_KINK);
+}
+END_TEST
+
+START_TEST(edges_are_undecided) {
+  expect("sqrt", "0", AD_VERDICT_UNDECIDED, AD_ENTRY_EDGE);
+  expect("log", "0", AD_VERDICT_UNDECIDED, AD_ENTRY_EDGE);
+  expect("asin", "1", AD_VERDICT_UNDECIDED, AD_ENTRY_EDGE);
+}
+END_TEST
+
+START_TEST(nan_is_named) {
+  ad_graph *g = unary("sqrt", "-1");
+  ad_check_report r;
+  ok(ad_check(&r, g, NULL, NULL, &err));
+  ck_assert_int_eq(r.verdict, AD_VERDICT_UNDECIDED);
+  ck_assert_uint_eq(r.outside, 1);
+  ck_assert_uint_eq(r.made_nan, 1);
+  ck_assert_uint_eq(r.first_nan, 1);
+  ad_check_clear(&r);
+  ad_graph_free(g);
+}
+END_TEST
+
+/* (x + 1e10) - 1e10 at x = 0.1 keeps about six digits, and they go in the subtraction; its derivative keeps all.
+ * Squared, the derivative 2 ((x + 1e10) - 1e10) keeps six. */
+START_TEST(lost_digits_are_found) {
+  ad_graph *g;
+  ok(ad_graph_new(&g, NULL, &err));
+  ad_node x = input(g, "x", (ad_shape){0}, "0.1"), c;
+  ok(ad_graph_constant_text(g, &c, "1e10", &err));
+  ad_node far = apply(g, "add", x, c), back = apply(g, "sub", far, c);
+  ok(ad_graph_output(g, "f", apply(g, "sqr", back, AD_NO_NODE), &err));
+  ad_check_report r;
+  ok(ad_check(&r, g, NULL, NULL, &err));
+  ck_assert_int_eq(r.verdict, AD_VERDICT_PASS);
+  ck_assert_msg(r.min_digits > 5 && r.min_digits < 9, "%g digits", r.min_digits);
+  ck_assert_uint_eq(r.lost_at, back);
+  ck_assert_msg(fabs(r.condition - 1) < 1e-6, "2x has condition 1, not %g", r.condition);
+  ad_check_clear(&r);
+  ok(ad_check(&r, g, NULL, &(ad_check_options){.min_digits = 12}, &err));
+  ck_assert_int_eq(r.verdict, AD_VERDICT_FAIL);
+  ad_check_clear(&r);
+  ad_graph_free(g);
+}
+END_TEST
+
+START_TEST(large_graphs_are_probed) {
+  ad_graph *g;
+  ok(ad_graph_new(&g, NULL, &err));
+  ad_node x = input(g, "x", (ad_shape){1, {300}}, "0.3");
+  ok(ad_graph_output(g, "f", apply(g, "tanh", apply(g, "cumsum", x, AD_NO_NODE), AD_NO_NODE), &err));
+  ad_check_report r;
+  ok(ad_check(&r, g, NULL, &(ad_check_options){.max_entries = 1000}, &err));
+  ck_assert(r.probed);
+  ck_assert_uint_eq(r.entries, 16);
+  ck_assert_int_eq(r.verdict, AD_VERDICT_PASS);
+  ad_check_clear(&r);
+  ad_graph_free(g);
+}
+END_TEST
+
+/* One node as two outputs, and one as input and output: weights must add up. */
+START_TEST(shared_outputs) {
+  ad_graph *g;
+  ok(ad_graph_new(&g, NULL, &err));
+  ad_node x = input(g, "x", (ad_shape){0}, "0.7"), s = apply(g, "sin", x, AD_NO_NODE);
+  ok(ad_graph_output(g, "a", s, &err));
+  ok(ad_graph_output(g, "b", s, &err));
+  ok(ad_graph_output(g, "c", x, &err));
+  ad_check_report r;
+  ok(ad_check(&r, g, NULL, NULL, &err));
+  ck_assert_uint_eq(r.entries, 3);
+  ck_assert_uint_eq(r.by_class[AD_ENTRY_AGREES], 3);
+  ad_check_clear(&r);
+  ad_graph_free(g);
+}
+END_TEST
+
+START_TEST(double_differences_know_their_error) {
+  static const struct {
+    const char *op;
+    double x, derivative;
+  } cases[] = {{"exp", 1, M_E},
+               {"sin", 1e-3, 0.99999950000004167},
+               {"log", 1e-8, 1e8},
+               {"sqr", 1e6, 2e6},
+               {"recip", 3, -1.0 / 9},
+               {"tanh", 5, 1.8158323094380687e-4},
+               {"exp", -20, 2.061153622438558e-9}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    ad_graph *g = unary(cases[i].op, "1");
+    ad_program *p;
+    ad_workspace *w;
+    ok(ad_program_new(&p, g, NULL, &err));
+    ok(ad_workspace_new(&w, p, ad_backend_find("tape"), NULL, &err));
+    ok(ad_workspace_set_input(w, 0, &cases[i].x, 1, &err));
+    ok(ad_workspace_primal(w, &err));
+    double d, bound;
+    ok(ad_difference_double(&d, &bound, w, ad_graph_output_node(g, 0), 0, 0, &err));
+    ck_assert_msg(fabs(d - cases[i].derivative) <= bound, "%s'(%g): %.17g +- %g, but it is %.17g", cases[i].op,
+                  cases[i].x, d, bound, cases[i].derivative);
+    ck_assert_msg(bound <= 1e-6 * fabs(d), "%s'(%g): the bound %g says nothing", cases[i].op, cases[i].x, bound);
+    ad_workspace_free(w);
+    ad_program_free(p);
+    ad_graph_free(g);
+  }
+}
+END_TEST
+
+int main(void) {
+  Suite *s = suite_create("check");
+  TCase *c = tcase_create("verdicts");
+  tcase_set_timeout(c, 60);
+  tcase_add_test(c, smooth_points_pass);
+  tcase_add_test(c, kinks_pass_by_policy);
+  tcase_add_test(c, edges_are_undecided);
+  tcase_add_test(c, nan_is_named);
+  tcase_add_test(c, lost_digits_are_found);
+  tcase_add_test(c, large_graphs_are_probed);
+  tcase_add_test(c, shared_outputs);
+  tcase_add_test(c, double_differences_know_their_error);
+  suite_add_tcase(s, c);
+  SRunner *r = srunner_create(s);
+  srunner_run_all(r, CK_NORMAL);
+  int failed = srunner_ntests_failed(r);
+  srunner_free(r);
+  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
