@@ -4,7 +4,7 @@
 Each polynomial interpolates its function at Chebyshev nodes with 60 digits, which is within a small factor of the
 best one; degrees are the smallest whose error is below 2^-58 of the function.  Run by hand; the result is kept.
 """
-from mpmath import mp, mpf, cos, pi, sqrt, exp, erfc, psi, findroot, tanh, lambertw, quad, taylor
+from mpmath import mp, mpf, bernoulli, cos, erfc, exp, factorial, findroot, lambertw, pi, psi, sqrt, tanh
 
 mp.dps = 60
 
@@ -115,7 +115,13 @@ table("digamma(x) / (x - root) on [1, 2], in powers of x - 1.5", "DIGAMMA_Q",
 table("(tanh(x)/x - 1)/x^2 on |x| < 0.375, in powers of x^2", "TANH_Q",
       smallest(lambda s: (tanh(sqrt(s)) / sqrt(s) - 1) / s, mpf(1) / 10 ** 12, mpf(9) / 64, 0, 54))
 
+pair("log 2", "DD_LN2", mp.log(2))
 pair("log(2 pi)/2", "HALF_LOG_2PI", mp.log(2 * pi) / 2)
+
+print("/* B_2k / (2k)! for k = 1, 2, ... */\nstatic const dd BERNOULLI_OVER_FACTORIAL[16] = {")
+for k in range(1, 17):
+    print("    {%s, %s}," % tuple(map(hexa, two(bernoulli(2 * k) / factorial(2 * k)))))
+print("};\n")
 
 # exp(-s) that is a double to 2^-66: scales results near underflow with no error of its own
 best = None

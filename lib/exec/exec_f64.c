@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "exec/lanes.h"
 #include "exec/workspace.h"
 #include "mem.h"
 
@@ -9,6 +10,7 @@ enum { AD_TREE_LEVELS = 64 };
 
 typedef struct f64_state {
   ad_kinks kinks;
+  const ad_lanes *lanes; /* NULL: scalar code only */
   double *scratch;
   double tree[AD_TREE_LEVELS];
 #ifdef ADTOOL_PLANT
@@ -24,6 +26,58 @@ typedef struct f64_state {
 
 static inline double f64_pow(const f64_state *cx, double a, double b) {
   return cx->kinks.pow00_nan && a == 0 && b == 0 ? NAN_VALUE : pow(a, b);
+}
+
+#include "exec/element.inc"
+
+enum { SHORTEST_VECTOR_RUN = 4 };
+
+/* Fills in a run for the SIMD code; false when its strides or its length are not for SIMD. */
+static bool f64_lane_run(const f64_state *cx, unsigned op, size_t n, const f64_run *r, ad_lane_run *l) {
+  if (!cx->lanes || n < SHORTEST_VECTOR_RUN || r->sx > 1 || r->sy > 1 || r->sw > 1) return false;
+  *l = (ad_lane_run){.kinks = &cx->kinks,
+                     .op = op,
+                     .active = r->active,
+                     .n = n,
+                     .z = r->z,
+                     .x = r->x,
+                     .y = r->y,
+                     .w = r->w,
+                     .sx = r->sx,
+                     .sy = r->sy,
+                     .sw = r->sw,
+                     .xd = r->xd,
+                     .yd = r->yd,
+                     .wd = r->wd,
+                     .xb = r->xb,
+                     .yb = r->yb,
+                     .wb = r->wb};
+#ifdef ADTOOL_PLANT
+  l->plant = cx->plant;
+#endif
+  return true;
+}
+
+static bool f64_vector_primal(const f64_state *cx, unsigned op, size_t n, const f64_run *r, double *z) {
+  ad_lane_run l;
+  if (!f64_lane_run(cx, op, n, r, &l)) return false;
+  cx->lanes->primal(&l, z);
+  return true;
+}
+
+static bool f64_vector_tangent(const f64_state *cx, unsigned op, size_t n, size_t planes, size_t plane,
+                               const f64_run *r, double *zd) {
+  ad_lane_run l;
+  if (!f64_lane_run(cx, op, n, r, &l)) return false;
+  cx->lanes->tangent(&l, planes, plane, zd);
+  return true;
+}
+
+static bool f64_vector_adjoint(const f64_state *cx, unsigned op, size_t n, const f64_run *r, const double *zbar) {
+  ad_lane_run l;
+  if (!f64_lane_run(cx, op, n, r, &l)) return false;
+  cx->lanes->adjoint(&l, zbar);
+  return true;
 }
 
 #include "exec/sweep.inc"
@@ -55,6 +109,7 @@ static ad_status f64_open(ad_workspace *w, ad_error *e) {
       (w->options.reverse && !w->adjoint))
     return ad_fail_memory(e);
   s->kinks = w->kinks;
+  s->lanes = ad_lanes_choose();
 #ifdef ADTOOL_PLANT
   s->plant = w->plant;
 #endif

@@ -26,6 +26,11 @@ typedef struct mp_state {
 #define TREE(cx) ((cx)->tree)
 #define PLANTED mp_double(cx, 0x1p-10)
 #include "arith/mpfr_words.h"
+#include "exec/element.inc"
+
+#define mp_vector_primal(...) false
+#define mp_vector_tangent(...) false
+#define mp_vector_adjoint(...) false
 #include "exec/sweep.inc"
 
 static uint64_t plane_bytes(uint64_t count, mpfr_prec_t precision) {

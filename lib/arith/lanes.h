@@ -1,0 +1,214 @@
+/* The words of ops.def in SIMD: V holds LANES doubles, M one condition for each.  Included by exec/lanes_*.c only, once
+ * for each instruction set, which the including file names by defining one of AD_LANES_SSE2, AD_LANES_AVX2 and
+ * AD_LANES_AVX512 and is compiled for.  Vector functions are SLEEF's (Shibata and Petrogalli, IEEE TPDS 31, 2020) at
+ * 1.0 ulp; what SLEEF lacks or does less well goes lane by lane to the words of f64.h. */
+#ifndef AD_LANES_H
+#define AD_LANES_H
+
+#include <immintrin.h>
+#include <math.h>
+#include <sleef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "adtool.h"
+#include "arith/special_f64.h"
+
+#if defined AD_LANES_AVX512
+enum { LANES = 8 };
+#define SLEEF(name, ulps) Sleef_##name##d8_##ulps##avx512f
+#define FN(name) avx512_##name
+#elif defined AD_LANES_AVX2
+enum { LANES = 4 };
+#define SLEEF(name, ulps) Sleef_##name##d4_##ulps##avx2
+#define FN(name) avx2_##name
+#else
+enum { LANES = 2 };
+#define SLEEF(name, ulps) Sleef_##name##d2_##ulps##sse2
+#define FN(name) sse2_##name
+#endif
+
+typedef double V __attribute__((vector_size(8 * LANES)));
+typedef int64_t I __attribute__((vector_size(8 * LANES)));
+
+static inline V lanes_all(double a) {
+  V v;
+  for (int i = 0; i < LANES; i++) v[i] = a;
+  return v;
+}
+
+/* Conditions: AVX-512 has registers for them, the others use all-ones lanes. */
+#if defined AD_LANES_AVX512
+typedef __mmask8 M;
+#define LT(a, b) _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ)
+#define LE(a, b) _mm512_cmp_pd_mask(a, b, _CMP_LE_OQ)
+#define GT(a, b) _mm512_cmp_pd_mask(a, b, _CMP_GT_OQ)
+#define GE(a, b) _mm512_cmp_pd_mask(a, b, _CMP_GE_OQ)
+#define EQ(a, b) _mm512_cmp_pd_mask(a, b, _CMP_EQ_OQ)
+#define NE(a, b) _mm512_cmp_pd_mask(a, b, _CMP_NEQ_UQ)
+#define NOT(a) ((M) ~(a))
+#define SELECT(c, a, b) _mm512_mask_blend_pd(c, b, a)
+#define ANY(c) ((c) != 0)
+#elif defined AD_LANES_AVX2
+typedef V M;
+#define LT(a, b) _mm256_cmp_pd(a, b, _CMP_LT_OQ)
+#define LE(a, b) _mm256_cmp_pd(a, b, _CMP_LE_OQ)
+#define GT(a, b) _mm256_cmp_pd(a, b, _CMP_GT_OQ)
+#define GE(a, b) _mm256_cmp_pd(a, b, _CMP_GE_OQ)
+#define EQ(a, b) _mm256_cmp_pd(a, b, _CMP_EQ_OQ)
+#define NE(a, b) _mm256_cmp_pd(a, b, _CMP_NEQ_UQ)
+#define NOT(a) ((M) ~(I)(a))
+#define SELECT(c, a, b) _mm256_blendv_pd(b, a, c)
+#define ANY(c) (_mm256_movemask_pd(c) != 0)
+#else
+typedef V M;
+#define LT(a, b) ((M)((a) < (b)))
+#define LE(a, b) ((M)((a) <= (b)))
+#define GT(a, b) ((M)((a) > (b)))
+#define GE(a, b) ((M)((a) >= (b)))
+#define EQ(a, b) ((M)((a) == (b)))
+#define NE(a, b) ((M)((a) != (b)))
+#define NOT(a) ((M) ~(I)(a))
+#define SELECT(c, a, b) ((V)(((I)(c) & (I)(a)) | (~(I)(c) & (I)(b))))
+#define ANY(c) (_mm_movemask_pd(c) != 0)
+#endif
+#if defined AD_LANES_AVX512
+#define AND(a, b) ((M)((a) & (b)))
+#define OR(a, b) ((M)((a) | (b)))
+#else
+#define AND(a, b) ((M)((I)(a) & (I)(b)))
+#define OR(a, b) ((M)((I)(a) | (I)(b)))
+#endif
+#define IS_ZERO(a) EQ(a, ZERO)
+#define IS_NAN(a) NE(a, a)
+#define IS_INTEGER(a) EQ(FLOOR(a), a)
+
+#define ZERO lanes_all(0.0)
+#define ONE lanes_all(1.0)
+#define HALF lanes_all(0.5)
+#define NUM(n) lanes_all((double)(n))
+#define LN2 lanes_all(0x1.62e42fefa39efp-1)
+#define LN10 lanes_all(0x1.26bb1bbb55516p+1)
+#define TWO_OVER_SQRT_PI lanes_all(0x1.20dd750429b6dp+0)
+#define NAN_VALUE lanes_all((double)NAN)
+#define NONE NAN_VALUE
+#define KINK_ABS lanes_all(kinks->abs_at_zero)
+#define KINK_RELU lanes_all(kinks->relu_at_zero)
+#define TIE_FIRST lanes_all(kinks->ties == AD_TIES_SHARE ? 0.5 : kinks->ties == AD_TIES_FIRST ? 1.0 : 0.0)
+
+/* One lane after the other. */
+#define BY_LANE_1(name, call)                        \
+  static inline V lanes_##name(V a) {                \
+    V r;                                             \
+    for (int i = 0; i < LANES; i++) r[i] = call(a[i]); \
+    return r;                                        \
+  }
+#define BY_LANE_2(name, call)                               \
+  static inline V lanes_##name(V a, V b) {                  \
+    V r;                                                    \
+    for (int i = 0; i < LANES; i++) r[i] = call(a[i], b[i]); \
+    return r;                                               \
+  }
+BY_LANE_1(cbrt, ad_cbrt)
+BY_LANE_1(lgamma, ad_lgamma)
+BY_LANE_1(digamma, ad_digamma)
+BY_LANE_2(polygamma, ad_polygamma)
+BY_LANE_1(sech, ad_sech)
+BY_LANE_1(sinh, sinh)
+BY_LANE_1(cosh, cosh)
+BY_LANE_1(asinh, asinh)
+BY_LANE_1(acosh, acosh)
+BY_LANE_1(atanh, atanh)
+BY_LANE_1(erf, erf)
+BY_LANE_1(erfc, ad_erfc)
+BY_LANE_1(gauss, ad_gauss)
+BY_LANE_1(gelu, ad_gelu)
+BY_LANE_1(gelu_partial, ad_gelu_partial)
+BY_LANE_1(silu_partial, ad_silu_partial)
+BY_LANE_2(atan2, atan2)
+
+#define NEG(a) (-(a))
+#define ADD(a, b) ((a) + (b))
+#define SUB(a, b) ((a) - (b))
+#define MUL(a, b) ((a) * (b))
+#define DIV(a, b) ((a) / (b))
+#define RECIP(a) (1.0 / (a))
+#define SQR(a) lanes_sqr(a)
+#define POW(a, b) lanes_pow(kinks, a, b)
+#define POWI(a, b) lanes_powi(a, b)
+#define SQRT(a) SLEEF(sqrt, )(a)
+#define CBRT(a) lanes_cbrt(a)
+#define HYPOT(a, b) SLEEF(hypot, u05)(a, b)
+#define ABS(a) SLEEF(fabs, )(a)
+#define SIGN(a) SELECT(GT(a, ZERO), ONE, SELECT(LT(a, ZERO), -ONE, a))
+#define FLOOR(a) SLEEF(floor, )(a)
+#define CEIL(a) SLEEF(ceil, )(a)
+#define ROUND(a) SLEEF(rint, )(a)
+#define MAX(a, b) SELECT(OR(GT(a, b), IS_NAN(a)), a, b)
+#define MIN(a, b) SELECT(OR(LT(a, b), IS_NAN(a)), a, b)
+#define EXP(a) SLEEF(exp, u10)(a)
+#define EXPM1(a) SLEEF(expm1, u10)(a)
+#define EXP2(a) SLEEF(exp2, u10)(a)
+#define LOG(a) SLEEF(log, u10)(a)
+#define LOG1P(a) SLEEF(log1p, u10)(a)
+#define LOG2(a) SLEEF(log2, u10)(a)
+#define LOG10(a) SLEEF(log10, u10)(a)
+#define XLOGY(a, b) SELECT(AND(EQ(a, ZERO), EQ(b, b)), ZERO, MUL(a, LOG(b)))
+#define SIN(a) SLEEF(sin, u10)(a)
+#define COS(a) SLEEF(cos, u10)(a)
+#define TAN(a) SLEEF(tan, u10)(a)
+#define ASIN(a) SLEEF(asin, u10)(a)
+#define ACOS(a) SLEEF(acos, u10)(a)
+#define ATAN(a) SLEEF(atan, u10)(a)
+#define ATAN2(a, b) lanes_atan2(a, b)
+#define SINH(a) lanes_sinh(a)
+#define COSH(a) lanes_cosh(a)
+#define TANH(a) SLEEF(tanh, u10)(a)
+#define SECH(a) lanes_sech(a)
+#define ASINH(a) lanes_asinh(a)
+#define ACOSH(a) lanes_acosh(a)
+#define ATANH(a) lanes_atanh(a)
+#define ERF(a) lanes_erf(a)
+#define ERFC(a) lanes_erfc(a)
+#define GAUSS(a) lanes_gauss(a)
+#define LGAMMA(a) lanes_lgamma(a)
+#define DIGAMMA(a) lanes_digamma(a)
+#define POLYGAMMA(n, a) lanes_polygamma(n, a)
+#define SIGMOID(a) lanes_sigmoid(a)
+#define SOFTPLUS(a) lanes_softplus(a)
+#define SILU(a) MUL(a, SIGMOID(a))
+#define SILU_PARTIAL(a) lanes_silu_partial(a)
+#define GELU(a) lanes_gelu(a)
+#define GELU_PARTIAL(a) lanes_gelu_partial(a)
+
+static inline V lanes_sqr(V a) {
+  return a * a;
+}
+
+static inline V lanes_pow(const ad_kinks *kinks, V a, V b) {
+  V r = SLEEF(pow, u10)(a, b);
+  if (kinks->pow00_nan) r = SELECT(AND(EQ(a, ZERO), EQ(b, ZERO)), NAN_VALUE, r);
+  return r;
+}
+
+/* Exponents are most often one small constant. */
+static inline V lanes_powi(V a, V b) {
+  if (!ANY(NE(b, NUM(2)))) return a * a;
+  if (!ANY(NE(b, ONE))) return a;
+  if (!ANY(NE(b, NUM(3)))) return a * a * a;
+  V r;
+  for (int i = 0; i < LANES; i++) r[i] = ad_powi(a[i], (long)b[i]);
+  return r;
+}
+
+/* 1 / (1 + exp(-x)) for x >= 0, and exp(x) / (1 + exp(x)) below: no overflow, no cancellation. */
+static inline V lanes_sigmoid(V a) {
+  V t = EXP(-ABS(a)), r = 1.0 / (1.0 + t);
+  return SELECT(LT(a, ZERO), t * r, r);
+}
+
+static inline V lanes_softplus(V a) {
+  return MAX(a, ZERO) + LOG1P(EXP(-ABS(a)));
+}
+
+#endif

@@ -1,0 +1,37 @@
+/* Elementwise runs in SIMD, for the instruction set of the machine. */
+#ifndef AD_EXEC_LANES_H
+#define AD_EXEC_LANES_H
+
+#include <stdbool.h>
+
+#include "adtool.h"
+
+/* One run of n elements; strides are 0 (one element for all) or 1. */
+typedef struct ad_lane_run {
+  const ad_kinks *kinks;
+  unsigned op, active;
+  size_t n;
+  const double *z, *x, *y, *w;
+  size_t sx, sy, sw;
+  const double *xd, *yd, *wd; /* tangents */
+  double *xb, *yb, *wb;       /* adjoints */
+#ifdef ADTOOL_PLANT
+  unsigned plant;
+#endif
+} ad_lane_run;
+
+typedef struct ad_lanes {
+  const char *name;
+  bool (*supported)(void);
+  void (*primal)(const ad_lane_run *r, double *z);
+  void (*tangent)(const ad_lane_run *r, size_t planes, size_t plane, double *zd);
+  void (*adjoint)(const ad_lane_run *r, const double *zbar);
+} ad_lanes;
+
+extern const ad_lanes ad_lanes_sse2, ad_lanes_avx2, ad_lanes_avx512;
+
+/* The widest that this machine has, or the one that the environment variable ADTOOL_SIMD names (sse2, avx2, avx512);
+ * NULL for "none", and where the library was built without. */
+const ad_lanes *ad_lanes_choose(void);
+
+#endif

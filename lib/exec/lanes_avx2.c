@@ -1,0 +1,8 @@
+#define AD_LANES_AVX2
+#include "exec/lanes.inc"
+
+static bool FN(supported)(void) {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
+const ad_lanes ad_lanes_avx2 = {"avx2", FN(supported), FN(primal), FN(tangent), FN(adjoint)};

@@ -1,0 +1,8 @@
+#define AD_LANES_AVX512
+#include "exec/lanes.inc"
+
+static bool FN(supported)(void) {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq");
+}
+
+const ad_lanes ad_lanes_avx512 = {"avx512", FN(supported), FN(primal), FN(tangent), FN(adjoint)};

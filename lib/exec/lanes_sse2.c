@@ -1,0 +1,8 @@
+#define AD_LANES_SSE2
+#include "exec/lanes.inc"
+
+static bool FN(supported)(void) {
+  return true;
+}
+
+const ad_lanes ad_lanes_sse2 = {"sse2", FN(supported), FN(primal), FN(tangent), FN(adjoint)};
