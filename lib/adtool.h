@@ -341,6 +341,7 @@ typedef struct ad_workspace_options {
   uint32_t precision;  /* bits, for MPFR backends; 0: 256 */
   uint32_t directions; /* tangents carried at once in forward mode; 0: none */
   bool reverse;        /* will run adjoints */
+  uint32_t points;     /* evaluate a block of this many points at once (double only); 0: 1, at most 4096 */
 } ad_workspace_options;
 
 /* All state of an evaluation.  borrows p and b. */
@@ -363,6 +364,12 @@ AD_API size_t ad_span_text(char *buf, size_t size, const ad_span *s, size_t i, u
 /* The inputs of the workspace: all from a point, or one from doubles. */
 AD_API ad_status ad_workspace_set_point(ad_workspace *w, const ad_point *p, ad_error *e);
 AD_API ad_status ad_workspace_set_input(ad_workspace *w, ad_node input, const double *value, size_t count, ad_error *e);
+
+/* The values of an input at the first `count` points of a block: row b, `pitch` numbers behind row b-1, holds its elements
+ * at point b.  Points beyond count repeat the last one.  Spans of a block hold `points` numbers for each element: element
+ * j at point b is number j * points + b; seeds hold at every point. */
+AD_API ad_status ad_workspace_set_points(ad_workspace *w, ad_node input, const double *rows, size_t pitch, size_t count,
+                                         ad_error *e);
 
 /* Values.  After a primal run, tangents by forward, adjoints by reverse (Griewank and Walther, Evaluating Derivatives,
  * 2nd ed., SIAM 2008, chapter 3).  A zero tangent or adjoint never multiplies a partial. */

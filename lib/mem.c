@@ -9,6 +9,16 @@ void *ad_calloc(size_t count, size_t size) {
   return calloc(count ? count : 1, size);
 }
 
+void *ad_calloc_lines(size_t count, size_t size) {
+  enum { LINE = 64 };
+  size_t bytes;
+  if (__builtin_mul_overflow(count, size, &bytes) || __builtin_add_overflow(bytes, LINE, &bytes)) return NULL;
+  bytes &= ~(size_t)(LINE - 1);
+  void *p = aligned_alloc(LINE, bytes);
+  if (p) memset(p, 0, bytes);
+  return p;
+}
+
 void *ad_malloc(size_t count, size_t size) {
   size_t bytes;
   if (__builtin_mul_overflow(count, size, &bytes)) return NULL;

@@ -6,7 +6,9 @@
 
 /* Allocates count * size bytes, zeroed; NULL on overflow or when memory runs out.  Freed with ad_free. */
 void *ad_calloc(size_t count, size_t size);
-/* The same without zeroing. */
+/* The same on a cache line's boundary, for arrays that SIMD reads. */
+void *ad_calloc_lines(size_t count, size_t size);
+/* Without zeroing. */
 void *ad_malloc(size_t count, size_t size);
 /* Resizes; on failure p stays as it was and NULL comes back. */
 void *ad_realloc(void *p, size_t count, size_t size);

@@ -11,8 +11,8 @@ enum { AD_TREE_LEVELS = 64 };
 typedef struct f64_state {
   ad_kinks kinks;
   const ad_lanes *lanes; /* NULL: scalar code only */
-  double *scratch;
-  double tree[AD_TREE_LEVELS];
+  size_t points;
+  double *scratch, *tree;
 #ifdef ADTOOL_PLANT
   unsigned plant;
 #endif
@@ -80,15 +80,58 @@ static bool f64_vector_adjoint(const f64_state *cx, unsigned op, size_t n, const
   return true;
 }
 
+/* The kernels once more for one point of a block, where an element's numbers lie `points` apart. */
+#undef LD
+#undef ST
+#undef ACC
+#define LD(p, i) ((p)[(i)*cx->points])
+#define ST(p, i, v) ((p)[(i)*cx->points] = (v))
+#define ACC(p, i, v) ((p)[(i)*cx->points] += (v))
+#define KN(name) f64_block_##name
+#define P(p, i) ((p) + (i)*cx->points)
+#include "exec/kernels.inc"
+#undef LD
+#undef ST
+#undef ACC
+#undef KN
+#undef P
+#define LD(p, i) ((p)[i])
+#define ST(p, i, v) ((p)[i] = (v))
+#define ACC(p, i, v) ((p)[i] += (v))
+
+static void f64_kernel_of_block(ad_workspace *w, const ad_instr *in, ad_mode mode) {
+  f64_state *cx = w->state;
+  const ad_program *p = w->p;
+  const ad_step *s = &p->step[in->arg[0]];
+  double *value = w->value, *tangent = w->tangent, *adjoint = w->adjoint;
+  for (size_t b = 0; b < cx->points; b++) {
+    if (mode == AD_MODE_DEFAULT)
+      f64_block_kernel_primal(cx, p, s, in->op, value + b, value + b + in->out * cx->points);
+    else if (mode == AD_MODE_FORWARD)
+      f64_block_kernel_tangent(cx, p, s, in->op, value + b, tangent + b, w->options.directions, p->size * cx->points,
+                               in->out);
+    else
+      f64_block_kernel_adjoint(cx, p, s, in->op, value + b, adjoint + b, in->out);
+  }
+}
+
+#define POINTS(w) ((size_t)(w)->options.points)
+#define BLOCK_PRIMAL(w, in) f64_kernel_of_block(w, in, AD_MODE_DEFAULT)
+#define BLOCK_TANGENT(w, in) f64_kernel_of_block(w, in, AD_MODE_FORWARD)
+#define BLOCK_ADJOINT(w, in) f64_kernel_of_block(w, in, AD_MODE_REVERSE)
 #include "exec/sweep.inc"
 
 static uint64_t f64_bytes(const ad_program *p, const ad_workspace_options *o) {
-  return (uint64_t)p->size * sizeof(double) * (1u + o->directions + o->reverse) + (uint64_t)p->scratch * sizeof(double);
+  return ((uint64_t)p->size * (1u + o->directions + o->reverse) + p->input_size + p->scratch) * o->points *
+         sizeof(double);
 }
 
 static void f64_close(ad_workspace *w) {
   f64_state *s = w->state;
-  if (s) ad_free(s->scratch);
+  if (s) {
+    ad_free(s->scratch);
+    ad_free(s->tree);
+  }
   ad_free(s);
   ad_free(w->value);
   ad_free(w->tangent);
@@ -96,49 +139,62 @@ static void f64_close(ad_workspace *w) {
   ad_free(w->gradient);
 }
 
+static double *new_plane(size_t count, size_t points) {
+  size_t n;
+  return __builtin_mul_overflow(count, points, &n) ? NULL : ad_calloc_lines(n, sizeof(double));
+}
+
 static ad_status f64_open(ad_workspace *w, ad_error *e) {
   const ad_program *p = w->p;
+  const size_t points = w->options.points;
   f64_state *s = ad_calloc(1, sizeof *s);
+  if (!s) return ad_fail_memory(e);
   w->state = s;
-  w->value = ad_calloc(p->size, sizeof(double));
-  w->gradient = ad_calloc(p->input_size, sizeof(double));
-  if (w->options.directions) w->tangent = ad_calloc((size_t)p->size * w->options.directions, sizeof(double));
-  if (w->options.reverse) w->adjoint = ad_calloc(p->size, sizeof(double));
-  if (s) s->scratch = ad_calloc(p->scratch, sizeof(double));
-  if (!s || !s->scratch || !w->value || !w->gradient || (w->options.directions && !w->tangent) ||
-      (w->options.reverse && !w->adjoint))
-    return ad_fail_memory(e);
+  s->points = points;
   s->kinks = w->kinks;
   s->lanes = ad_lanes_choose();
 #ifdef ADTOOL_PLANT
   s->plant = w->plant;
 #endif
+  s->scratch = new_plane(p->scratch, points);
+  s->tree = new_plane(AD_TREE_LEVELS, points);
+  w->value = new_plane(p->size, points);
+  w->gradient = new_plane(p->input_size, points);
+  if (w->options.directions) w->tangent = new_plane((size_t)p->size * w->options.directions, points);
+  if (w->options.reverse) w->adjoint = new_plane(p->size, points);
+  if (!s->scratch || !s->tree || !w->value || !w->gradient || (w->options.directions && !w->tangent) ||
+      (w->options.reverse && !w->adjoint))
+    return ad_fail_memory(e);
   return AD_OK;
 }
 
-static void f64_set(ad_workspace *w, void *plane, size_t at, double v, const char *text) {
-  (void)w, (void)text; /* v is the text's nearest double */
-  ((double *)plane)[at] = v;
+/* Element `at` of a plane, at all points of the block. */
+static double *f64_element(const ad_workspace *w, const void *plane, size_t at) {
+  return (double *)plane + at * w->options.points;
 }
 
-static const void *f64_at(const void *plane, size_t at) {
-  return (const double *)plane + at;
+static void f64_set(ad_workspace *w, void *plane, size_t at, double v, const char *text) {
+  (void)text; /* v is the text's nearest double */
+  for (size_t i = 0; i < w->options.points; i++) f64_element(w, plane, at)[i] = v;
+}
+
+static const void *f64_at(const ad_workspace *w, const void *plane, size_t at) {
+  return f64_element(w, plane, at);
 }
 
 static void f64_zero(ad_workspace *w, void *plane, size_t first, size_t count) {
-  (void)w;
-  memset((double *)plane + first, 0, count * sizeof(double));
+  memset(f64_element(w, plane, first), 0, count * w->options.points * sizeof(double));
 }
 
 static void f64_copy(ad_workspace *w, void *dst, size_t to, const void *src, size_t from, size_t count) {
-  (void)w;
-  memcpy((double *)dst + to, (const double *)src + from, count * sizeof(double));
+  memcpy(f64_element(w, dst, to), f64_element(w, src, from), count * w->options.points * sizeof(double));
 }
 
 static void f64_add_scaled(ad_workspace *w, void *dst, size_t to, const void *src, size_t from, double factor) {
-  double v = ((const double *)src)[from];
-  (void)w;
-  if (v != 0) ((double *)dst)[to] += factor * v;
+  const double *v = f64_element(w, src, from);
+  double *sum = f64_element(w, dst, to);
+  for (size_t i = 0; i < w->options.points; i++)
+    if (v[i] != 0) sum[i] += factor * v[i];
 }
 
 const ad_engine ad_engine_f64 = {

@@ -31,6 +31,10 @@ typedef struct mp_state {
 #define mp_vector_primal(...) false
 #define mp_vector_tangent(...) false
 #define mp_vector_adjoint(...) false
+#define POINTS(w) ((size_t)1)
+#define BLOCK_PRIMAL(w, in) ((void)0)
+#define BLOCK_TANGENT(w, in) ((void)0)
+#define BLOCK_ADJOINT(w, in) ((void)0)
 #include "exec/sweep.inc"
 
 static uint64_t plane_bytes(uint64_t count, mpfr_prec_t precision) {
@@ -104,7 +108,8 @@ static void mp_set(ad_workspace *w, void *plane, size_t at, double v, const char
     mpfr_set_d(r, v, MPFR_RNDN);
 }
 
-static const void *mp_at(const void *plane, size_t at) {
+static const void *mp_at(const ad_workspace *w, const void *plane, size_t at) {
+  (void)w;
   return (const __mpfr_struct *)plane + at;
 }
 

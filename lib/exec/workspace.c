@@ -9,7 +9,7 @@
 #include "ir/point.h"
 #include "mem.h"
 
-enum { DEFAULT_PRECISION = 256 };
+enum { DEFAULT_PRECISION = 256, MAX_POINTS = 4096 };
 
 #ifdef ADTOOL_PLANT
 unsigned ad_planted_op = AD_NO_OP;
@@ -23,6 +23,10 @@ static ad_status check_options(const ad_program *p, const ad_workspace *w, ad_er
       return ad_fail(e, AD_ELIMIT, "a precision of %u bits is above the limit of %u (--max-precision)",
                      w->options.precision, l->max_precision);
   }
+  if (w->options.points > 1 && w->engine->kind != AD_KIND_F64)
+    return ad_fail(e, AD_EUSAGE, "blocks of points are for the backends in double");
+  if (w->options.points > MAX_POINTS)
+    return ad_fail(e, AD_EUSAGE, "a block has at most %d points, not %u", MAX_POINTS, w->options.points);
   uint64_t bytes = w->engine->bytes(p, &w->options);
   if (bytes > l->max_bytes)
     return ad_fail(e, AD_ELIMIT, "this needs %llu MiB of memory, above the limit of %llu MiB (--max-memory)",
@@ -51,6 +55,7 @@ ad_status ad_workspace_new(ad_workspace **out, const ad_program *p, const ad_bac
   w->kinks = ad_graph_kinks(g);
   if (o) w->options = *o;
   if (!w->options.precision) w->options.precision = DEFAULT_PRECISION;
+  if (!w->options.points) w->options.points = 1;
 #ifdef ADTOOL_PLANT
   w->plant = ad_planted_op;
 #endif
@@ -113,9 +118,24 @@ ad_status ad_workspace_set_input(ad_workspace *w, ad_node input, const double *v
   return AD_OK;
 }
 
+ad_status ad_workspace_set_points(ad_workspace *w, ad_node input, const double *rows, size_t pitch, size_t count,
+                                  ad_error *e) {
+  if (input >= ad_graph_input_count(w->p->graph)) return ad_fail(e, AD_EUSAGE, "node %u is not an input", input);
+  const size_t points = w->options.points, size = (size_t)ad_shape_size(ad_graph_node_shape(w->p->graph, input));
+  if (w->engine->kind != AD_KIND_F64 || !count || count > points)
+    return ad_fail(e, AD_EUSAGE, "%zu points for a block of %zu", count, points);
+  double *x = ad_workspace_input_data(w, input);
+  for (size_t b = 0; b < points; b++) {
+    const double *row = rows + (b < count ? b : count - 1) * pitch;
+    for (size_t j = 0; j < size; j++) x[j * points + b] = row[j];
+  }
+  w->input_set[input] = true;
+  return AD_OK;
+}
+
 void *ad_workspace_input_data(ad_workspace *w, ad_node input) {
   w->primal_done = false;
-  return (void *)w->engine->at(w->value, w->p->offset[input]);
+  return (void *)w->engine->at(w, w->value, w->p->offset[input]);
 }
 
 ad_status ad_workspace_primal(ad_workspace *w, ad_error *e) {
@@ -177,8 +197,8 @@ ad_status ad_workspace_reverse(ad_workspace *w, ad_error *e) {
 static ad_span span_of(const ad_workspace *w, const void *plane, size_t base, ad_node n) {
   size_t at = place(w, n);
   if (!plane || at == UINT32_MAX) return (ad_span){.kind = w->engine->kind};
-  return (ad_span){w->engine->kind, (size_t)ad_shape_size(ad_graph_node_shape(w->p->graph, n)),
-                   w->engine->at(plane, base + at)};
+  return (ad_span){w->engine->kind, (size_t)ad_shape_size(ad_graph_node_shape(w->p->graph, n)) * w->options.points,
+                   w->engine->at(w, plane, base + at)};
 }
 
 ad_span ad_workspace_value(const ad_workspace *w, ad_node n) {
