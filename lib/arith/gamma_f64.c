@@ -53,14 +53,13 @@ static double digamma_asymptotic(double x) {
 static double digamma_positive(double x) {
   if (x >= 10) return digamma_asymptotic(x);
   if (x < 1) return digamma_near_root(1 + x) - 1 / x;
-  /* The recurrence down to y in [1, 2], its fractions over one denominator. */
-  double y = x, top = 0, bottom = 1;
-  while (y > 2) {
-    y -= 1;
-    top = top * y + bottom;
-    bottom *= y;
+  /* the recurrence down to [1, 2], exactly */
+  double sum = 0;
+  while (x > 2) {
+    x -= 1;
+    sum += 1 / x;
   }
-  return digamma_near_root(y) + top / bottom;
+  return digamma_near_root(x) + sum;
 }
 
 /* y > 0, to about 2^-100 of the larger of 1 and 1/y: the recurrence up to 20, then the asymptotic series. */
@@ -156,12 +155,13 @@ static double ratio_power(double n, double x, double k) {
 
 /* x^(n+1) Z(x) for x > 0, to a few ulps: as zeta_dd, from n + 10 on. */
 static double zeta_scaled(double n, double x) {
-  double sum = 0;
+  dd sum = {0, 0};
   for (double k = 0;; k++) {
     double y = x + k, power = ratio_power(n, x, k);
     if (y < n + 10) {
-      sum += power;
-      if (power * (y + n) < 0x1p-57 * n * sum) return sum;
+      dd next = k == 0 ? dd_of(power) : dd_fast_sum(sum.hi, power);
+      sum = (dd){next.hi, sum.lo + next.lo};
+      if (power * (y + n) < 0x1p-57 * n * sum.hi) return sum.hi + sum.lo;
       continue;
     }
     double inverse = 1 / y, rising = (n + 1) * inverse, small = 0;
@@ -171,7 +171,7 @@ static double zeta_scaled(double n, double x) {
       if (fabs(term) < 0x1p-57 * y / n) break;
       rising *= (n + 2 * i) * inverse * ((n + 2 * i + 1) * inverse);
     }
-    return sum + power * (y / n + (0.5 + small));
+    return sum.hi + (sum.lo + power * (y / n + (0.5 + small)));
   }
 }
 
@@ -190,19 +190,15 @@ static double times_leading(double n, double x, double t) {
   int et, ex;
   t = frexp(t, &et);
   if (n <= 20) {
-    x = frexp(x, &ex);
-    double factorial = 1, power = x * x;
+    dd power = dd_power(dd_of(frexp(x, &ex)), n + 1);
+    double factorial = 1;
     for (int i = 2; i <= (int)n; i++) factorial *= i;
-    if (n > 3)
-      power = pow(x, n + 1);
-    else
-      for (int i = 1; i < (int)n; i++) power *= x;
-    return ldexp(factorial * t / power, et - ex * ((int)n + 1));
+    return ldexp(dd_div(dd_product(factorial, t), power).hi, et - ex * ((int)n + 1));
   }
   if (n > 0x1p900) return t * exp(n * (log(n) - 1 - log(x)));
   dd exponent = dd_add(log_factorial(n), dd_neg(dd_mul(dd_sum(n, 1), dd_log(dd_of(x)))));
   exponent = dd_add(exponent, dd_mul(DD_LN2, dd_of(et)));
-  return ad_times_exp(t, exponent.hi, exponent.lo);
+  return ad_times_exp(dd_of(t), exponent.hi, exponent.lo);
 }
 
 double ad_polygamma(double n, double x) {
@@ -217,7 +213,8 @@ double ad_polygamma(double n, double x) {
   if (x == floor(x)) return (double)NAN;
   /* The terms left of zero are those from c up to 1 - x, with the sign of (-1)^(n+1). */
   place p = place_of(x);
-  dd left = dd_add(zeta_dd(n, p.g, p.c), dd_neg(zeta_dd(n, p.g, p.one_minus_x)));
-  dd sum = dd_add(zeta_dd(n, p.g, p.f), odd ? left : dd_neg(left));
+  dd f = zeta_dd(n, p.g, p.f), c = zeta_dd(n, p.g, p.c), beyond = zeta_dd(n, p.g, p.one_minus_x);
+  /* f - c first: it is 0 at half-integers, where beyond is all of the result. */
+  dd sum = odd ? dd_add(dd_add(f, c), dd_neg(beyond)) : dd_add(dd_add(f, dd_neg(c)), beyond);
   return times_leading(n, p.g, sign * sum.hi);
 }

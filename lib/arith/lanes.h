@@ -113,7 +113,6 @@ BY_LANE_1(cbrt, ad_cbrt)
 BY_LANE_1(lgamma, ad_lgamma)
 BY_LANE_1(digamma, ad_digamma)
 BY_LANE_2(polygamma, ad_polygamma)
-BY_LANE_1(sech, ad_sech)
 BY_LANE_1(sinh, sinh)
 BY_LANE_1(cosh, cosh)
 BY_LANE_1(asinh, asinh)
@@ -205,6 +204,12 @@ static inline V lanes_powi(V a, V b) {
 static inline V lanes_sigmoid(V a) {
   V t = EXP(-ABS(a)), r = 1.0 / (1.0 + t);
   return SELECT(LT(a, ZERO), t * r, r);
+}
+
+/* 2 exp(-|x|) / (1 + exp(-2|x|)): no overflow. */
+static inline V lanes_sech(V a) {
+  V t = EXP(-ABS(a));
+  return (t + t) / (1.0 + t * t);
 }
 
 static inline V lanes_softplus(V a) {

@@ -1,5 +1,6 @@
 #include "arith/special_f64.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -7,7 +8,9 @@
 #include "arith/dd.h"
 #include "arith/special_tables.h"
 
-static const double SQRT_HALF = 0x1.6a09e667f3bcdp-1, RSQRT_2PI = 0x1.9884533d43651p-2;
+static const dd SQRT_HALF = {0x1.6a09e667f3bcdp-1, -0x1.bdd3413b26456p-55};
+static const dd RSQRT_2PI = {0x1.9884533d43651p-2, -0x1.cbc0d30ebfd15p-56};
+static const double TWO_RSQRT_PI = 0x1.20dd750429b6dp+0;
 
 /* c[0] + c[1] t + ... */
 static double polynomial(const double *c, int count, double t) {
@@ -24,14 +27,15 @@ static double quotient(double n, dd d) {
   return fma(residual, inverse, q);
 }
 
-double ad_times_exp(double factor, double hi, double lo) {
-  if (hi < -1500) return factor * 0.0;
+double ad_times_exp(dd factor, double hi, double lo) {
+  if (hi < -1500) return factor.hi * 0.0;
   /* hi +- TAIL_SHIFT is exact: a multiple of 2^-43 that gets smaller. */
   double shift = hi < -700 ? TAIL_SHIFT : hi > 700 ? -TAIL_SHIFT : 0;
   double e = exp(hi + shift);
-  if (isinf(e)) return factor * e;
-  e = fma(e, lo, e) * factor;
-  return shift > 0 ? e * TAIL_SCALE : shift < 0 ? e / TAIL_SCALE : e;
+  if (isinf(e)) return factor.hi * e;
+  dd p = dd_product(e, factor.hi);
+  double r = p.hi + (p.lo + e * fma(lo, factor.hi, factor.lo));
+  return shift > 0 ? r * TAIL_SCALE : shift < 0 ? r / TAIL_SCALE : r;
 }
 
 /* -- powers and roots */
@@ -53,9 +57,8 @@ double ad_powi(double x, long n) {
     default:
       break;
   }
-  double high = (double)n;
-  /* high may be 2^63, which no long holds: take the remainder in parts that fit. */
-  double low = (double)(n - (long)(high / 2)) - high / 2;
+  /* n = high + low exactly; high may be 2^63, which no long holds. */
+  double high = (double)n, low = high < -(double)LONG_MIN ? (double)(n - (long)high) : (double)(n - LONG_MAX) - 1;
   if (low == 0) return pow(x, high);
   /* |n| > 2^53: high is even, so low alone carries the sign. */
   if (x == 0 || isinf(x)) return pow(x, fmod(low, 2) == 0 ? high : copysign(3, high));
@@ -80,7 +83,7 @@ double ad_cbrt(double x) {
 
 double ad_sech(double x) {
   double a = fabs(x);
-  if (a > 700) return ad_times_exp(2, -a, 0);
+  if (a > 700) return ad_times_exp(dd_of(2), -a, 0);
   double e = exp(-a);
   dd square = dd_product(e, e);
   dd d = dd_fast_sum(1, square.hi);
@@ -117,8 +120,8 @@ double ad_acosh_partial(double x) {
 
 /* -- the error function's family */
 
-/* exp(x^2) erfc(x) for 1/4 <= x < 32. */
-static double erfcx(double x) {
+/* exp(x^2) erfc(x) for 1/4 <= x < 32, to a tenth of an ulp. */
+static dd erfcx(double x) {
   const uint64_t quarter = UINT64_C(1) << 50;
   const uint64_t first = UINT64_C(0x3fd0000000000000) / quarter;
   uint64_t bits, middle;
@@ -128,17 +131,26 @@ static double erfcx(double x) {
   memcpy(&t, &middle, sizeof t);
   t = x - t;
   const double *c = ERFCX[bits / quarter - first];
-  return c[0] + fma(t, polynomial(c + 1, ERFCX_COEFFICIENTS - 1, t), c[ERFCX_COEFFICIENTS]);
+  return dd_fast_sum(c[0], fma(t, polynomial(c + 1, ERFCX_COEFFICIENTS - 1, t), c[ERFCX_COEFFICIENTS]));
+}
+
+/* erfcx(-x/sqrt 2): what rounding the argument lost comes back by the derivative 2 v erfcx(v) - 2/sqrt(pi). */
+static dd erfcx_normal(double x) {
+  double v = -x * SQRT_HALF.hi;
+  double lost = fma(-x, SQRT_HALF.hi, -v) - x * SQRT_HALF.lo;
+  dd e = erfcx(v);
+  e.lo += lost * (2 * v * e.hi - TWO_RSQRT_PI);
+  return e;
 }
 
 double ad_gauss(double x) {
   if (fabs(x) > 28) return 0;
   dd s = dd_product(x, x);
-  return ad_times_exp(1, -s.hi, -s.lo);
+  return ad_times_exp(dd_of(1), -s.hi, -s.lo);
 }
 
 /* factor * exp(-x^2/2), |x| < 2^500. */
-static double times_gauss_half(double factor, double x) {
+static double times_gauss_half(dd factor, double x) {
   dd s = dd_product(x, x);
   return ad_times_exp(factor, -0.5 * s.hi, -0.5 * s.lo);
 }
@@ -163,30 +175,28 @@ double ad_softplus(double x) {
 
 double ad_silu(double x) {
   if (x < -800) return -0.0;
-  if (x < -700) return ad_times_exp(x, x, 0);
+  if (x < -700) return ad_times_exp(dd_of(x), x, 0);
   return x * ad_sigmoid(x);
 }
 
 double ad_silu_partial(double x) {
   if (x > 800) return 1;
   if (x < -800) return -0.0;
-  if (x < -700) return ad_times_exp(1 + x, x, 0);
-  if (x >= 0) {
-    double e = exp(-x), s = 1 + e;
-    return fma(e, 1 + x, 1) / (s * s);
-  }
+  if (x < -700) return ad_times_exp(dd_sum(1, x), x, 0);
+  double e = exp(-fabs(x));
+  dd s = dd_fast_sum(1, e), square = dd_mul(s, s);
+  if (x >= 0) return quotient(fma(e, 1 + x, 1), square);
   /* e (1 + x + e) / (1 + e)^2.  Around the zero x0 of 1 + x + e^x, with d = x - x0, that is d + e^x0 (e^d - 1): two
    * terms of one sign. */
-  double e = exp(x), s = 1 + e;
   double d = (x - SILU_ROOT.hi) - SILU_ROOT.lo;
-  double h = x > -2.5 ? d + SILU_ROOT_EXP.hi * expm1(d) : 1 + x + e;
-  return e * h / (s * s);
+  double h = x > -2.5 && x < -0.25 ? fma(SILU_ROOT_EXP.hi, expm1(d), d) : s.hi + (x + s.lo);
+  return quotient(e * h, square);
 }
 
 double ad_gelu(double x) {
   if (x < -40) return -0.0;
-  if (x < -0.5) return times_gauss_half(0.5 * x * erfcx(-x * SQRT_HALF), x);
-  return x * (0.5 + 0.5 * erf(x * SQRT_HALF));
+  if (x < -0.5) return times_gauss_half(dd_mul(dd_of(0.5 * x), erfcx_normal(x)), x);
+  return x * (0.5 + 0.5 * erf(x * SQRT_HALF.hi));
 }
 
 /* exp(-x^2/2) (erfcx(-x/sqrt 2)/2 + x/sqrt(2 pi)) on the left; the bracket has its zero divided out where it is near.
@@ -194,10 +204,16 @@ double ad_gelu(double x) {
 double ad_gelu_partial(double x) {
   if (x > 40) return 1;
   if (x < -40) return -0.0;
-  if (x < -1.5) return times_gauss_half(fma(x, RSQRT_2PI, 0.5 * erfcx(-x * SQRT_HALF)), x);
-  if (x < -0.25) {
-    double gap = (GELU_ROOT.hi + x) + GELU_ROOT.lo;
-    return times_gauss_half(gap * polynomial(GELU_Q, sizeof GELU_Q / sizeof *GELU_Q, -x - 0.75), x);
+  if (x < -1.5) {
+    dd half = erfcx_normal(x);
+    half = (dd){0.5 * half.hi, 0.5 * half.lo};
+    return times_gauss_half(dd_add(dd_mul(dd_of(x), RSQRT_2PI), half), x);
   }
-  return 0.5 + 0.5 * erf(x * SQRT_HALF) + times_gauss_half(x * RSQRT_2PI, x);
+  if (x < -0.25) {
+    dd gap = dd_sum(GELU_ROOT.hi, x);
+    gap.lo += GELU_ROOT.lo;
+    double q = polynomial(GELU_Q, sizeof GELU_Q / sizeof *GELU_Q, -x - 0.75);
+    return times_gauss_half(dd_mul(gap, dd_of(q)), x);
+  }
+  return 0.5 + 0.5 * erf(x * SQRT_HALF.hi) + times_gauss_half(dd_of(x * RSQRT_2PI.hi), x);
 }

@@ -7,9 +7,11 @@
 #ifndef AD_SPECIAL_F64_H
 #define AD_SPECIAL_F64_H
 
-/* factor * exp(hi + lo), |lo| <= ulp(hi), rounded once where the result is subnormal though exp alone would be too.
- * A zero has the sign of factor. */
-double ad_times_exp(double factor, double hi, double lo);
+#include "arith/dd.h"
+
+/* (factor.hi + factor.lo) exp(hi + lo), |lo| <= ulp(hi), to 1.1 ulps; rounded once where the result is subnormal though exp
+ * alone would be too.  A zero has the sign of factor. */
+double ad_times_exp(dd factor, double hi, double lo);
 
 /* Powers and roots.                                                                                             ulps */
 double ad_powi(double x, long n);       /* x^n as IEEE 754 pown: x^0 = 1, also for nan                            2    */
