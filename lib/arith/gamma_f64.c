@@ -213,8 +213,9 @@ double ad_polygamma(double n, double x) {
   if (x == floor(x)) return (double)NAN;
   /* The terms left of zero are those from c up to 1 - x, with the sign of (-1)^(n+1). */
   place p = place_of(x);
+  /* At half-integers the two sides cancel for even n but for the terms from 1 - x on. */
+  if (!odd && p.g == 0.5) return times_leading(n, 1 - x, sign * zeta_scaled(n, 1 - x));
   dd f = zeta_dd(n, p.g, p.f), c = zeta_dd(n, p.g, p.c), beyond = zeta_dd(n, p.g, p.one_minus_x);
-  /* f - c first: it is 0 at half-integers, where beyond is all of the result. */
   dd sum = odd ? dd_add(dd_add(f, c), dd_neg(beyond)) : dd_add(dd_add(f, dd_neg(c)), beyond);
   return times_leading(n, p.g, sign * sum.hi);
 }

@@ -16,6 +16,12 @@ static bool pole_alone(mpfr_srcptr r, mpfr_srcptr x) {
 
 /* -- lgamma */
 
+/* z = 1 - x */
+static void one_minus(arb_t z, const arb_t x, slong bits) {
+  arb_sub_ui(z, x, 1, bits);
+  arb_neg(z, z);
+}
+
 static void lgamma_ball(arb_t z, const arb_t x, const arb_t y, ulong n, slong bits) {
   (void)y, (void)n;
   if (arb_is_positive(x)) {
@@ -32,8 +38,7 @@ static void lgamma_ball(arb_t z, const arb_t x, const arb_t y, ulong n, slong bi
   arb_const_pi(t, bits);
   arb_div(s, t, s, bits);
   arb_log(s, s, bits);
-  arb_sub_ui(t, x, 1, bits);
-  arb_neg(t, t);
+  one_minus(t, x, bits);
   arb_lgamma(z, t, bits);
   arb_sub(z, s, z, bits);
   arb_clear(s);
@@ -110,7 +115,9 @@ static void zeta_ball(arb_t z, const arb_t x, ulong n, slong bits) {
 }
 
 /* Z(x) for x < 0, no integer: its terms right of 0, Z(f) with f = x - floor(x), and those left of 0, which are
- * (-1)^(n+1) times Z(1 - f) - Z(1 - x), or a sum where they are few. */
+ * (-1)^(n+1) times Z(1 - f) - Z(1 - x), or a sum where they are few.  Where f = 1/2 and n is even, only Z(1 - x)
+ * remains.
+ */
 static void zeta_negative_ball(arb_t z, const arb_t x, ulong n, slong bits) {
   const slong few = 64;
   arb_t floor, f, c, t, left;
@@ -121,8 +128,12 @@ static void zeta_negative_ball(arb_t z, const arb_t x, ulong n, slong bits) {
   arb_init(left);
   arb_floor(floor, x, ARF_PREC_EXACT);
   arb_sub(f, x, floor, bits);
-  arb_sub_ui(c, f, 1, bits);
-  arb_neg(c, c);
+  one_minus(c, f, bits);
+  if (n % 2 == 0 && arb_equal(f, c)) {
+    one_minus(t, x, bits);
+    zeta_ball(z, t, n, bits);
+    goto done;
+  }
   if (arf_cmpabs_ui(arb_midref(floor), (ulong)few) <= 0) {
     slong count = -arf_get_si(arb_midref(floor), ARF_RND_DOWN);
     for (slong k = 0; k < count; k++) {
@@ -132,9 +143,8 @@ static void zeta_negative_ball(arb_t z, const arb_t x, ulong n, slong bits) {
     }
   } else {
     zeta_ball(left, c, n, bits);
-    arb_sub_ui(t, x, 1, bits);
-    arb_neg(t, t);
-    zeta_ball(t, t, n, bits);
+    one_minus(c, x, bits);
+    zeta_ball(t, c, n, bits);
     arb_sub(left, left, t, bits);
   }
   zeta_ball(z, f, n, bits);
@@ -142,6 +152,7 @@ static void zeta_negative_ball(arb_t z, const arb_t x, ulong n, slong bits) {
     arb_add(z, z, left, bits);
   else
     arb_sub(z, z, left, bits);
+done:
   arb_clear(left);
   arb_clear(t);
   arb_clear(c);
