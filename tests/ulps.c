@@ -19,7 +19,7 @@ double ulps(double got, mpfr_srcptr want) {
   double rounded = mpfr_get_d(want, MPFR_RNDN);
   if (isnan(got) || isnan(rounded)) return isnan(got) && isnan(rounded) ? 0 : (double)INFINITY;
   if (isinf(rounded) && got == rounded) return 0;
-  if (mpfr_inf_p(want)) return (double)INFINITY;
+  if (mpfr_inf_p(want) || (isinf(rounded) && isinf(got))) return (double)INFINITY;
   mpfr_t gap;
   mpfr_init2(gap, mpfr_get_prec(want) + 128);
   if (isinf(got))

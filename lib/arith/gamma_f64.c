@@ -16,7 +16,8 @@ double ad_lgamma(double x) {
   return lgamma_r(x, &sign);
 }
 
-/* 2^e (m = a / 2^e in [sqrt(1/2), sqrt 2)); log m = 2 atanh((m - 1)/(m + 1)), of which 22 terms leave 2^-107. */
+/* With m = a / 2^e in [sqrt(1/2), sqrt 2), log a = e log 2 + 2 atanh((m - 1)/(m + 1)), of whose series 22 terms leave
+ * 2^-107. */
 dd dd_log(dd a) {
   int e;
   dd m = {frexp(a.hi, &e), 0};
@@ -124,7 +125,7 @@ static dd zeta_dd(double n, double g, dd y) {
     dd power = dd_mul(dd_power(ratio, n), ratio);
     if (y.hi < n + 24) {
       sum = dd_add(sum, power);
-      if (power.hi * (y.hi + n) < 0x1p-110 * n * sum.hi || power.hi == 0) return sum;
+      if (!(power.hi * (y.hi + n) >= 0x1p-110 * n * sum.hi) || power.hi == 0) return sum;
       continue;
     }
     dd inverse = dd_div(dd_of(1), y), s = dd_mul(inverse, inverse);
@@ -150,7 +151,8 @@ static double ratio_power(double n, double x, double k) {
     for (int i = 1; i < (int)n; i++) r *= q;
     return r;
   }
-  return pow(q, n + 1) * exp((n + 1) * lost);
+  double r = pow(q, n + 1);
+  return r == 0 ? r : r * exp((n + 1) * lost);
 }
 
 /* x^(n+1) Z(x) for x > 0, to a few ulps: as zeta_dd, from n + 10 on. */
@@ -161,7 +163,7 @@ static double zeta_scaled(double n, double x) {
     if (y < n + 10) {
       dd next = k == 0 ? dd_of(power) : dd_fast_sum(sum.hi, power);
       sum = (dd){next.hi, sum.lo + next.lo};
-      if (power * (y + n) < 0x1p-57 * n * sum.hi) return sum.hi + sum.lo;
+      if (!(power * (y + n) >= 0x1p-57 * n * sum.hi)) return sum.hi + sum.lo;
       continue;
     }
     double inverse = 1 / y, rising = (n + 1) * inverse, small = 0;

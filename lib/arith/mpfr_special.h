@@ -1,11 +1,11 @@
 /* The functions of ops.def in MPFR that MPFR lacks or computes too slowly.
  *
- * Each writes f(x) into r at r's precision; r may be x.  Ball arithmetic (Arb) proves the rounding: the working precision
- * rises until the ball around the result rounds one way, so the result is the nearest number.  It stops rising at four
- * times the bits of r and of the arguments together (plus a constant); what is still open there (an argument so small that
- * f(x) is beyond all those bits the limit at 0) is faithful.  nan gives nan; infinities and poles give what the double
- * functions of special_f64.h give, signs of zeros included; results beyond MPFR's exponents are infinite or zero as MPFR's
- * own would be.
+ * Each writes f(x) into r at r's precision; r may be x.  Ball arithmetic (Arb) proves the rounding: the working
+ * precision rises until the ball around the result rounds one way, so the result is the nearest number.  It stops
+ * rising at four times the bits of r and of the arguments together (plus a constant); what is still open there (f(x)
+ * nearer to a tie than all those bits can tell, as for a very small x) is faithful.  nan gives nan; infinities and
+ * poles give what the functions of special_f64.h give, signs of zeros included; results beyond MPFR's exponents are
+ * infinite or zero.
  *
  * MPFR and FLINT keep caches of constants for each thread: ad_mpfr_free_caches frees this thread's, at the price of
  * computing them again. */

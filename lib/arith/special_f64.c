@@ -95,7 +95,7 @@ double ad_tanh(double x) {
   double a = fabs(x);
   if (a < 0.375) {
     double s = x * x;
-    return x + x * (s * polynomial(TANH_Q, sizeof TANH_Q / sizeof *TANH_Q, s));
+    return copysign(a + a * (s * polynomial(TANH_Q, sizeof TANH_Q / sizeof *TANH_Q, s)), x);
   }
   if (a > 22) return copysign(1, x);
   double t = expm1(2 * a);

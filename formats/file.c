@@ -1,0 +1,107 @@
+#include "file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "mem.h"
+
+ad_status ad_file_read(void **bytes, size_t *size, const char *path, ad_error *e) {
+  bool input = !strcmp(path, "-");
+  int fd = input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return ad_fail_errno(e, "open", path);
+  struct stat st;
+  char *data = NULL;
+  size_t n = 0, capacity = 0;
+  ad_status s = AD_OK;
+  if (!fstat(fd, &st)) {
+    if (S_ISDIR(st.st_mode)) errno = EISDIR, s = ad_fail_errno(e, "read", path);
+    if (S_ISREG(st.st_mode) && st.st_size > 0 && !ad_reserve(&data, &capacity, (size_t)st.st_size + 1, 1))
+      s = ad_fail_memory(e);
+  }
+  while (!s) {
+    if (!ad_reserve(&data, &capacity, n + 65536, 1)) {
+      s = ad_fail_memory(e);
+      break;
+    }
+    ssize_t got = read(fd, data + n, capacity - n - 1);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) s = ad_fail_errno(e, "read", path);
+    if (got <= 0) break;
+    n += (size_t)got;
+  }
+  if (!input) close(fd);
+  if (s) {
+    ad_free(data);
+    return s;
+  }
+  data[n] = '\0';
+  *bytes = data;
+  *size = n;
+  return AD_OK;
+}
+
+static bool write_all(int fd, const char *p, size_t n) {
+  while (n) {
+    ssize_t put = write(fd, p, n);
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) return false;
+    p += put;
+    n -= (size_t)put;
+  }
+  return true;
+}
+
+/* The folder that holds a path. */
+static void folder_of(char *folder, size_t size, const char *path) {
+  const char *slash = strrchr(path, '/');
+  if (!slash)
+    snprintf(folder, size, ".");
+  else
+    snprintf(folder, size, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+}
+
+static ad_status replace(const char *path, const void *bytes, size_t size, const struct stat *old, ad_error *e) {
+  size_t room = strlen(path) + 32;
+  char *temporary = ad_malloc(room, 2), *folder = temporary ? temporary + room : NULL;
+  if (!temporary) return ad_fail_memory(e);
+  snprintf(temporary, room, "%s.tmp.%ld", path, (long)getpid());
+  folder_of(folder, room, path);
+  int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, old ? old->st_mode & 07777 : 0666);
+  ad_status s = AD_OK;
+  if (fd < 0) {
+    s = ad_fail_errno(e, "create", temporary);
+    ad_free(temporary);
+    return s;
+  }
+  if (old && fchmod(fd, old->st_mode & 07777)) s = ad_fail_errno(e, "set the mode of", temporary);
+  if (!s && (!write_all(fd, bytes, size) || fsync(fd))) s = ad_fail_errno(e, "write", path);
+  if (close(fd) && !s) s = ad_fail_errno(e, "write", path);
+  if (!s && rename(temporary, path)) s = ad_fail_errno(e, "replace", path);
+  if (s) {
+    unlink(temporary);
+  } else {
+    int d = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (d >= 0) {
+      fsync(d); /* not every file system lets a folder be synced; the file itself is safe */
+      close(d);
+    }
+  }
+  ad_free(temporary);
+  return s;
+}
+
+ad_status ad_file_write(const char *path, const void *bytes, size_t size, ad_error *e) {
+  struct stat st;
+  bool output = !strcmp(path, "-"), there = !output && !stat(path, &st);
+  if (!output && (!there || S_ISREG(st.st_mode))) return replace(path, bytes, size, there ? &st : NULL, e);
+  int fd = output ? STDOUT_FILENO : open(path, O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return ad_fail_errno(e, "open", path);
+  ad_status s = write_all(fd, bytes, size) ? AD_OK : ad_fail_errno(e, "write", output ? "standard output" : path);
+  if (!output && close(fd) && !s) s = ad_fail_errno(e, "write", path);
+  return s;
+}

@@ -1,0 +1,103 @@
+/* All formats, in the order in which content is tried: those with a magic number before those that are text. */
+#include <stdio.h>
+#include <string.h>
+
+#include "adg/adg.h"
+#include "error.h"
+#include "file.h"
+#include "mem.h"
+#include "yaml/yaml.h"
+
+typedef struct format {
+  ad_format_info info;
+  bool (*sniff)(const void *bytes, size_t size);
+  ad_status (*read)(ad_graph **g, const void *bytes, size_t size, const char *path, const ad_limits *limits, ad_error *e);
+  ad_status (*write)(const ad_graph *g, ad_buffer *out, const ad_write_options *o, ad_error *e);
+} format;
+
+static const format formats[] = {
+    {{"adg", ".adg", true, "compressed binary, for machines"}, ad_adg_sniff, ad_adg_read, ad_adg_write},
+    {{"yaml", ".yaml", true, "text with infix expressions, for people"}, ad_yaml_sniff, ad_yaml_read, ad_yaml_write},
+};
+
+size_t ad_format_count(void) {
+  return sizeof formats / sizeof formats[0];
+}
+
+const ad_format_info *ad_format_get(size_t i) {
+  return i < ad_format_count() ? &formats[i].info : NULL;
+}
+
+ad_status ad_graph_read(ad_graph **g, const void *bytes, size_t size, const char *path, const ad_limits *limits,
+                        ad_error *e) {
+  for (size_t i = 0; i < ad_format_count(); i++) {
+    if (!formats[i].sniff(bytes, size)) continue;
+    ad_status s = formats[i].read(g, bytes, size, path, limits, e);
+    if (s && e && !e->file[0]) snprintf(e->file, sizeof e->file, "%s", path);
+    return s;
+  }
+  ad_status s = ad_fail(e, AD_EINPUT, "this is no graph in any format that adtool knows: neither text nor .adg");
+  if (e) snprintf(e->file, sizeof e->file, "%s", path);
+  return s;
+}
+
+ad_status ad_graph_load(ad_graph **g, const char *path, const ad_limits *limits, ad_error *e) {
+  void *bytes;
+  size_t size;
+  ad_status s = ad_file_read(&bytes, &size, path, e);
+  if (s) return s;
+  s = ad_graph_read(g, bytes, size, strcmp(path, "-") ? path : "standard input", limits, e);
+  ad_free(bytes);
+  return s;
+}
+
+static const format *by_name(const char *name) {
+  for (size_t i = 0; i < ad_format_count(); i++)
+    if (!strcmp(formats[i].info.name, name)) return &formats[i];
+  return NULL;
+}
+
+static const format *by_extension(const char *path) {
+  size_t n = strlen(path);
+  for (size_t i = 0; i < ad_format_count(); i++) {
+    size_t m = strlen(formats[i].info.extension);
+    if (n > m && !strcmp(path + n - m, formats[i].info.extension)) return &formats[i];
+  }
+  return n > 4 && !strcmp(path + n - 4, ".yml") ? by_name("yaml") : NULL;
+}
+
+static ad_status write_as(const format *f, const ad_graph *g, ad_buffer *b, const ad_write_options *o, ad_error *e) {
+  static const ad_write_options none = {0};
+  ad_status s = f->write(g, b, o ? o : &none, e);
+  if (!s && b->failed) s = ad_fail_memory(e);
+  if (s) ad_buffer_clear(b);
+  return s;
+}
+
+static ad_status unknown(const char *name, ad_error *e) {
+  return ad_fail(e, AD_EUSAGE, "unknown format '%s'; there are yaml and adg", name);
+}
+
+ad_status ad_graph_write(const ad_graph *g, void **bytes, size_t *size, const ad_write_options *o, ad_error *e) {
+  const format *f = o && o->format ? by_name(o->format) : NULL;
+  if (!f) return unknown(o && o->format ? o->format : "", e);
+  ad_buffer b = {0};
+  ad_status s = write_as(f, g, &b, o, e);
+  if (s) return s;
+  *bytes = b.data;
+  *size = b.size;
+  return AD_OK;
+}
+
+ad_status ad_graph_save(const ad_graph *g, const char *path, const ad_write_options *o, ad_error *e) {
+  const format *f = o && o->format ? by_name(o->format) : by_extension(path);
+  if (!f && o && o->format) return unknown(o->format, e);
+  if (!f)
+    return ad_fail(e, AD_EUSAGE, "'%s' does not say by its name which format to write; end it in .yaml or .adg, or use --to",
+                   path);
+  ad_buffer b = {0};
+  ad_status s = write_as(f, g, &b, o, e);
+  if (!s) s = ad_file_write(path, b.data, b.size, e);
+  ad_buffer_clear(&b);
+  return s;
+}

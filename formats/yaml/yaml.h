@@ -1,0 +1,19 @@
+/* The YAML format: graphs that people write, and points. */
+#ifndef AD_YAML_H
+#define AD_YAML_H
+
+#include "adtool.h"
+#include "mem.h"
+
+/* Whether this may be YAML: text, that is, no zero byte and no control character but white space at its start. */
+bool ad_yaml_sniff(const void *bytes, size_t size);
+
+ad_status ad_yaml_read(ad_graph **g, const void *bytes, size_t size, const char *path, const ad_limits *limits,
+                       ad_error *e);
+
+/* Reading what was written gives the same graph: nodes in the same order, with the same names and constants.  A node
+ * without a name is written inside the expression that uses it where a reader would make it there, and under the label
+ * %N otherwise. */
+ad_status ad_yaml_write(const ad_graph *g, ad_buffer *out, const ad_write_options *o, ad_error *e);
+
+#endif
