@@ -11,7 +11,8 @@
 typedef struct format {
   ad_format_info info;
   bool (*sniff)(const void *bytes, size_t size);
-  ad_status (*read)(ad_graph **g, const void *bytes, size_t size, const char *path, const ad_limits *limits, ad_error *e);
+  ad_status (*read)(ad_graph **g, const void *bytes, size_t size, const char *path, const ad_limits *limits,
+                    ad_error *e);
   ad_status (*write)(const ad_graph *g, ad_buffer *out, const ad_write_options *o, ad_error *e);
 } format;
 
@@ -93,8 +94,8 @@ ad_status ad_graph_save(const ad_graph *g, const char *path, const ad_write_opti
   const format *f = o && o->format ? by_name(o->format) : by_extension(path);
   if (!f && o && o->format) return unknown(o->format, e);
   if (!f)
-    return ad_fail(e, AD_EUSAGE, "'%s' does not say by its name which format to write; end it in .yaml or .adg, or use --to",
-                   path);
+    return ad_fail(e, AD_EUSAGE,
+                   "'%s' does not say by its name which format to write; end it in .yaml or .adg, or use --to", path);
   ad_buffer b = {0};
   ad_status s = write_as(f, g, &b, o, e);
   if (!s) s = ad_file_write(path, b.data, b.size, e);

@@ -20,11 +20,13 @@
 #define LIBM(name)                                          \
   static void reference_##name(mpfr_ptr r, mpfr_srcptr x) { \
     mpfr_##name(r, x, MPFR_RNDN);                           \
-  }
-LIBM(exp)
-LIBM(expm1)
-LIBM(exp2) LIBM(log) LIBM(log1p) LIBM(log2) LIBM(log10) LIBM(sin) LIBM(cos) LIBM(tan) LIBM(asin) LIBM(acos) LIBM(atan)
-    LIBM(sinh) LIBM(cosh) LIBM(tanh) LIBM(asinh) LIBM(acosh) LIBM(atanh) LIBM(erf) LIBM(erfc) LIBM(cbrt) LIBM(sqrt)
+  }                                                         \
+  static void reference_##name(mpfr_ptr r, mpfr_srcptr x)
+/* clang-format off */
+LIBM(exp); LIBM(expm1); LIBM(exp2); LIBM(log); LIBM(log1p); LIBM(log2); LIBM(log10); LIBM(sin); LIBM(cos); LIBM(tan);
+LIBM(asin); LIBM(acos); LIBM(atan); LIBM(sinh); LIBM(cosh); LIBM(tanh); LIBM(asinh); LIBM(acosh); LIBM(atanh); LIBM(erf);
+LIBM(erfc); LIBM(cbrt); LIBM(sqrt);
+/* clang-format on */
 
 #define POLYGAMMA(n)                                               \
   static double polygamma_##n(double x) {                          \
@@ -32,9 +34,12 @@ LIBM(exp2) LIBM(log) LIBM(log1p) LIBM(log2) LIBM(log10) LIBM(sin) LIBM(cos) LIBM
   }                                                                \
   static void reference_polygamma_##n(mpfr_ptr r, mpfr_srcptr x) { \
     ad_mpfr_polygamma(r, n, x);                                    \
-  }
-        POLYGAMMA(1) POLYGAMMA(2) POLYGAMMA(3) POLYGAMMA(4) POLYGAMMA(5) POLYGAMMA(20) POLYGAMMA(21) POLYGAMMA(100)
-            POLYGAMMA(1000) POLYGAMMA(1000000)
+  }                                                                \
+  static void reference_polygamma_##n(mpfr_ptr r, mpfr_srcptr x)
+/* clang-format off */
+POLYGAMMA(1); POLYGAMMA(2); POLYGAMMA(3); POLYGAMMA(4); POLYGAMMA(5); POLYGAMMA(20); POLYGAMMA(21); POLYGAMMA(100);
+POLYGAMMA(1000); POLYGAMMA(1000000);
+/* clang-format on */
 
 #define POWI(n)                                               \
   static double powi_##n(double x) {                          \
@@ -42,20 +47,15 @@ LIBM(exp2) LIBM(log) LIBM(log1p) LIBM(log2) LIBM(log10) LIBM(sin) LIBM(cos) LIBM
   }                                                           \
   static void reference_powi_##n(mpfr_ptr r, mpfr_srcptr x) { \
     mpfr_pow_si(r, x, n, MPFR_RNDN);                          \
-  }
-                static const long MINUS_2 = -2,
-                                  MINUS_77 = -77, HUGE_EVEN = LONG_MAX / 2 - 1, HUGE_ODD = LONG_MAX / 8 * 5;
-POWI(2)
-POWI(3)
-POWI(4) POWI(5) POWI(100) POWI(1001) POWI(MINUS_2) POWI(MINUS_77) POWI(HUGE_EVEN) POWI(HUGE_ODD) POWI(LONG_MAX)
-    POWI(LONG_MIN)
+  }                                                           \
+  static void reference_powi_##n(mpfr_ptr r, mpfr_srcptr x)
+static const long MINUS_2 = -2, MINUS_77 = -77, HUGE_EVEN = LONG_MAX / 2 - 1, HUGE_ODD = LONG_MAX / 8 * 5;
+/* clang-format off */
+POWI(2); POWI(3); POWI(4); POWI(5); POWI(100); POWI(1001); POWI(MINUS_2); POWI(MINUS_77); POWI(HUGE_EVEN);
+POWI(HUGE_ODD); POWI(LONG_MAX); POWI(LONG_MIN);
+/* clang-format on */
 
-        typedef enum spread {
-          END,
-          UNIFORM,
-          LOG,
-          LOG_BOTH
-        } spread; /* LOG_BOTH: magnitudes in the range, both signs */
+typedef enum spread { END, UNIFORM, LOG, LOG_BOTH } spread; /* LOG_BOTH: magnitudes in the range, both signs */
 typedef struct range {
   spread spread;
   double lo, hi;
@@ -128,7 +128,7 @@ static const row OWN_ROWS[] = {
     {"gelu", ad_gelu, reference_gelu, GELU, 3},
     {"gelu'", ad_gelu_partial, reference_gelu_partial, GELU, 4},
     {"lgamma", ad_lgamma, reference_lgamma, GAMMA, 16},
-    {"digamma", ad_digamma, reference_digamma, GAMMA, 4},
+    {"digamma", ad_digamma, reference_digamma, GAMMA, 5},
     {"polygamma 1", polygamma_1, reference_polygamma_1, GAMMA, 4},
     {"polygamma 2", polygamma_2, reference_polygamma_2, GAMMA, 4},
     {"polygamma 3", polygamma_3, reference_polygamma_3, GAMMA, 4},

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs every `$ command` of the README and the manual and compares what it prints with what the page shows; and the
-# generated table of operations with what the program says today.
+# Runs every `$ command` of the README and the manual and compares what it prints with what the page shows; and compares
+# the pages that follow from the program with what it says today.
 set -eu
 
 work=$(mktemp -d)
@@ -50,8 +50,11 @@ for run in "$work"/commands/*.run; do
 done
 [ "$checks" -gt 0 ] || { echo "no command found in the pages" && exit 1; }
 
-adtool ops --format texinfo >"$work/ops.texi"
-verdict 'doc/ops.texi (make update-ops)' "$ADTOOL_SRCDIR/doc/ops.texi" "$work/ops.texi"
+mkdir "$work/pages"
+sh "$ADTOOL_SRCDIR/doc/pages.sh" adtool "$work/pages"
+for page in "$work"/pages/*; do
+  verdict "doc/${page##*/}, which \`make update-docs\` renews" "$ADTOOL_SRCDIR/doc/${page##*/}" "$page"
+done
 
 echo "$(((checks - bad) * 100 / checks))%: Checks: $checks, Failures: $bad, Errors: 0"
 [ "$bad" -eq 0 ]

@@ -126,8 +126,8 @@ double graphs_value(const ad_graph *g, const char *backend, ad_node n, size_t el
 double graphs_derivative(const ad_graph *g, const char *backend, ad_node output, size_t element, ad_node input,
                          size_t of) {
   graphs_run r = graphs_start(g, backend, (ad_workspace_options){.directions = 1, .reverse = true});
-  must(ad_workspace_run_gradient(
-      r.w, &(ad_gradient_request){.output = output, .seed_count = 1, .element = &element}, ERR));
+  must(ad_workspace_run_gradient(r.w, &(ad_gradient_request){.output = output, .seed_count = 1, .element = &element},
+                                 ERR));
   ad_span s = ad_workspace_gradient(r.w, input);
   ck_assert_uint_lt(of, s.count);
   double v = ad_span_double(&s, of);
@@ -195,8 +195,8 @@ static bool near(mpfr_srcptr a, mpfr_srcptr b, mpfr_srcptr scale, mpfr_exp_t bit
   return yes;
 }
 
-static void expect(const jacobian *j, const char *method, size_t row, size_t column, mpfr_srcptr got,
-                   mpfr_srcptr scale, mpfr_exp_t bits) {
+static void expect(const jacobian *j, const char *method, size_t row, size_t column, mpfr_srcptr got, mpfr_srcptr scale,
+                   mpfr_exp_t bits) {
   char text[AD_NODE_TEXT];
   size_t element = row;
   ad_node n = output_at(j->g, &element);
@@ -306,8 +306,8 @@ static void compare_double(const jacobian *j, const char *backend, const char *s
   char method[64];
   snprintf(method, sizeof method, "%s, %s, %u points", backend, simd, points);
   graphs_use_simd(simd);
-  graphs_run r = graphs_start(
-      j->g, backend, (ad_workspace_options){.directions = forward, .reverse = !forward, .points = points});
+  graphs_run r =
+      graphs_start(j->g, backend, (ad_workspace_options){.directions = forward, .reverse = !forward, .points = points});
   for (size_t k = 0; k < (forward ? j->columns : j->rows); k++) {
     size_t element = k;
     ad_workspace_clear_seeds(r.w);
@@ -332,8 +332,7 @@ static void compare_double(const jacobian *j, const char *backend, const char *s
 }
 
 void graphs_check_derivatives(const ad_graph *g, double units) {
-  graphs_run r =
-      graphs_start(g, "mpfr", (ad_workspace_options){.precision = BITS, .directions = 1, .reverse = true});
+  graphs_run r = graphs_start(g, "mpfr", (ad_workspace_options){.precision = BITS, .directions = 1, .reverse = true});
   jacobian j = reverse_jacobian(g, &r);
   compare_forward(&j, &r);
   graphs_end(&r);

@@ -25,8 +25,14 @@ ad_node graphs_tensor(ad_graph *g, ad_shape shape, const double *value, size_t c
 
 ad_node graphs_apply(ad_graph *g, const char *op, size_t nargs, const ad_node *args, size_t nattrs,
                      const ad_attr *attrs);
-#define NODES(...) (sizeof((ad_node[]){__VA_ARGS__}) / sizeof(ad_node)), (ad_node[]){__VA_ARGS__}
-#define ATTRS(...) (sizeof((ad_attr[]){__VA_ARGS__}) / sizeof(ad_attr)), (ad_attr[]){__VA_ARGS__}
+#define NODES(...)                                                    \
+  (sizeof((ad_node[]){__VA_ARGS__}) / sizeof(ad_node)), (ad_node[]) { \
+    __VA_ARGS__                                                       \
+  }
+#define ATTRS(...)                                                    \
+  (sizeof((ad_attr[]){__VA_ARGS__}) / sizeof(ad_attr)), (ad_attr[]) { \
+    __VA_ARGS__                                                       \
+  }
 ad_node graphs_unary(ad_graph *g, const char *op, ad_node x);
 ad_node graphs_binary(ad_graph *g, const char *op, ad_node x, ad_node y);
 #define INT_ATTR(NAME, V) ((ad_attr){NAME, {0}, (int64_t[]){V}})

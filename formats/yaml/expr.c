@@ -13,7 +13,7 @@ typedef enum token { END, NUMBER, NAME, SIGN } token;
 typedef struct parser {
   ad_exprs *x;
   uint32_t item;
-  const char *s; /* the whole text */
+  const char *s;  /* the whole text */
   size_t at, end; /* the token is s[at .. end) */
   token token;
   uint32_t depth;
@@ -123,7 +123,8 @@ static ad_status new_node(parser *p, ad_expr_kind kind, size_t position, uint32_
   if (x->count >= UINT32_MAX || !ad_reserve(&x->node, &x->capacity, x->count + 1, sizeof *x->node))
     return ad_fail_memory(p->e);
   *out = (uint32_t)x->count++;
-  x->node[*out] = (ad_expr_node){.kind = (uint8_t)kind, .position = (uint32_t)position, .item = p->item, .op = AD_NO_OP};
+  x->node[*out] =
+      (ad_expr_node){.kind = (uint8_t)kind, .position = (uint32_t)position, .item = p->item, .op = AD_NO_OP};
   return AD_OK;
 }
 
@@ -246,9 +247,10 @@ static ad_status call(parser *p, const char *name, size_t length, size_t at, uin
   ad_op op = ad_expr_function(word, args, axis);
   if (op == AD_NO_OP) {
     const char *near = ad_op_suggest(word);
-    return ad_yaml_fail(p->x->tree, p->item, at, p->e, near ? "unknown operation '%s' (did you mean '%s'?)"
-                                                            : "unknown operation '%s'; `adtool ops` lists them all",
-                        word, near);
+    return ad_yaml_fail(
+        p->x->tree, p->item, at, p->e,
+        near ? "unknown operation '%s' (did you mean '%s'?)" : "unknown operation '%s'; `adtool ops` lists them all",
+        word, near);
   }
   p->x->node[*out].op = op;
   if (op != AD_OP_MAX && op != AD_OP_MIN) return AD_OK;
@@ -309,8 +311,9 @@ static ad_status primary(parser *p, uint32_t *out) {
     if (!s) s = comparison(p, out);
     if (!s) s = expect(p, ")", "a parenthesis is not closed here");
   } else {
-    return fail(p, at, p->token == END ? "the expression ends where a value is expected"
-                                       : "a value is expected here: a name, a number, a call or a parenthesis");
+    return fail(p, at,
+                p->token == END ? "the expression ends where a value is expected"
+                                : "a value is expected here: a name, a number, a call or a parenthesis");
   }
   while (!s && is_sign(p, "[")) {
     uint32_t index, last = *out, child;
@@ -465,7 +468,8 @@ ad_status ad_expr_parse(ad_exprs *x, uint32_t item, uint32_t *root, ad_error *e)
   if (!s && p.token == END) return fail(&p, 0, "an expression is missing here");
   if (!s) s = comparison(&p, root);
   if (!s && p.token != END)
-    s = fail(&p, p.at, is_sign(&p, "=") ? "'=' has no meaning here; a comparison is =="
-                                        : "the expression should end here or go on with an operator");
+    s = fail(&p, p.at,
+             is_sign(&p, "=") ? "'=' has no meaning here; a comparison is =="
+                              : "the expression should end here or go on with an operator");
   return s;
 }

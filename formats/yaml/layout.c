@@ -1,7 +1,7 @@
-/* The reader makes entries in file order, each from the leaves of its expression upwards, and a number that an expression
- * has met before is the node that it was then.  So the nodes between one entry and the next can be left inside the
- * latter's expression just when walking that expression as the reader does meets them in their order; otherwise they all
- * become entries, under labels. */
+/* The reader makes entries in file order, each from the leaves of its expression upwards, and a number that an
+ * expression has met before is the node that it was then.  So the nodes between one entry and the next can be left
+ * inside the latter's expression just when walking that expression as the reader does meets them in their order;
+ * otherwise they all become entries, under labels. */
 #include "yaml/layout.h"
 
 #include <ctype.h>
@@ -21,7 +21,8 @@ const char *ad_yaml_constant_text(const ad_graph *g, ad_node n, char *buf) {
 }
 
 bool ad_yaml_inline_constant(const ad_graph *g, ad_node n) {
-  if (ad_graph_node_shape(g, n)->rank || ad_graph_node_dtype(g, n) != AD_EXACT || ad_graph_node_name(g, n)) return false;
+  if (ad_graph_node_shape(g, n)->rank || ad_graph_node_dtype(g, n) != AD_EXACT || ad_graph_node_name(g, n))
+    return false;
   char buf[AD_NUMBER_TEXT];
   const char *text = ad_yaml_constant_text(g, n, buf);
   if (*text == '-') text++;

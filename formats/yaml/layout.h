@@ -8,9 +8,9 @@
 typedef struct ad_yaml_layout {
   const ad_graph *graph;
   bool explicit_nodes;
-  uint8_t *entry;  /* of each node: stands by itself */
-  uint8_t *size;   /* operations of the expression below a node, at most the limit */
-  uint32_t *uses;  /* as argument or output */
+  uint8_t *entry;    /* of each node: stands by itself */
+  uint8_t *size;     /* operations of the expression below a node, at most the limit */
+  uint32_t *uses;    /* as argument or output */
   ad_names literals; /* texts that the reader has met by now: to node */
 } ad_yaml_layout;
 

@@ -30,7 +30,8 @@ static ad_status set_from(ad_point *p, ad_node n, const ad_yaml_tree *t, uint32_
     char have[AD_SHAPE_TEXT], text[AD_SHAPE_TEXT];
     ad_shape_text(have, &shape);
     ad_shape_text(text, want);
-    s = ad_yaml_fail(t, item, 0, e, "the value has shape %s, but '%s' has %s", have, ad_graph_node_name(p->graph, n), text);
+    s = ad_yaml_fail(t, item, 0, e, "the value has shape %s, but '%s' has %s", have, ad_graph_node_name(p->graph, n),
+                     text);
   }
   if (!s) s = ad_yaml_place(t, item, 0, ad_point_set(p, n, v, e), e);
   ad_numbers_free(v);
@@ -56,7 +57,8 @@ ad_status ad_point_load(ad_point *p, const char *path, ad_error *e) {
   if (s) return s;
   s = ad_yaml_parse(&t, bytes, size, path, ad_graph_limits(p->graph), e);
   if (!s) {
-    if (ad_yaml_at(&t, 1)->kind != AD_YAML_MAP) s = ad_yaml_fail(&t, 1, 0, e, "a point is a mapping of input names to values");
+    if (ad_yaml_at(&t, 1)->kind != AD_YAML_MAP)
+      s = ad_yaml_fail(&t, 1, 0, e, "a point is a mapping of input names to values");
     for (uint32_t i = s ? 0 : ad_yaml_at(&t, 1)->first; !s && i; i = ad_yaml_at(&t, ad_yaml_at(&t, i)->next)->next) {
       ad_node n;
       s = ad_yaml_place(&t, i, 0, find_input(p, ad_yaml_text(&t, i), &n, e), e);

@@ -30,7 +30,8 @@ static ad_status want(const ad_yaml_tree *t, uint32_t item, ad_yaml_kind kind, c
 
 static ad_status check_version(const ad_yaml_reader *r, ad_error *e) {
   uint32_t v = ad_yaml_get(&r->tree, 1, "adtool");
-  if (!v) return ad_yaml_fail(&r->tree, 1, 0, e, "this is no graph: the key 'adtool: 1' (the schema's version) is missing");
+  if (!v)
+    return ad_yaml_fail(&r->tree, 1, 0, e, "this is no graph: the key 'adtool: 1' (the schema's version) is missing");
   if (ad_yaml_at(&r->tree, v)->kind == AD_YAML_SCALAR && !strcmp(ad_yaml_text(&r->tree, v), "1")) return AD_OK;
   return ad_yaml_fail(&r->tree, v, 0, e, "this program reads version 1 of the schema: adtool: 1");
 }
@@ -73,9 +74,11 @@ static ad_status read_kinks(ad_yaml_reader *r, uint32_t map, ad_error *e) {
   uint32_t v;
   ad_status s = ad_yaml_known_keys(t, map, "kinks", keys, e);
   if (!s && (v = ad_yaml_get(t, map, "abs"))) s = choose(t, v, "abs", abs_words, &which, e), k.abs_at_zero = which - 1;
-  if (!s && (v = ad_yaml_get(t, map, "relu"))) s = choose(t, v, "relu", relu_words, &which, e), k.relu_at_zero = which / 2.0;
+  if (!s && (v = ad_yaml_get(t, map, "relu")))
+    s = choose(t, v, "relu", relu_words, &which, e), k.relu_at_zero = which / 2.0;
   if (!s && (v = ad_yaml_get(t, map, "ties"))) s = choose(t, v, "ties", tie_words, &which, e), k.ties = (ad_ties)which;
-  if (!s && (v = ad_yaml_get(t, map, "pow00"))) s = choose(t, v, "pow00", pow_words, &which, e), k.pow00_nan = which == 1;
+  if (!s && (v = ad_yaml_get(t, map, "pow00")))
+    s = choose(t, v, "pow00", pow_words, &which, e), k.pow00_nan = which == 1;
   return s ? s : ad_graph_set_kinks(r->graph, &k, e);
 }
 
@@ -93,7 +96,9 @@ static ad_status read_header(ad_yaml_reader *r, ad_error *e) {
   s = want(t, v, AD_YAML_MAP, "meta is a mapping of keys to texts", e);
   for (uint32_t i = ad_yaml_at(t, v)->first; !s && i; i = next_key(t, i)) {
     s = want(t, value_of(t, i), AD_YAML_SCALAR, "a meta entry is a text", e);
-    if (!s) s = ad_yaml_place(t, i, 0, ad_graph_set_meta(r->graph, ad_yaml_text(t, i), ad_yaml_text(t, value_of(t, i)), e), e);
+    if (!s)
+      s = ad_yaml_place(t, i, 0, ad_graph_set_meta(r->graph, ad_yaml_text(t, i), ad_yaml_text(t, value_of(t, i)), e),
+                        e);
   }
   return s;
 }
@@ -126,7 +131,8 @@ static ad_status read_input(ad_yaml_reader *r, uint32_t key, ad_error *e) {
   if (!s && map && (diff = ad_yaml_get(t, item, "diff"))) {
     const char *said = ad_yaml_at(t, diff)->kind == AD_YAML_SCALAR ? ad_yaml_text(t, diff) : "";
     spec.fixed = !strcmp(said, "no") || !strcmp(said, "false");
-    if (!spec.fixed && strcmp(said, "yes") && strcmp(said, "true")) s = ad_yaml_fail(t, diff, 0, e, "diff is yes or no");
+    if (!spec.fixed && strcmp(said, "yes") && strcmp(said, "true"))
+      s = ad_yaml_fail(t, diff, 0, e, "diff is yes or no");
   }
   spec.value = n && ad_numbers_count(n) ? n : NULL;
   ad_def d = {.kind = AD_DEF_DONE, .state = 2, .key = key, .item = item};
@@ -186,7 +192,8 @@ static ad_status read_expression(ad_yaml_reader *r, uint32_t key, uint32_t item,
 }
 
 static ad_status read_node(ad_yaml_reader *r, uint32_t key, ad_error *e) {
-  static const char *const constant_keys[] = {"value", "shape", "fill", "dtype", NULL}, *const expr_keys[] = {"expr", NULL};
+  static const char *const constant_keys[] = {"value", "shape", "fill", "dtype", NULL}, *const expr_keys[] = {"expr",
+                                                                                                              NULL};
   const ad_yaml_tree *t = &r->tree;
   uint32_t item = value_of(t, key);
   if (ad_yaml_at(t, item)->kind == AD_YAML_SCALAR) return read_expression(r, key, item, e);
@@ -199,7 +206,8 @@ static ad_status read_node(ad_yaml_reader *r, uint32_t key, ad_error *e) {
   }
   ad_status s = ad_yaml_known_keys(t, item, "a constant", constant_keys, e);
   if (!s && !ad_yaml_get(t, item, "value") && !ad_yaml_get(t, item, "fill"))
-    s = ad_yaml_fail(t, item, 0, e, "a node is an expression, {op: ..., args: [...]}, a number or list, or {value: ...}");
+    s = ad_yaml_fail(t, item, 0, e,
+                     "a node is an expression, {op: ..., args: [...]}, a number or list, or {value: ...}");
   return s ? s : add_def(r, &d, e);
 }
 

@@ -70,7 +70,8 @@ static bool wrap(ad_shape *list, const ad_shape *entry, size_t position) {
     if (entry->rank + 1 > AD_MAX_RANK) return false;
     *list = (ad_shape){.rank = entry->rank + 1};
     memcpy(list->dim + 1, entry->dim, (size_t)entry->rank * sizeof entry->dim[0]);
-  } else if (entry->rank + 1 != list->rank || memcmp(list->dim + 1, entry->dim, (size_t)entry->rank * sizeof *entry->dim)) {
+  } else if (entry->rank + 1 != list->rank ||
+             memcmp(list->dim + 1, entry->dim, (size_t)entry->rank * sizeof *entry->dim)) {
     return false;
   }
   list->dim[0]++;
@@ -140,7 +141,8 @@ static ad_status read_shape(const ad_yaml_reader *r, uint32_t item, ad_shape *sh
   const ad_yaml_tree *t = &r->tree;
   const ad_yaml_item *at = ad_yaml_at(t, item);
   *shape = (ad_shape){0};
-  if (at->kind != AD_YAML_LIST) return ad_yaml_fail(t, item, 0, e, "a shape is a list of sizes: [3, 4], or [] for a scalar");
+  if (at->kind != AD_YAML_LIST)
+    return ad_yaml_fail(t, item, 0, e, "a shape is a list of sizes: [3, 4], or [] for a scalar");
   if (at->count > AD_MAX_RANK)
     return ad_yaml_fail(t, item, 0, e, "the shape has rank %u; the limit is %d", at->count, AD_MAX_RANK);
   for (uint32_t i = at->first; i; i = ad_yaml_at(t, i)->next) {
@@ -182,7 +184,8 @@ ad_status ad_yaml_literal(const ad_yaml_reader *r, uint32_t item, ad_shape *shap
 static ad_status unknown(const ad_yaml_reader *r, uint32_t node, ad_error *e) {
   const char *name = r->exprs.text + r->exprs.node[node].text, *near = ad_suggest(name, next_name, &r->names);
   const ad_expr_node *x = &r->exprs.node[node];
-  if (near) return ad_yaml_fail(&r->tree, x->item, x->position, e, "unknown name '%.80s' (did you mean '%s'?)", name, near);
+  if (near)
+    return ad_yaml_fail(&r->tree, x->item, x->position, e, "unknown name '%.80s' (did you mean '%s'?)", name, near);
   return ad_yaml_fail(&r->tree, x->item, x->position, e, "unknown name '%.80s'; it is no input and no node", name);
 }
 
@@ -291,7 +294,9 @@ static ad_status emit(ad_yaml_reader *r, uint32_t node, ad_node *out, ad_error *
   uint32_t id;
   ad_status s;
   switch (x->kind) {
-    case AD_EXPR_NUMBER: s = literal_node(r, text, out, e); break;
+    case AD_EXPR_NUMBER:
+      s = literal_node(r, text, out, e);
+      break;
     case AD_EXPR_NAME:
       if (ad_names_find(&r->names, text, &id)) {
         *out = r->def[id].node;
@@ -300,9 +305,12 @@ static ad_status emit(ad_yaml_reader *r, uint32_t node, ad_node *out, ad_error *
       if (!ad_number_valid(text, strlen(text))) return unknown(r, node, e);
       s = literal_node(r, text, out, e); /* pi, e, inf, nan */
       break;
-    case AD_EXPR_INDEX: return emit_index(r, node, out, e);
-    case AD_EXPR_CALL: return emit_call(r, node, out, e);
-    default: return fail_expr(r, node, e, "a value is expected here%s", "");
+    case AD_EXPR_INDEX:
+      return emit_index(r, node, out, e);
+    case AD_EXPR_CALL:
+      return emit_call(r, node, out, e);
+    default:
+      return fail_expr(r, node, e, "a value is expected here%s", "");
   }
   return ad_yaml_place(&r->tree, x->item, x->position, s, e);
 }

@@ -13,10 +13,10 @@ typedef enum ad_def_kind {
 
 typedef struct ad_def {
   uint8_t kind;
-  uint8_t state;      /* while resolving */
-  uint32_t key;       /* item of its name; 0: an output's expression */
-  uint32_t item;      /* item of its value */
-  uint32_t expr;      /* root of an expression; of an operation: its first argument, the others are next */
+  uint8_t state; /* while resolving */
+  uint32_t key;  /* item of its name; 0: an output's expression */
+  uint32_t item; /* item of its value */
+  uint32_t expr; /* root of an expression; of an operation: its first argument, the others are next */
   ad_op op;
   ad_node node;
 } ad_def;

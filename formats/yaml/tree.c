@@ -77,9 +77,8 @@ static ad_status add_item(ad_yaml_tree *t, const yaml_event_t *v, ad_yaml_kind k
   if (t->count >= UINT32_MAX || !ad_reserve(&t->item, &t->capacity, t->count + 1, sizeof *t->item))
     return ad_fail_memory(e);
   *out = (uint32_t)t->count++;
-  t->item[*out] = (ad_yaml_item){.kind = (uint8_t)kind,
-                                 .line = (uint32_t)v->start_mark.line + 1,
-                                 .column = (uint32_t)v->start_mark.column + 1};
+  t->item[*out] = (ad_yaml_item){
+      .kind = (uint8_t)kind, .line = (uint32_t)v->start_mark.line + 1, .column = (uint32_t)v->start_mark.column + 1};
   return AD_OK;
 }
 
@@ -143,7 +142,8 @@ static ad_status check_key(ad_yaml_tree *t, level *l, uint32_t key, ad_error *e)
     for (uint32_t i = t->item[l->item].first, k = 0; k < count && !twice; i = t->item[t->item[i].next].next, k++)
       if (!strcmp(ad_yaml_text(t, i), text)) twice = true, seen = i;
   }
-  if (twice) return ad_yaml_fail(t, key, 0, e, "the key '%.80s' is given twice, first in line %u", text, t->item[seen].line);
+  if (twice)
+    return ad_yaml_fail(t, key, 0, e, "the key '%.80s' is given twice, first in line %u", text, t->item[seen].line);
   return AD_OK;
 }
 
@@ -170,10 +170,11 @@ static ad_status check_split(const ad_yaml_tree *t, uint32_t value, ad_error *e)
   int open = 0;
   for (const char *s = ad_yaml_text(t, value); *s; s++) open += (*s == '(') - (*s == ')');
   if (open <= 0) return AD_OK;
-  return ad_yaml_fail(t, value, 0, e,
-                      "inside {...} and [...] a comma ends this text at '%.60s', before its closing parenthesis; put it "
-                      "in quotes: \"...\"",
-                      ad_yaml_text(t, value));
+  return ad_yaml_fail(
+      t, value, 0, e,
+      "inside {...} and [...] a comma ends this text at '%.60s', before its closing parenthesis; put it "
+      "in quotes: \"...\"",
+      ad_yaml_text(t, value));
 }
 
 static ad_status step(ad_yaml_tree *t, const yaml_event_t *v, level *stack, size_t *depth, ad_error *e) {
@@ -203,8 +204,11 @@ static ad_status step(ad_yaml_tree *t, const yaml_event_t *v, level *stack, size
       return s;
     }
     case YAML_SEQUENCE_END_EVENT:
-    case YAML_MAPPING_END_EVENT: ad_names_clear(&stack[--*depth].keys); return AD_OK;
-    default: return AD_OK;
+    case YAML_MAPPING_END_EVENT:
+      ad_names_clear(&stack[--*depth].keys);
+      return AD_OK;
+    default:
+      return AD_OK;
   }
 }
 
@@ -314,7 +318,8 @@ ad_status ad_yaml_numbers(const ad_yaml_tree *t, uint32_t item, ad_numbers *out,
       return ad_yaml_fail(t, i, 0, e, "a ragged list: this entry has shape %s, the first one %s", other, first);
     }
   }
-  if (inner.rank + 1 > AD_MAX_RANK) return ad_yaml_fail(t, item, 0, e, "lists are nested deeper than rank %d", AD_MAX_RANK);
+  if (inner.rank + 1 > AD_MAX_RANK)
+    return ad_yaml_fail(t, item, 0, e, "lists are nested deeper than rank %d", AD_MAX_RANK);
   shape->rank = inner.rank + 1;
   shape->dim[0] = at->count;
   memcpy(shape->dim + 1, inner.dim, (size_t)inner.rank * sizeof inner.dim[0]);

@@ -9,13 +9,13 @@ typedef enum ad_yaml_kind { AD_YAML_SCALAR, AD_YAML_LIST, AD_YAML_MAP } ad_yaml_
 
 typedef struct ad_yaml_item {
   uint8_t kind;
-  bool plain;         /* a scalar without quotes, on one line: a position in it is a position in the file */
-  bool flow;          /* inside or itself a [...] or {...} */
+  bool plain;            /* a scalar without quotes, on one line: a position in it is a position in the file */
+  bool flow;             /* inside or itself a [...] or {...} */
   uint32_t line, column; /* from 1 */
-  uint32_t next;      /* the next sibling; 0: none */
-  uint32_t first;     /* first child of a list or map (keys and values take turns); 0: none */
-  uint32_t count;     /* children */
-  size_t text;        /* of a scalar: offset in the tree's text, ends with a zero */
+  uint32_t next;         /* the next sibling; 0: none */
+  uint32_t first;        /* first child of a list or map (keys and values take turns); 0: none */
+  uint32_t count;        /* children */
+  size_t text;           /* of a scalar: offset in the tree's text, ends with a zero */
   uint32_t length;
 } ad_yaml_item;
 

@@ -16,4 +16,13 @@ ad_status ad_yaml_read(ad_graph **g, const void *bytes, size_t size, const char 
  * %N otherwise. */
 ad_status ad_yaml_write(const ad_graph *g, ad_buffer *out, const ad_write_options *o, ad_error *e);
 
+/* Spells single operations in infix, their arguments by name ("l1 - y"), for tables of nodes. */
+typedef struct ad_yaml_speller ad_yaml_speller;
+ad_status ad_yaml_speller_new(ad_yaml_speller **s, const ad_graph *g, ad_error *e); /* borrows g */
+void ad_yaml_speller_free(ad_yaml_speller *s);
+/* The name of a node, or its label %N. */
+void ad_yaml_spell_name(ad_yaml_speller *s, ad_node n, ad_buffer *out);
+/* The operation itself; "input" for inputs, the number for scalar constants. */
+void ad_yaml_spell(ad_yaml_speller *s, ad_node n, ad_buffer *out);
+
 #endif

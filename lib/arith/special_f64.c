@@ -34,8 +34,8 @@ double ad_times_exp(dd factor, double hi, double lo) {
   double e = exp(hi + shift);
   if (isinf(e)) return factor.hi * e;
   dd p = dd_product(e, factor.hi);
-  double r = p.hi + (p.lo + e * fma(lo, factor.hi, factor.lo));
-  return shift > 0 ? r * TAIL_SCALE : shift < 0 ? r / TAIL_SCALE : r;
+  dd r = dd_fast_sum(p.hi, p.lo + e * fma(lo, factor.hi, factor.lo));
+  return shift > 0 ? fma(r.hi, TAIL_SCALE, r.lo * TAIL_SCALE) : shift < 0 ? r.hi / TAIL_SCALE : r.hi;
 }
 
 /* -- powers and roots */

@@ -47,7 +47,7 @@ double ad_gelu_partial(double x); /* [4] its derivative, also near its zero at -
  * Poles: digamma(+-0) is -+inf, polygamma(n, +-0) is inf for odd n and -+inf for even n; negative integers and -inf
  * give nan; lgamma is +inf at all of them. */
 double ad_lgamma(double x);              /* [16] log|gamma(x)| */
-double ad_digamma(double x);             /* [4] */
+double ad_digamma(double x);             /* [5] */
 double ad_polygamma(double n, double x); /* [4 for n <= 3, else 16] */
 
 #endif

@@ -1,0 +1,155 @@
+/* What the subcommands share: options, messages, results. */
+#ifndef AD_CLI_H
+#define AD_CLI_H
+
+#include <stdio.h>
+
+#include "adtool.h"
+#include "mem.h"
+
+enum { EXIT_CHECK_FAILED = 1 };
+
+/* ---- Options (options.c).  Each has one row there; a command names those that it takes. */
+
+typedef enum option_id {
+  OPT_AT,
+  OPT_POINT,
+  OPT_WRT,
+  OPT_OUTPUT,
+  OPT_SEED,
+  OPT_BACKEND,
+  OPT_MODE,
+  OPT_PRECISION,
+  OPT_DIGITS,
+  OPT_FORMAT,
+  OPT_OUT,
+  OPT_TO,
+  OPT_STORED,
+  OPT_EXPLICIT,
+  OPT_IN_PLACE,
+  OPT_CHECK,
+  OPT_TRACE,
+  OPT_STRICT,
+  OPT_MIN_DIGITS,
+  OPT_PROBES,
+  OPT_RANDOM_SEED,
+  OPT_MAX_ENTRIES,
+  OPT_QUIET,
+  OPT_MAX_NODES,
+  OPT_MAX_ELEMENTS,
+  OPT_MAX_MEMORY,
+  OPT_MAX_PRECISION,
+  OPT_MAX_YAML_DEPTH,
+  OPT_MAX_EXPR_DEPTH,
+  OPT_MAX_SCALAR,
+  OPT_HELP,
+  OPT_COUNT
+} option_id;
+
+typedef enum output_format { FORMAT_TEXT, FORMAT_JSON, FORMAT_CSV, FORMAT_NPY, FORMAT_TEXINFO } output_format;
+
+typedef struct options {
+  size_t at_count;
+  const char **at; /* NAME=VALUE */
+  const char *point, *wrt, *output, *seed, *out, *to;
+  const ad_backend *backend; /* NULL: not said */
+  ad_mode mode;
+  uint32_t precision; /* bits; 0: not said */
+  unsigned digits;
+  output_format format;
+  bool stored, explicit_nodes, in_place, check, trace, strict, quiet, help;
+  double min_digits;
+  size_t probes, max_entries;
+  uint64_t random_seed;
+  ad_limits limits;
+  size_t file_count;
+  const char **file; /* graphs, or other words */
+} options;
+
+struct command;
+
+/* Parses what stands behind the command's name.  0, or an exit status after a message. */
+int options_parse(options *o, const struct command *c, int argc, char **argv);
+void options_clear(options *o);
+
+/* ---- Commands.  Each in a file of its own, all in the table of commands.c. */
+
+typedef struct command {
+  const char *name;
+  const char *arguments; /* "GRAPH..." */
+  const char *summary;   /* one line */
+  const char *text;      /* some paragraphs for `help` */
+  size_t min_files, max_files;
+  const option_id *takes; /* ends with OPT_COUNT */
+  int (*run)(const options *o);
+} command;
+
+extern const command *const commands[]; /* ends with NULL */
+const command *command_find(const char *name);
+
+void help_overview(FILE *f);
+void help_command(FILE *f, const command *c);
+/* One option as help shows it: its name with its argument, and what it does. */
+const char *option_usage(option_id id);
+const char *option_text(option_id id);
+
+/* ---- Messages (messages.c), on standard error */
+
+/* Prints an error of the library as text or, with --format json, as JSON; returns the exit status. */
+int report(const options *o, const ad_error *e);
+int usage_error(const char *format, ...) AD_PRINTF(1, 2);
+void note(const options *o, const char *format, ...) AD_PRINTF(2, 3);
+/* Ends a run: writes out what is buffered for standard output; a failure there is an exit status of its own. */
+int finish_output(int status);
+
+/* ---- Values (values.c) */
+
+/* How numbers are shown: significant digits, 0 for the shortest that reads back. */
+void put_number(ad_buffer *b, const ad_span *s, size_t i, unsigned digits);
+void put_json_string(ad_buffer *b, const char *s);
+void put_json_double(ad_buffer *b, double v);
+/* A span as nested arrays of its shape; numbers beyond double, NaN and infinities as strings. */
+void put_json_tensor(ad_buffer *b, const ad_span *s, const ad_shape *shape, unsigned digits);
+/* A tensor for people: a scalar on the line, a vector in brackets, a matrix on lines of its own. */
+void put_text_tensor(ad_buffer *b, const ad_span *s, const ad_shape *shape, unsigned digits, int indent);
+/* A name as a field of a CSV line. */
+void put_csv_name(ad_buffer *b, const char *name);
+ad_span span_element(const ad_span *s, size_t i);
+/* Sends the buffer to -o FILE or standard output and clears it. */
+int send(const options *o, ad_buffer *b);
+
+/* ---- A graph at a point (session.c) */
+
+typedef struct session {
+  const options *o;
+  const char *path;
+  ad_graph *graph;
+  ad_point *point;
+  ad_program *program;
+  ad_workspace *workspace;
+  const ad_backend *backend;
+  ad_mode mode;
+  size_t wrt_count, output_count;
+  ad_node *wrt;      /* from --wrt; none: the graph's */
+  size_t *output;    /* positions of the outputs chosen */
+  size_t *element;   /* SIZE_MAX: all of it */
+  size_t seed_count; /* weights from --seed for the one output chosen */
+  double *weight;
+} session;
+
+/* Loads the graph, reads the point and the names in the options; 0 or an exit status after a message. */
+int session_open(session *s, const options *o, const char *path);
+/* Plans and makes a workspace, with the point set and the primal run done. */
+int session_plan(session *s, bool keep_all, uint32_t directions, bool reverse);
+/* Notes on standard error where the run stood on kinks and edges or left a domain; with --strict an exit status. */
+int session_notes(const session *s);
+void session_close(session *s);
+
+/* A node's value, or where `input` is given that input's gradient, as an .npy array. */
+void put_npy(ad_buffer *b, const session *s, ad_node value, const ad_node *input);
+
+/* Runs each graph of the command line into one buffer and sends that; the first failure's status, the others still run.
+ */
+int for_each_graph(const options *o, int (*one)(const options *o, const char *path, ad_buffer *b));
+
+#endif

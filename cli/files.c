@@ -1,0 +1,111 @@
+/* Commands that turn graph files into others: convert, fmt, hash. */
+#include <string.h>
+
+#include "cli.h"
+#include "file.h"
+
+static int load(ad_graph **g, const options *o, const char *path) {
+  ad_error e = {0};
+  return ad_graph_load(g, path, &o->limits, &e) ? report(o, &e) : 0;
+}
+
+static int run_convert(const options *o) {
+  ad_graph *g;
+  ad_error e = {0};
+  if (!o->out && !o->to) return usage_error("convert wants -o FILE, or --to FORMAT for standard output");
+  int status = load(&g, o, o->file[0]);
+  if (status) return status;
+  ad_write_options w = {o->to, o->explicit_nodes, o->stored};
+  if (ad_graph_save(g, o->out ? o->out : "-", &w, &e)) status = report(o, &e);
+  ad_graph_free(g);
+  return status;
+}
+
+static const option_id convert_takes[] = {OPT_OUT, OPT_TO, OPT_STORED, OPT_EXPLICIT, OPT_MAX_NODES, OPT_COUNT};
+const command command_convert = {
+    "convert",
+    "GRAPH",
+    "to another format",
+    "Reads a graph in any format and writes it in the one that the output's name or --to says.",
+    1,
+    1,
+    convert_takes,
+    run_convert};
+
+static int format_one(const options *o, const char *path) {
+  void *old, *text = NULL;
+  size_t old_size, size = 0;
+  ad_graph *g = NULL;
+  ad_error e = {0};
+  ad_write_options w = {.format = "yaml", .explicit_nodes = o->explicit_nodes};
+  if (ad_file_read(&old, &old_size, path, &e)) return report(o, &e);
+  ad_status s = ad_graph_read(&g, old, old_size, strcmp(path, "-") ? path : "standard input", &o->limits, &e);
+  if (!s) s = ad_graph_write(g, &text, &size, &w, &e);
+  bool same = !s && size == old_size && !memcmp(text, old, size);
+  int status = 0;
+  if (!s && o->check) {
+    if (!same) printf("%s\n", path), status = EXIT_CHECK_FAILED;
+  } else if (!s && o->in_place) {
+    if (!same) s = ad_file_write(path, text, size, &e);
+  } else if (!s) {
+    s = ad_file_write(o->out ? o->out : "-", text, size, &e);
+  }
+  ad_graph_free(g);
+  ad_free(text);
+  ad_free(old);
+  return s ? report(o, &e) : status;
+}
+
+static int run_fmt(const options *o) {
+  int first = 0;
+  if (o->file_count > 1 && !o->in_place && !o->check)
+    return usage_error("fmt of several files wants --in-place or --check");
+  for (size_t i = 0; i < o->file_count; i++) {
+    int status = format_one(o, o->file[i]);
+    if (status && !first) first = status;
+  }
+  return first;
+}
+
+static const option_id fmt_takes[] = {OPT_OUT, OPT_IN_PLACE, OPT_CHECK, OPT_EXPLICIT, OPT_MAX_NODES, OPT_COUNT};
+const command command_fmt = {"fmt",
+                             "GRAPH...",
+                             "rewrites a YAML graph canonically",
+                             "Writes a graph as canonical YAML: definitions in an order in which each comes after what "
+                             "it needs, numbers in their\n"
+                             "shortest exact form, the same infix for the same operations.  Comments, and names that "
+                             "only repeat another, are lost.",
+                             1,
+                             SIZE_MAX,
+                             fmt_takes,
+                             run_fmt};
+
+static int run_hash(const options *o) {
+  int first = 0;
+  for (size_t i = 0; i < o->file_count; i++) {
+    ad_graph *g;
+    ad_error e = {0};
+    char hex[65];
+    int status = load(&g, o, o->file[i]);
+    if (!status) {
+      if (ad_graph_hash(g, hex, &e))
+        status = report(o, &e);
+      else
+        printf("%s  %s\n", hex, o->file[i]);
+      ad_graph_free(g);
+    }
+    if (status && !first) first = status;
+  }
+  return first;
+}
+
+static const option_id hash_takes[] = {OPT_MAX_NODES, OPT_COUNT};
+const command command_hash = {
+    "hash",
+    "GRAPH...",
+    "a digest of the graph's content",
+    "Prints the SHA-256 of the graph's canonical .adg form: the same for the same graph in any format.",
+    1,
+    SIZE_MAX,
+    hash_takes,
+    run_hash};

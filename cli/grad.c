@@ -1,0 +1,180 @@
+#include <string.h>
+
+#include "cli.h"
+#include "trace.h"
+
+enum { DIRECTIONS = 8 };
+
+/* The gradient of one chosen output into the workspace. */
+static int run_gradient(const session *s, size_t i) {
+  ad_error e = {0};
+  size_t element = s->element[i];
+  ad_gradient_request r = {.output = ad_graph_output_node(s->graph, s->output[i]), .mode = s->mode};
+  const ad_shape *shape = ad_graph_node_shape(s->graph, r.output);
+  if (s->seed_count) {
+    r.seed_count = s->seed_count;
+    r.weight = s->weight;
+  } else if (element != SIZE_MAX) {
+    r.seed_count = 1;
+    r.element = &element;
+  } else if (ad_shape_size(shape) != 1) {
+    const char *name = ad_graph_output_name(s->graph, s->output[i]);
+    char text[AD_SHAPE_TEXT], zeros[AD_SHAPE_TEXT] = "";
+    ad_shape_text(text, shape);
+    for (int k = 0; k < shape->rank; k++) strcat(zeros, k ? ",0" : "0");
+    return usage_error(
+        "the output '%s' has shape %s; ask for one element (--output '%s[%s]') or for a weighted sum "
+        "(--output %s --seed 1)",
+        name, text, name, zeros, name);
+  }
+  return ad_workspace_run_gradient(s->workspace, &r, &e) ? report(s->o, &e) : 0;
+}
+
+/* The element's index, as --output says it. */
+static void put_element(ad_buffer *b, const ad_shape *shape, size_t element) {
+  size_t index[AD_MAX_RANK];
+  for (int d = shape->rank - 1; d >= 0; d--) {
+    index[d] = element % (size_t)shape->dim[d];
+    element /= (size_t)shape->dim[d];
+  }
+  ad_buffer_puts(b, "[");
+  for (int d = 0; d < shape->rank; d++) ad_buffer_printf(b, d ? ",%zu" : "%zu", index[d]);
+  ad_buffer_puts(b, "]");
+}
+
+static void put_output_name(ad_buffer *b, const session *s, size_t i) {
+  ad_buffer_puts(b, ad_graph_output_name(s->graph, s->output[i]));
+  if (s->element[i] != SIZE_MAX)
+    put_element(b, ad_graph_node_shape(s->graph, ad_graph_output_node(s->graph, s->output[i])), s->element[i]);
+}
+
+static ad_span chosen_value(const session *s, size_t i, ad_shape *shape) {
+  ad_node n = ad_graph_output_node(s->graph, s->output[i]);
+  ad_span v = ad_workspace_value(s->workspace, n);
+  *shape = *ad_graph_node_shape(s->graph, n);
+  if (s->element[i] != SIZE_MAX) {
+    v = span_element(&v, s->element[i]);
+    *shape = (ad_shape){0};
+  }
+  return v;
+}
+
+static void put_json(ad_buffer *b, const session *s, size_t i) {
+  ad_shape shape;
+  ad_span v = chosen_value(s, i, &shape);
+  ad_buffer name = {0};
+  put_output_name(&name, s, i);
+  if (i) ad_buffer_puts(b, ", ");
+  put_json_string(b, name.data ? name.data : "");
+  ad_buffer_clear(&name);
+  ad_buffer_puts(b, ": {\"value\": ");
+  put_json_tensor(b, &v, &shape, s->o->digits);
+  ad_buffer_puts(b, ", \"gradient\": {");
+  for (size_t k = 0; k < ad_program_wrt_count(s->program); k++) {
+    ad_node x = ad_program_wrt(s->program, k);
+    ad_span d = ad_workspace_gradient(s->workspace, x);
+    if (k) ad_buffer_puts(b, ", ");
+    put_json_string(b, ad_graph_node_name(s->graph, x));
+    ad_buffer_puts(b, ": ");
+    put_json_tensor(b, &d, ad_graph_node_shape(s->graph, x), s->o->digits);
+  }
+  ad_buffer_puts(b, "}}");
+}
+
+static void put_text(ad_buffer *b, const session *s, size_t i) {
+  ad_shape shape;
+  ad_span v = chosen_value(s, i, &shape);
+  size_t width = 0;
+  put_output_name(b, s, i);
+  ad_buffer_puts(b, " = ");
+  put_text_tensor(b, &v, &shape, s->o->digits, 0);
+  ad_buffer_puts(b, "\n");
+  for (size_t k = 0; k < ad_program_wrt_count(s->program); k++) {
+    size_t n = strlen(ad_graph_node_name(s->graph, ad_program_wrt(s->program, k)));
+    if (n > width) width = n;
+  }
+  if (width > 24) width = 24;
+  for (size_t k = 0; k < ad_program_wrt_count(s->program); k++) {
+    ad_node x = ad_program_wrt(s->program, k);
+    ad_span d = ad_workspace_gradient(s->workspace, x);
+    ad_buffer_printf(b, "  d/d%-*s = ", (int)width, ad_graph_node_name(s->graph, x));
+    put_text_tensor(b, &d, ad_graph_node_shape(s->graph, x), s->o->digits, (int)width + 8);
+    ad_buffer_puts(b, "\n");
+  }
+}
+
+static void put_csv(ad_buffer *b, const session *s, size_t i) {
+  for (size_t k = 0; k < ad_program_wrt_count(s->program); k++) {
+    ad_node x = ad_program_wrt(s->program, k);
+    ad_span d = ad_workspace_gradient(s->workspace, x);
+    ad_buffer name = {0};
+    put_output_name(&name, s, i);
+    for (size_t j = 0; j < d.count; j++) {
+      put_csv_name(b, name.data ? name.data : "");
+      ad_buffer_puts(b, ",");
+      put_csv_name(b, ad_graph_node_name(s->graph, x));
+      ad_buffer_printf(b, ",%zu,", j);
+      put_number(b, &d, j, s->o->digits);
+      ad_buffer_puts(b, "\n");
+    }
+    ad_buffer_clear(&name);
+  }
+}
+
+static int put_results(ad_buffer *b, const session *s) {
+  output_format f = s->o->format;
+  if (f == FORMAT_NPY && (s->output_count != 1 || ad_program_wrt_count(s->program) != 1))
+    return usage_error("--format npy holds one array; choose one output and one input with --output and --wrt");
+  if (f == FORMAT_JSON) ad_buffer_printf(b, "{\"backend\": \"%s\", \"outputs\": {", ad_backend_name(s->backend));
+  if (f == FORMAT_CSV) ad_buffer_puts(b, "output,input,element,derivative\n");
+  for (size_t i = 0; i < s->output_count; i++) {
+    int status = run_gradient(s, i);
+    if (status) return status;
+    if (f == FORMAT_JSON)
+      put_json(b, s, i);
+    else if (f == FORMAT_CSV)
+      put_csv(b, s, i);
+    else if (f == FORMAT_NPY)
+      put_npy(b, s, AD_NO_NODE, &(ad_node){ad_program_wrt(s->program, 0)});
+    else
+      put_text(b, s, i);
+    if (s->o->trace) put_trace(b, s);
+  }
+  if (f == FORMAT_JSON) ad_buffer_puts(b, "}}\n");
+  return 0;
+}
+
+static int run_one(const options *o, const char *path, ad_buffer *b) {
+  session s;
+  int status = 0;
+  if (o->trace && o->format != FORMAT_TEXT) return usage_error("--trace is a table for people: --format text");
+  status = session_open(&s, o, path);
+  bool forward = s.mode == AD_MODE_FORWARD;
+  if (!status) status = session_plan(&s, o->trace, forward ? DIRECTIONS : 0, !forward);
+  if (!status && o->file_count > 1 && o->format == FORMAT_TEXT) ad_buffer_printf(b, "# %s\n", path);
+  if (!status) status = put_results(b, &s);
+  if (!status) status = session_notes(&s);
+  session_close(&s);
+  return status;
+}
+
+static int run(const options *o) {
+  return for_each_graph(o, run_one);
+}
+
+static const option_id takes[] = {OPT_AT,     OPT_POINT,     OPT_WRT,       OPT_OUTPUT, OPT_SEED,   OPT_BACKEND,
+                                  OPT_MODE,   OPT_PRECISION, OPT_DIGITS,    OPT_TRACE,  OPT_FORMAT, OPT_OUT,
+                                  OPT_STRICT, OPT_QUIET,     OPT_MAX_NODES, OPT_COUNT};
+const command command_grad = {
+    "grad",
+    "GRAPH...",
+    "value and gradient of the outputs",
+    "Differentiates each scalar output by the inputs.  Of an output that is a tensor, one element is chosen with\n"
+    "--output NAME[i,j], or a weighted sum of its elements with --output NAME --seed WEIGHTS.\n"
+    "With --format json the result is\n"
+    "  {\"backend\": NAME, \"outputs\": {NAME: {\"value\": V, \"gradient\": {INPUT: ...}}}}.\n"
+    "--trace shows every node in order with its value and its adjoint (forward mode: its tangent by each input).",
+    1,
+    SIZE_MAX,
+    takes,
+    run};

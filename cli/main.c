@@ -1,0 +1,32 @@
+#include <signal.h>
+#include <string.h>
+
+#include "cli.h"
+
+#ifndef PACKAGE_VERSION
+#define PACKAGE_VERSION "unknown"
+#endif
+
+static int run(int argc, char **argv) {
+  if (argc < 2) {
+    help_overview(stderr);
+    return AD_EUSAGE;
+  }
+  if (!strcmp(argv[1], "--version")) return printf("adtool %s\n", PACKAGE_VERSION), 0;
+  if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) return help_overview(stdout), 0;
+  const command *c = command_find(argv[1]);
+  if (!c) return AD_EUSAGE;
+  options o;
+  int status = options_parse(&o, c, argc - 2, argv + 2);
+  if (!status && o.help)
+    help_command(stdout, c);
+  else if (!status)
+    status = c->run(&o);
+  options_clear(&o);
+  return status;
+}
+
+int main(int argc, char **argv) {
+  signal(SIGPIPE, SIG_IGN); /* a closed pipe is a write error with a message and a status */
+  return finish_output(run(argc, argv));
+}

@@ -1,0 +1,85 @@
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+static bool in_colour(void) {
+  const char *no = getenv("NO_COLOR");
+  return isatty(STDERR_FILENO) && !(no && *no);
+}
+
+static void report_json(const ad_error *e) {
+  ad_buffer b = {0};
+  ad_buffer_puts(&b, "{\"error\": {\"message\": ");
+  put_json_string(&b, e->message);
+  if (e->file[0]) {
+    ad_buffer_puts(&b, ", \"file\": ");
+    put_json_string(&b, e->file);
+  }
+  if (e->line > 0) ad_buffer_printf(&b, ", \"line\": %lld", (long long)e->line);
+  if (e->column > 0) ad_buffer_printf(&b, ", \"column\": %lld", (long long)e->column);
+  if (e->offset >= 0) ad_buffer_printf(&b, ", \"offset\": %lld", (long long)e->offset);
+  ad_buffer_printf(&b, ", \"status\": %d}}\n", ad_exit_status(e->code));
+  if (!b.failed) fwrite(b.data, 1, b.size, stderr);
+  ad_buffer_clear(&b);
+}
+
+int report(const options *o, const ad_error *e) {
+  fflush(stdout);
+  if (o->format == FORMAT_JSON) {
+    report_json(e);
+    return ad_exit_status(e->code);
+  }
+  bool colour = in_colour();
+  if (e->file[0]) {
+    fprintf(stderr, "%s:", e->file);
+    if (e->line > 0) fprintf(stderr, "%lld:", (long long)e->line);
+    if (e->line > 0 && e->column > 0) fprintf(stderr, "%lld:", (long long)e->column);
+    if (e->line <= 0 && e->offset >= 0) fprintf(stderr, "byte %lld:", (long long)e->offset);
+    fputc(' ', stderr);
+  } else {
+    fputs("adtool: ", stderr);
+  }
+  fprintf(stderr, "%serror:%s %s\n", colour ? "\033[1;31m" : "", colour ? "\033[0m" : "", e->message);
+  if (e->excerpt[0]) {
+    fprintf(stderr, "  %s\n", e->excerpt);
+    if (e->excerpt_column > 0)
+      fprintf(stderr, "  %*s%s^%s\n", e->excerpt_column - 1, "", colour ? "\033[1;32m" : "", colour ? "\033[0m" : "");
+  }
+  return ad_exit_status(e->code);
+}
+
+int usage_error(const char *format, ...) {
+  va_list ap;
+  fflush(stdout);
+  fputs("adtool: ", stderr);
+  va_start(ap, format);
+  vfprintf(stderr, format, ap);
+  va_end(ap);
+  fputc('\n', stderr);
+  return AD_EUSAGE;
+}
+
+void note(const options *o, const char *format, ...) {
+  if (o->quiet) return;
+  va_list ap;
+  fflush(stdout);
+  fputs("note: ", stderr);
+  va_start(ap, format);
+  vfprintf(stderr, format, ap);
+  va_end(ap);
+  fputc('\n', stderr);
+}
+
+int finish_output(int status) {
+  bool bad = ferror(stdout) != 0;
+  errno = 0;
+  if (fclose(stdout) || bad) {
+    fprintf(stderr, "adtool: can't write to standard output: %s\n", strerror(errno ? errno : EIO));
+    return status ? status : AD_EIO;
+  }
+  return status;
+}

@@ -1,0 +1,313 @@
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "error.h"
+
+typedef struct option_row {
+  option_id id;
+  const char *name, *letter, *argument; /* argument NULL: none */
+  const char *text;
+} option_row;
+
+static const option_row rows[] = {
+    {OPT_AT, "at", NULL, "NAME=VALUE", "give an input a value: a number, a nested list, or @FILE.npy; repeatable"},
+    {OPT_POINT, "point", NULL, "FILE", "read input values from a YAML or JSON file of names and values"},
+    {OPT_WRT, "wrt", NULL, "NAME,...", "differentiate by these inputs (default: all that are not `diff: no`)"},
+    {OPT_OUTPUT, "output", NULL, "NAME", "only this output, or one element of it: NAME[i,j]"},
+    {OPT_SEED, "seed", NULL, "LIST", "weights of a non-scalar output's elements: a nested list, or one number for all"},
+    {OPT_BACKEND, "backend", NULL, "NAME", "compute with this backend (see `adtool backends`; default tape)"},
+    {OPT_MODE, "mode", NULL, "forward|reverse", "the mode, where the backend has both"},
+    {OPT_PRECISION, "precision", NULL, "BITS", "precision of the mpfr backend, from 2 (default 256)"},
+    {OPT_DIGITS, "digits", NULL, "N", "show N significant digits; mpfr computes with the bits for them and 64 more"},
+    {OPT_FORMAT, "format", NULL, "text|json|csv|npy", "the form of the result (ops: text, json or texinfo)"},
+    {OPT_OUT, "out", "o", "FILE", "write to a file, replaced in one step, instead of standard output"},
+    {OPT_TO, "to", NULL, "yaml|adg", "the format to write (default: by the file's name)"},
+    {OPT_STORED, "stored", NULL, NULL, ".adg without compression: the canonical form"},
+    {OPT_EXPLICIT, "explicit", NULL, NULL, "one operation a node, no infix"},
+    {OPT_IN_PLACE, "in-place", "i", NULL, "rewrite the file itself"},
+    {OPT_CHECK, "check", NULL, NULL, "write nothing; exit 1 if the file is not in this form"},
+    {OPT_TRACE, "trace", NULL, NULL, "show every node with its expression, value and derivative"},
+    {OPT_STRICT, "strict", NULL, NULL, "exit 4 when a number leaves an operation's domain"},
+    {OPT_MIN_DIGITS, "min-digits", NULL, "N", "fail when double keeps fewer significant digits"},
+    {OPT_PROBES, "probes", NULL, "N", "random directions and weights for large graphs (default 4)"},
+    {OPT_RANDOM_SEED, "random-seed", NULL, "N", "seed of the probes (default 1)"},
+    {OPT_MAX_ENTRIES, "max-entries", NULL, "N", "check entry by entry up to so many derivatives (default 4096)"},
+    {OPT_QUIET, "quiet", "q", NULL, "no notes"},
+    {OPT_MAX_NODES, "max-nodes", NULL, "N", "limit on nodes (default 100000000)"},
+    {OPT_MAX_ELEMENTS, "max-elements", NULL, "N", "limit on a tensor's elements (default 2147483648)"},
+    {OPT_MAX_MEMORY, "max-memory", NULL, "MIB", "limit on memory for numbers, in MiB (default 16384)"},
+    {OPT_MAX_PRECISION, "max-precision", NULL, "BITS", "limit on precision (default 10000000)"},
+    {OPT_MAX_YAML_DEPTH, "max-yaml-depth", NULL, "N", "limit on nested lists and mappings (default 64)"},
+    {OPT_MAX_EXPR_DEPTH, "max-expr-depth", NULL, "N", "limit on nested expressions (default 256)"},
+    {OPT_MAX_SCALAR, "max-scalar", NULL, "BYTES", "limit on one text of a file (default 1048576)"},
+    {OPT_HELP, "help", "h", NULL, "show this help"},
+};
+_Static_assert(sizeof rows / sizeof rows[0] == OPT_COUNT, "one row an option, in the order of option_id");
+
+/* Every command that reads graphs takes these. */
+static const option_id limit_options[] = {OPT_MAX_NODES,      OPT_MAX_ELEMENTS,   OPT_MAX_MEMORY, OPT_MAX_PRECISION,
+                                          OPT_MAX_YAML_DEPTH, OPT_MAX_EXPR_DEPTH, OPT_MAX_SCALAR};
+
+const char *option_usage(option_id id) {
+  static char text[OPT_COUNT][64];
+  const option_row *r = &rows[id];
+  snprintf(text[id], sizeof text[id], "%s%s%s--%s%s%s", r->letter ? "-" : "", r->letter ? r->letter : "",
+           r->letter ? ", " : "", r->name, r->argument ? " " : "", r->argument ? r->argument : "");
+  return text[id];
+}
+
+const char *option_text(option_id id) {
+  return rows[id].text;
+}
+
+static bool takes(const command *c, option_id id) {
+  if (id == OPT_HELP) return true;
+  bool limits = false;
+  for (const option_id *t = c->takes; *t != OPT_COUNT; t++) {
+    if (*t == id) return true;
+    limits = limits || *t == OPT_MAX_NODES;
+  }
+  for (size_t i = 0; limits && i < sizeof limit_options / sizeof limit_options[0]; i++)
+    if (limit_options[i] == id) return true;
+  return false;
+}
+
+static const char *next_option(const void *context, size_t i) {
+  static const char none[] = "";
+  const command *c = context;
+  if (i >= OPT_COUNT) return NULL;
+  return takes(c, rows[i].id) ? rows[i].name : none;
+}
+
+static int unknown(const command *c, const char *word) {
+  for (size_t i = 0; i < OPT_COUNT; i++)
+    if (!strcmp(rows[i].name, word))
+      return usage_error("%s has no option --%s; see `adtool help %s`", c->name, word, c->name);
+  const char *near = ad_suggest(word, next_option, c);
+  if (near && *near) return usage_error("unknown option --%s (did you mean --%s?)", word, near);
+  return usage_error("unknown option --%s; see `adtool help %s`", word, c->name);
+}
+
+static int read_count(const option_row *r, const char *s, uint64_t lo, uint64_t hi, uint64_t *v) {
+  char *end;
+  errno = 0;
+  *v = strtoull(s, &end, 10);
+  if (*s < '0' || *s > '9' || *end || errno || *v < lo || *v > hi)
+    return usage_error("--%s wants a whole number from %llu to %llu, not '%s'", r->name, (unsigned long long)lo,
+                       (unsigned long long)hi, s);
+  return 0;
+}
+
+/* The position of a word in a list that ends with NULL. */
+static int read_word(const option_row *r, const char *s, const char *const *words, int *v) {
+  for (*v = 0; words[*v]; ++*v)
+    if (!strcmp(words[*v], s)) return 0;
+  char list[80] = "";
+  for (int i = 0; words[i]; i++) {
+    size_t used = strlen(list);
+    snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", words[i]);
+  }
+  return usage_error("--%s is one of %s, not '%s'", r->name, list, s);
+}
+
+static int set_backend(options *o, const char *s) {
+  o->backend = ad_backend_find(s);
+  if (o->backend) return 0;
+  char list[120] = "";
+  for (size_t i = 0; i < ad_backend_count(); i++) {
+    size_t used = strlen(list);
+    snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", ad_backend_name(ad_backend_get(i)));
+  }
+  return usage_error("unknown backend '%s'; there are %s", s, list);
+}
+
+static int set(options *o, const option_row *r, const char *s) {
+  static const char *const modes[] = {"forward", "reverse", NULL};
+  static const char *const formats[] = {"text", "json", "csv", "npy", "texinfo", NULL};
+  uint64_t n = 0;
+  int status = 0, word = 0;
+  switch (r->id) {
+    case OPT_AT:
+      o->at[o->at_count++] = s;
+      break;
+    case OPT_POINT:
+      o->point = s;
+      break;
+    case OPT_WRT:
+      o->wrt = s;
+      break;
+    case OPT_OUTPUT:
+      o->output = s;
+      break;
+    case OPT_SEED:
+      o->seed = s;
+      break;
+    case OPT_BACKEND:
+      return set_backend(o, s);
+    case OPT_MODE:
+      status = read_word(r, s, modes, &word);
+      o->mode = word ? AD_MODE_REVERSE : AD_MODE_FORWARD;
+      break;
+    case OPT_PRECISION:
+      status = read_count(r, s, 2, UINT32_MAX, &n);
+      o->precision = (uint32_t)n;
+      break;
+    case OPT_DIGITS:
+      status = read_count(r, s, 1, 1000000000, &n);
+      o->digits = (unsigned)n;
+      break;
+    case OPT_FORMAT:
+      status = read_word(r, s, formats, &word);
+      o->format = (output_format)word;
+      break;
+    case OPT_OUT:
+      o->out = s;
+      break;
+    case OPT_TO:
+      o->to = s;
+      break;
+    case OPT_STORED:
+      o->stored = true;
+      break;
+    case OPT_EXPLICIT:
+      o->explicit_nodes = true;
+      break;
+    case OPT_IN_PLACE:
+      o->in_place = true;
+      break;
+    case OPT_CHECK:
+      o->check = true;
+      break;
+    case OPT_TRACE:
+      o->trace = true;
+      break;
+    case OPT_STRICT:
+      o->strict = true;
+      break;
+    case OPT_MIN_DIGITS: {
+      char *end;
+      o->min_digits = strtod(s, &end);
+      if (*end || end == s || !(o->min_digits >= 0 && o->min_digits <= 17))
+        status = usage_error("--min-digits wants a number from 0 to 17, not '%s'", s);
+      break;
+    }
+    case OPT_PROBES:
+      status = read_count(r, s, 1, 100000, &n);
+      o->probes = (size_t)n;
+      break;
+    case OPT_RANDOM_SEED:
+      status = read_count(r, s, 1, UINT64_MAX, &o->random_seed);
+      break;
+    case OPT_MAX_ENTRIES:
+      status = read_count(r, s, 1, 1000000000, &n);
+      o->max_entries = (size_t)n;
+      break;
+    case OPT_QUIET:
+      o->quiet = true;
+      break;
+    case OPT_MAX_NODES:
+      status = read_count(r, s, 1, UINT32_MAX - 1, &o->limits.max_nodes);
+      break;
+    case OPT_MAX_ELEMENTS:
+      status = read_count(r, s, 1, UINT32_MAX - 1, &o->limits.max_elements);
+      break;
+    case OPT_MAX_MEMORY:
+      status = read_count(r, s, 1, UINT64_MAX >> 20, &n);
+      o->limits.max_bytes = n << 20;
+      break;
+    case OPT_MAX_PRECISION:
+      status = read_count(r, s, 2, 1000000000, &n);
+      o->limits.max_precision = (uint32_t)n;
+      break;
+    case OPT_MAX_YAML_DEPTH:
+      status = read_count(r, s, 1, 10000, &n);
+      o->limits.max_yaml_depth = (uint32_t)n;
+      break;
+    case OPT_MAX_EXPR_DEPTH:
+      status = read_count(r, s, 1, 10000, &n);
+      o->limits.max_expr_depth = (uint32_t)n;
+      break;
+    case OPT_MAX_SCALAR:
+      status = read_count(r, s, 1, UINT32_MAX - 1, &n);
+      o->limits.max_scalar = (uint32_t)n;
+      break;
+    case OPT_HELP:
+      o->help = true;
+      break;
+    case OPT_COUNT:
+      break;
+  }
+  return status;
+}
+
+/* One word that starts with a dash; *used says how many words it took. */
+static int parse_option(options *o, const command *c, char **argv, int left, int *used) {
+  const char *word = argv[0] + 1 + (argv[0][1] == '-'), *equals = strchr(word, '=');
+  size_t length = equals && argv[0][1] == '-' ? (size_t)(equals - word) : strlen(word);
+  const option_row *r = NULL;
+  for (size_t i = 0; i < OPT_COUNT && !r; i++) {
+    const char *name = argv[0][1] == '-' ? rows[i].name : rows[i].letter;
+    if (name && strlen(name) == length && !strncmp(name, word, length)) r = &rows[i];
+  }
+  char known[64];
+  snprintf(known, sizeof known, "%.*s", (int)(length < 60 ? length : 60), word);
+  if (!r || !takes(c, r->id)) return argv[0][1] == '-' ? unknown(c, known) : usage_error("unknown option -%s", known);
+  *used = 1;
+  const char *value = equals && argv[0][1] == '-' ? equals + 1 : NULL;
+  if (!r->argument && value) return usage_error("--%s takes no value", r->name);
+  if (r->argument && !value) {
+    if (left < 2) return usage_error("--%s wants a value: %s", r->name, option_usage(r->id));
+    value = argv[1];
+    *used = 2;
+  }
+  return set(o, r, value);
+}
+
+void options_clear(options *o) {
+  ad_free(o->at);
+  ad_free(o->file);
+  *o = (options){0};
+}
+
+/* Contradictions and gaps that one option alone does not show. */
+static int check_together(const options *o, const command *c) {
+  bool mpfr = o->backend && ad_backend_kind(o->backend) == AD_KIND_MPFR;
+  if (o->help) return 0;
+  if (o->precision && o->digits) return usage_error("--precision and --digits exclude each other");
+  if (o->precision && !mpfr) return usage_error("--precision is for --backend mpfr; double has 53 bits");
+  if (o->digits > 17 && !mpfr) return usage_error("double has 17 digits at most; use --backend mpfr for more");
+  if (o->backend && !ad_backend_supports(o->backend, o->mode))
+    return usage_error("the backend '%s' has no %s mode", ad_backend_name(o->backend),
+                       o->mode == AD_MODE_FORWARD ? "forward" : "reverse");
+  if (o->seed && !o->output) return usage_error("--seed wants --output NAME: the output whose elements it weighs");
+  if (o->file_count < c->min_files)
+    return usage_error("%s wants %s; see `adtool help %s`", c->name, c->arguments, c->name);
+  if (o->file_count > c->max_files)
+    return usage_error("%s takes %s, not '%s'", c->name, c->arguments, o->file[c->max_files]);
+  return 0;
+}
+
+int options_parse(options *o, const command *c, int argc, char **argv) {
+  *o = (options){.limits = ad_limits_resolve(NULL)};
+  o->at = ad_calloc((size_t)argc + 1, sizeof *o->at);
+  o->file = ad_calloc((size_t)argc + 1, sizeof *o->file);
+  if (!o->at || !o->file) {
+    fputs("adtool: out of memory\n", stderr);
+    return AD_ELIMIT;
+  }
+  bool only_files = false;
+  int status = 0, used = 1;
+  for (int i = 0; !status && i < argc; i += used) {
+    used = 1;
+    if (only_files || argv[i][0] != '-' || !argv[i][1])
+      o->file[o->file_count++] = argv[i];
+    else if (!strcmp(argv[i], "--"))
+      only_files = true;
+    else
+      status = parse_option(o, c, argv + i, argc - i, &used);
+  }
+  return status ? status : check_together(o, c);
+}

@@ -1,0 +1,283 @@
+/* A graph, its point, and what the options say about inputs and outputs. */
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "error.h"
+#include "ir/number.h"
+#include "npy/npy.h"
+
+enum { GUARD_BITS = 64, SHOWN_NOTES = 5 };
+
+static const char *next_input(const void *context, size_t i) {
+  const ad_graph *g = context;
+  return i < ad_graph_input_count(g) ? ad_graph_node_name(g, (ad_node)i) : NULL;
+}
+
+static const char *next_output(const void *context, size_t i) {
+  const ad_graph *g = context;
+  return i < ad_graph_output_count(g) ? ad_graph_output_name(g, i) : NULL;
+}
+
+static int no_such(const session *s, const char *what, const char *name, ad_candidate_fn *next) {
+  const char *near = ad_suggest(name, next, s->graph);
+  if (near) return usage_error("%s has no %s '%s' (did you mean '%s'?)", s->path, what, name, near);
+  return usage_error("%s has no %s '%s'; `adtool info` lists them", s->path, what, name);
+}
+
+/* ---- The point */
+
+static int set_from_npy(session *s, const char *name, const char *path) {
+  ad_error e = {0};
+  ad_npy npy = {0};
+  ad_node n = ad_graph_find_node(s->graph, name);
+  if (n >= ad_graph_input_count(s->graph)) return no_such(s, "input", name, next_input);
+  if (ad_npy_load(&npy, path, &e)) return report(s->o, &e);
+  ad_status status = AD_OK;
+  const ad_shape *want = ad_graph_node_shape(s->graph, n);
+  if (npy.shape.rank > 1 && !ad_shape_equal(&npy.shape, want)) {
+    char have[AD_SHAPE_TEXT], text[AD_SHAPE_TEXT];
+    ad_shape_text(have, &npy.shape);
+    ad_shape_text(text, want);
+    status = ad_fail(&e, AD_EINPUT, "the array in '%s' has shape %s, but '%s' has %s", path, have, name, text);
+  }
+  if (!status) status = ad_point_set_double(s->point, n, npy.value, (size_t)ad_shape_size(&npy.shape), &e);
+  ad_npy_clear(&npy);
+  return status ? report(s->o, &e) : 0;
+}
+
+static int set_at(session *s, const char *text) {
+  const char *equals = strchr(text, '=');
+  char name[AD_MAX_NAME + 1];
+  if (!equals || equals == text) return usage_error("--at wants NAME=VALUE, not '%s'", text);
+  snprintf(name, sizeof name, "%.*s", (int)(equals - text < AD_MAX_NAME ? equals - text : AD_MAX_NAME), text);
+  if (equals[1] == '@') return set_from_npy(s, name, equals + 2);
+  ad_error e = {0};
+  if (!ad_point_set_text(s->point, name, equals + 1, &e)) return 0;
+  snprintf(e.file, sizeof e.file, "--at %s", name);
+  return report(s->o, &e);
+}
+
+static int read_point(session *s) {
+  ad_error e = {0};
+  if (ad_point_new(&s->point, s->graph, &e)) return report(s->o, &e);
+  if (s->o->point && ad_point_load(s->point, s->o->point, &e)) return report(s->o, &e);
+  for (size_t i = 0; i < s->o->at_count; i++) {
+    int status = set_at(s, s->o->at[i]);
+    if (status) return status;
+  }
+  return 0;
+}
+
+/* ---- --wrt, --output, --seed */
+
+static int out_of_memory(void) {
+  fputs("adtool: out of memory\n", stderr);
+  return AD_ELIMIT;
+}
+
+static int read_wrt(session *s) {
+  if (!s->o->wrt) return 0;
+  const char *p = s->o->wrt;
+  s->wrt = ad_calloc(strlen(p) + 1, sizeof *s->wrt);
+  if (!s->wrt) return out_of_memory();
+  while (*p) {
+    char name[AD_MAX_NAME + 1];
+    size_t n = strcspn(p, ",");
+    snprintf(name, sizeof name, "%.*s", (int)(n < AD_MAX_NAME ? n : AD_MAX_NAME), p);
+    ad_node node = ad_graph_find_node(s->graph, name);
+    if (node >= ad_graph_input_count(s->graph)) return no_such(s, "input", name, next_input);
+    s->wrt[s->wrt_count++] = node;
+    p += n + (p[n] == ',');
+  }
+  return 0;
+}
+
+/* NAME or NAME[i, j]: indices count from 0, negative ones from the end. */
+static int read_output(session *s) {
+  size_t count = ad_graph_output_count(s->graph);
+  s->output = ad_calloc(count + 1, sizeof *s->output);
+  s->element = ad_calloc(count + 1, sizeof *s->element);
+  if (!s->output || !s->element) return out_of_memory();
+  if (!s->o->output) {
+    for (size_t i = 0; i < count; i++) s->output[i] = i, s->element[i] = SIZE_MAX;
+    s->output_count = count;
+    return 0;
+  }
+  char name[AD_MAX_NAME + 1];
+  snprintf(name, sizeof name, "%s", s->o->output);
+  size_t position = ad_graph_find_output(s->graph, name);
+  char *bracket = position == SIZE_MAX ? strrchr(name, '[') : NULL;
+  if (bracket) {
+    *bracket = '\0';
+    position = ad_graph_find_output(s->graph, name);
+  }
+  if (position == SIZE_MAX) return no_such(s, "output", name, next_output);
+  s->output[0] = position;
+  s->element[0] = SIZE_MAX;
+  s->output_count = 1;
+  if (!bracket) return 0;
+  const ad_shape *shape = ad_graph_node_shape(s->graph, ad_graph_output_node(s->graph, position));
+  const char *p = s->o->output + (bracket - name) + 1;
+  size_t at = 0;
+  for (int i = 0; i < shape->rank; i++) {
+    char *end;
+    long long v = strtoll(p, &end, 10);
+    if (end == p) break;
+    if (v < 0) v += shape->dim[i];
+    if (v < 0 || v >= shape->dim[i]) return usage_error("--output %s: index %d is out of range", s->o->output, i + 1);
+    at = at * (size_t)shape->dim[i] + (size_t)v;
+    p = end;
+    while (*p == ' ') p++;
+    if (i + 1 < shape->rank && *p == ',') p++;
+  }
+  if (strcmp(p, "]") || !shape->rank) {
+    char text[AD_SHAPE_TEXT];
+    ad_shape_text(text, shape);
+    return usage_error("--output %s: '%s' has shape %s; give one index for each axis", s->o->output, name, text);
+  }
+  s->element[0] = at;
+  return 0;
+}
+
+static int read_seed(session *s) {
+  if (!s->o->seed) return 0;
+  /* The weights have the output's shape, so they are read as the value of an input of that shape would be. */
+  ad_error e = {0};
+  ad_graph *g = NULL;
+  ad_point *p = NULL;
+  ad_node n;
+  const ad_shape *shape = ad_graph_node_shape(s->graph, ad_graph_output_node(s->graph, s->output[0]));
+  s->seed_count = (size_t)ad_shape_size(shape);
+  s->weight = ad_calloc(s->seed_count + 1, sizeof *s->weight);
+  if (!s->weight) return out_of_memory();
+  ad_program *program = NULL;
+  ad_workspace *w = NULL;
+  ad_status status = ad_graph_new(&g, &s->o->limits, &e);
+  if (!status) status = ad_graph_input(g, &n, &(ad_input_spec){.name = "seed", .shape = *shape}, &e);
+  if (!status) status = ad_graph_output(g, "seed", n, &e);
+  if (!status) status = ad_point_new(&p, g, &e);
+  if (!status) status = ad_point_set_text(p, "seed", s->o->seed, &e);
+  if (!status) status = ad_program_new(&program, g, NULL, &e);
+  if (!status) status = ad_workspace_new(&w, program, ad_backend_find("tape"), NULL, &e);
+  if (!status) status = ad_workspace_set_point(w, p, &e);
+  if (!status) {
+    ad_span v = ad_workspace_value(w, n);
+    for (size_t i = 0; i < v.count; i++) s->weight[i] = ad_span_double(&v, i);
+  }
+  ad_workspace_free(w);
+  ad_program_free(program);
+  ad_point_free(p);
+  ad_graph_free(g);
+  if (!status) return 0;
+  snprintf(e.file, sizeof e.file, "--seed");
+  return report(s->o, &e);
+}
+
+int session_open(session *s, const options *o, const char *path) {
+  ad_error e = {0};
+  *s = (session){.o = o, .path = path};
+  s->backend = o->backend ? o->backend : ad_backend_find(o->mode == AD_MODE_FORWARD ? "dual" : "tape");
+  s->mode = o->mode ? o->mode : ad_backend_mode(s->backend);
+  if (ad_graph_load(&s->graph, path, &o->limits, &e)) return report(o, &e);
+  int status = read_point(s);
+  if (!status) status = read_wrt(s);
+  if (!status) status = read_output(s);
+  if (!status) status = read_seed(s);
+  return status;
+}
+
+int session_plan(session *s, bool keep_all, uint32_t directions, bool reverse) {
+  ad_error e = {0};
+  uint32_t precision = s->o->precision;
+  if (s->o->digits && ad_backend_kind(s->backend) == AD_KIND_MPFR) {
+    double bits = ceil(s->o->digits * 3.3219280948873626) + GUARD_BITS; /* log2(10) */
+    precision = bits < UINT32_MAX ? (uint32_t)bits : UINT32_MAX;
+  }
+  ad_node *nodes = ad_calloc(s->output_count + 1, sizeof *nodes);
+  if (!nodes) return out_of_memory();
+  for (size_t i = 0; i < s->output_count; i++) nodes[i] = ad_graph_output_node(s->graph, s->output[i]);
+  ad_program_options p = {s->output_count, nodes, s->wrt_count, s->wrt, keep_all};
+  ad_workspace_options w = {.precision = precision, .directions = directions, .reverse = reverse};
+  ad_status status = ad_program_new(&s->program, s->graph, &p, &e);
+  if (!status) status = ad_workspace_new(&s->workspace, s->program, s->backend, &w, &e);
+  if (!status) status = ad_workspace_set_point(s->workspace, s->point, &e);
+  if (!status) status = ad_workspace_primal(s->workspace, &e);
+  ad_free(nodes);
+  if (status && !e.file[0] && status == AD_EINPUT) snprintf(e.file, sizeof e.file, "%s", s->path);
+  return status ? report(s->o, &e) : 0;
+}
+
+/* ---- Notes */
+
+typedef struct seen {
+  const session *s;
+  size_t shown, kinks, edges, outside, nan, inf;
+} seen;
+
+static void notice(void *context, ad_node n, size_t element, unsigned flags) {
+  seen *c = context;
+  c->kinks += (flags & AD_AT_KINK) != 0;
+  c->edges += (flags & AD_AT_EDGE) != 0;
+  c->outside += (flags & AD_OUTSIDE) != 0;
+  c->nan += (flags & AD_MADE_NAN) != 0;
+  c->inf += (flags & AD_MADE_INF) != 0;
+  if (c->shown++ >= SHOWN_NOTES) return;
+  char node[AD_NODE_TEXT], where[32] = "";
+  const ad_graph *g = c->s->graph;
+  const char *op = ad_op_get(ad_graph_node_op(g, n))->name;
+  ad_graph_node_text(g, n, node);
+  if (ad_graph_node_shape(g, n)->rank) snprintf(where, sizeof where, ", element %zu", element);
+  const char *what = flags & AD_OUTSIDE    ? "is outside the domain of"
+                     : flags & AD_MADE_NAN ? "made the first nan, by"
+                     : flags & AD_AT_EDGE  ? "is on the edge of the domain of"
+                     : flags & AD_AT_KINK  ? "stands on a kink of"
+                                           : "made an infinity, by";
+  note(c->s->o, "%s: %s%s %s %s%s", c->s->path, node, where, what, op,
+       flags & AD_AT_KINK && !(flags & ~(unsigned)AD_AT_KINK) ? ": its derivative there is the graph's policy" : "");
+}
+
+int session_notes(const session *s) {
+  seen c = {.s = s};
+  ad_workspace_diagnose(s->workspace, notice, &c);
+  if (c.shown > SHOWN_NOTES)
+    note(s->o, "%s: in all %zu on a kink, %zu on an edge, %zu outside a domain, %zu made nan, %zu made an infinity",
+         s->path, c.kinks, c.edges, c.outside, c.nan, c.inf);
+  if (!s->o->strict || !(c.outside || c.nan || c.inf)) return 0;
+  ad_error e = {.code = AD_EDOMAIN, .offset = -1};
+  snprintf(e.file, sizeof e.file, "%s", s->path);
+  snprintf(e.message, sizeof e.message, "%zu numbers left the domain of their operation (--strict)",
+           c.outside > c.nan + c.inf ? c.outside : c.nan + c.inf);
+  return report(s->o, &e);
+}
+
+void session_close(session *s) {
+  ad_workspace_free(s->workspace);
+  ad_program_free(s->program);
+  ad_point_free(s->point);
+  ad_graph_free(s->graph);
+  ad_free(s->wrt);
+  ad_free(s->output);
+  ad_free(s->element);
+  ad_free(s->weight);
+}
+
+int for_each_graph(const options *o, int (*one)(const options *o, const char *path, ad_buffer *b)) {
+  ad_buffer b = {0};
+  int first = 0;
+  for (size_t i = 0; i < o->file_count; i++) {
+    size_t before = b.size;
+    int status = one(o, o->file[i], &b);
+    if (status > EXIT_CHECK_FAILED) b.size = before; /* half a result is none */
+    if (!o->out) {
+      int sent = send(o, &b);
+      if (sent && !status) status = sent;
+    }
+    if (status && !first) first = status;
+  }
+  if (o->out && !first) first = send(o, &b);
+  ad_buffer_clear(&b);
+  return first;
+}

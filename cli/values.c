@@ -1,0 +1,142 @@
+#include <math.h>
+#include <mpfr.h>
+#include <string.h>
+
+#include "cli.h"
+#include "file.h"
+#include "npy/npy.h"
+
+void put_number(ad_buffer *b, const ad_span *s, size_t i, unsigned digits) {
+  char small[128];
+  size_t n = ad_span_text(small, sizeof small, s, i, digits);
+  if (n < sizeof small) {
+    ad_buffer_puts(b, small);
+    return;
+  }
+  char *large = ad_malloc(n + 1, 1);
+  if (!large) {
+    b->failed = true;
+    return;
+  }
+  ad_span_text(large, n + 1, s, i, digits);
+  ad_buffer_puts(b, large);
+  ad_free(large);
+}
+
+void put_json_string(ad_buffer *b, const char *s) {
+  ad_buffer_puts(b, "\"");
+  for (; *s; s++) {
+    if (*s == '"' || *s == '\\')
+      ad_buffer_printf(b, "\\%c", *s);
+    else if ((unsigned char)*s < 32)
+      ad_buffer_printf(b, "\\u%04x", (unsigned)*s);
+    else
+      ad_buffer_put(b, s, 1);
+  }
+  ad_buffer_puts(b, "\"");
+}
+
+void put_json_double(ad_buffer *b, double v) {
+  char text[AD_NUMBER_TEXT];
+  ad_number_short_text(text, v);
+  ad_buffer_printf(b, isfinite(v) ? "%s" : "\"%s\"", text);
+}
+
+static void put_json_number(ad_buffer *b, const ad_span *s, size_t i, unsigned digits) {
+  if (s->kind == AD_KIND_F64 && !digits) {
+    put_json_double(b, ad_span_double(s, i));
+    return;
+  }
+  bool quoted = s->kind == AD_KIND_MPFR || !isfinite(ad_span_double(s, i));
+  if (quoted) ad_buffer_puts(b, "\"");
+  put_number(b, s, i, digits);
+  if (quoted) ad_buffer_puts(b, "\"");
+}
+
+static size_t put_json_axis(ad_buffer *b, const ad_span *s, const ad_shape *shape, unsigned digits, int axis,
+                            size_t at) {
+  if (axis == shape->rank) {
+    put_json_number(b, s, at, digits);
+    return at + 1;
+  }
+  ad_buffer_puts(b, "[");
+  for (int64_t i = 0; i < shape->dim[axis]; i++) {
+    if (i) ad_buffer_puts(b, ", ");
+    at = put_json_axis(b, s, shape, digits, axis + 1, at);
+  }
+  ad_buffer_puts(b, "]");
+  return at;
+}
+
+void put_json_tensor(ad_buffer *b, const ad_span *s, const ad_shape *shape, unsigned digits) {
+  put_json_axis(b, s, shape, digits, 0, 0);
+}
+
+static size_t put_text_axis(ad_buffer *b, const ad_span *s, const ad_shape *shape, unsigned digits, int indent,
+                            int axis, size_t at) {
+  if (axis == shape->rank) {
+    put_number(b, s, at, digits);
+    return at + 1;
+  }
+  bool lines = axis + 1 < shape->rank;
+  ad_buffer_puts(b, "[");
+  for (int64_t i = 0; i < shape->dim[axis]; i++) {
+    if (i && lines)
+      ad_buffer_printf(b, ",\n%*s", indent + axis + 1, "");
+    else if (i)
+      ad_buffer_puts(b, ", ");
+    at = put_text_axis(b, s, shape, digits, indent, axis + 1, at);
+  }
+  ad_buffer_puts(b, "]");
+  return at;
+}
+
+void put_text_tensor(ad_buffer *b, const ad_span *s, const ad_shape *shape, unsigned digits, int indent) {
+  put_text_axis(b, s, shape, digits, indent, 0, 0);
+}
+
+void put_csv_name(ad_buffer *b, const char *name) {
+  if (!strpbrk(name, ",\"\n\r")) {
+    ad_buffer_puts(b, name);
+    return;
+  }
+  ad_buffer_puts(b, "\"");
+  for (; *name; name++) {
+    if (*name == '"') ad_buffer_puts(b, "\"");
+    ad_buffer_put(b, name, 1);
+  }
+  ad_buffer_puts(b, "\"");
+}
+
+ad_span span_element(const ad_span *s, size_t i) {
+  if (s->kind == AD_KIND_F64) return (ad_span){s->kind, 1, (const double *)s->data + i};
+  return (ad_span){s->kind, 1, (const __mpfr_struct *)s->data + i};
+}
+
+void put_npy(ad_buffer *b, const session *s, ad_node value, const ad_node *input) {
+  ad_node n = input ? *input : value;
+  ad_span v = input ? ad_workspace_gradient(s->workspace, n) : ad_workspace_value(s->workspace, n);
+  double *numbers = ad_malloc(v.count, sizeof *numbers);
+  if (!numbers) {
+    b->failed = true;
+    return;
+  }
+  for (size_t i = 0; i < v.count; i++) numbers[i] = ad_span_double(&v, i);
+  ad_npy_write(b, ad_graph_node_shape(s->graph, n), numbers);
+  ad_free(numbers);
+}
+
+int send(const options *o, ad_buffer *b) {
+  ad_error e = {0};
+  int status = 0;
+  if (b->failed) {
+    e = (ad_error){.code = AD_ENOMEM, .message = "out of memory", .offset = -1};
+    status = report(o, &e);
+  } else if (o->out && strcmp(o->out, "-")) {
+    if (ad_file_write(o->out, b->data, b->size, &e)) status = report(o, &e);
+  } else if (b->size) {
+    fwrite(b->data, 1, b->size, stdout);
+  }
+  ad_buffer_clear(b);
+  return status;
+}
