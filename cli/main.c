@@ -28,5 +28,7 @@ static int run(int argc, char **argv) {
 
 int main(int argc, char **argv) {
   signal(SIGPIPE, SIG_IGN); /* a closed pipe is a write error with a message and a status */
-  return finish_output(run(argc, argv));
+  int status = run(argc, argv);
+  ad_thread_cleanup();
+  return finish_output(status);
 }

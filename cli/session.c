@@ -56,7 +56,7 @@ static int set_at(session *s, const char *text) {
   if (equals[1] == '@') return set_from_npy(s, name, equals + 2);
   ad_error e = {0};
   if (!ad_point_set_text(s->point, name, equals + 1, &e)) return 0;
-  snprintf(e.file, sizeof e.file, "--at %s", name);
+  snprintf(e.file, sizeof e.file, "--at %.200s", name);
   return report(s->o, &e);
 }
 
@@ -107,7 +107,7 @@ static int read_output(session *s) {
     return 0;
   }
   char name[AD_MAX_NAME + 1];
-  snprintf(name, sizeof name, "%s", s->o->output);
+  snprintf(name, sizeof name, "%.*s", AD_MAX_NAME, s->o->output);
   size_t position = ad_graph_find_output(s->graph, name);
   char *bracket = position == SIZE_MAX ? strrchr(name, '[') : NULL;
   if (bracket) {

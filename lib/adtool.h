@@ -320,6 +320,10 @@ AD_API ad_kind ad_backend_kind(const ad_backend *b);
 AD_API ad_mode ad_backend_mode(const ad_backend *b); /* the default one */
 AD_API bool ad_backend_supports(const ad_backend *b, ad_mode m);
 
+/* MPFR and FLINT cache constants for each thread.  This frees the calling thread's: at the end of a thread that used an
+ * mpfr backend or ad_check, or of the program, for a clean report by a leak checker. */
+AD_API void ad_thread_cleanup(void);
+
 /* A program is a graph made ready to run: what the outputs need, in order, with a place for each value. */
 typedef struct ad_program ad_program;
 typedef struct ad_program_options {

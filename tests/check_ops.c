@@ -1,5 +1,6 @@
-/* Every elementwise row of the table, over all doubles: value and partials by dual and tape, as scalars, in runs of each
- * instruction set and in blocks of points, against MPFR within the row's own bounds.  A new row is tested as it stands. */
+/* Every elementwise row of the table, over all doubles: value and partials by dual and tape, as scalars, in runs of
+ * each instruction set and in blocks of points, against MPFR within the row's own bounds.  A new row is tested as it
+ * stands. */
 #include <check.h>
 #include <float.h>
 #include <math.h>
@@ -14,19 +15,23 @@
 
 enum { BITS = 300, BLOCK = 512 };
 
-static const ad_op_info *row(int op) {
-  const ad_op_info *info = ad_op_get((ad_op)op);
-  return info->cls == AD_CLASS_ELEMENT ? info : NULL;
-}
+/* What is tested: a row, or powi, which lowering makes of pow where the exponent is a constant integer. */
+typedef struct subject {
+  const ad_op_info *info;
+  const double *exponent; /* NULL: the row itself */
+} subject;
 
 /* z = op(x, y, w) with inputs of `count` elements (0: scalars) at the points from `first` on. */
-static ad_graph *graph_of(const ad_op_info *info, const op_points *p, size_t first, size_t count, ad_node *z) {
+static ad_graph *graph_of(subject t, const op_points *p, size_t first, size_t count, ad_node *z) {
   static const char *const names[] = {"x", "y", "w"};
   ad_graph *g = graphs_new();
   ad_node args[3];
   for (size_t k = 0; k < p->nargs; k++)
     args[k] = graphs_input(g, names[k], count ? SHAPE((int64_t)count) : SCALAR, p->arg[k] + first, count ? count : 1);
-  *z = graphs_apply(g, info->name, p->nargs, args, 0, NULL);
+  if (t.exponent)
+    *z = graphs_binary(g, "pow", args[0], graphs_constant(g, *t.exponent));
+  else
+    *z = graphs_apply(g, t.info->name, p->nargs, args, 0, NULL);
   must(ad_graph_output(g, "z", *z, &graphs_error));
   return g;
 }
@@ -59,8 +64,7 @@ static void differentiate(results *out, ad_workspace *w, ad_node z, bool forward
   copy_span(out->value + first, ad_workspace_value(w, z), 1, count);
   ad_workspace_clear_seeds(w);
   for (size_t i = 0; i < elements; i++) {
-    for (uint32_t k = 0; forward && k < out->nargs; k++)
-      must(ad_workspace_seed_tangent(w, k, k, i, 1, &graphs_error));
+    for (uint32_t k = 0; forward && k < out->nargs; k++) must(ad_workspace_seed_tangent(w, k, k, i, 1, &graphs_error));
     if (!forward) must(ad_workspace_seed_adjoint(w, z, i, 1, &graphs_error));
   }
   must(forward ? ad_workspace_forward(w, &graphs_error) : ad_workspace_reverse(w, &graphs_error));
@@ -69,10 +73,10 @@ static void differentiate(results *out, ad_workspace *w, ad_node z, bool forward
 }
 
 /* One tensor with all points. */
-static results by_tensor(const ad_op_info *info, const op_points *p, const char *simd, bool forward) {
+static results by_tensor(subject t, const op_points *p, const char *simd, bool forward) {
   ad_node z;
   graphs_use_simd(simd);
-  ad_graph *g = graph_of(info, p, 0, p->count, &z);
+  ad_graph *g = graph_of(t, p, 0, p->count, &z);
   graphs_run r = graphs_start(g, forward ? "dual" : "tape",
                               (ad_workspace_options){.directions = forward ? 3 : 0, .reverse = !forward});
   results out = new_results(p);
@@ -83,18 +87,17 @@ static results by_tensor(const ad_op_info *info, const op_points *p, const char 
 }
 
 /* A scalar graph, in blocks of points, or point by point (block 1). */
-static results by_blocks(const ad_op_info *info, const op_points *p, const char *simd, bool forward, uint32_t block) {
+static results by_blocks(subject t, const op_points *p, const char *simd, bool forward, uint32_t block) {
   ad_node z;
   graphs_use_simd(simd);
-  ad_graph *g = graph_of(info, p, 0, 0, &z);
+  ad_graph *g = graph_of(t, p, 0, 0, &z);
   graphs_run r =
       graphs_start(g, forward ? "dual" : "tape",
                    (ad_workspace_options){.directions = forward ? 3 : 0, .reverse = !forward, .points = block});
   results out = new_results(p);
   for (size_t at = 0; at < p->count; at += block) {
     const size_t n = p->count - at < block ? p->count - at : block;
-    for (uint32_t k = 0; k < p->nargs; k++)
-      must(ad_workspace_set_points(r.w, k, p->arg[k] + at, 1, n, &graphs_error));
+    for (uint32_t k = 0; k < p->nargs; k++) must(ad_workspace_set_points(r.w, k, p->arg[k] + at, 1, n, &graphs_error));
     must(ad_workspace_primal(r.w, &graphs_error));
     differentiate(&out, r.w, z, forward, 1, at, n);
   }
@@ -145,14 +148,16 @@ static mpfr_srcptr number(ad_span s, size_t i) {
   return (const __mpfr_struct *)s.data + i;
 }
 
-static void say(char *text, size_t size, const ad_op_info *info, const op_points *p, const worst *w, const char *how) {
+static void say(char *text, size_t size, subject t, const op_points *p, const worst *w, const char *how) {
   char args[200] = "";
   for (size_t k = 0; k < p->nargs; k++) {
     size_t used = strlen(args);
     snprintf(args + used, sizeof args - used, "%s%a", k ? ", " : "", p->arg[k][w->at]);
   }
+  size_t used = strlen(args);
+  if (t.exponent) snprintf(args + used, sizeof args - used, ", %g", *t.exponent);
   snprintf(text, size, "%s, %s of %s(%s): %.17g, not %.17g: %.4g ulps, the bound is %g; %zu of %zu points over it\n",
-           how, w->what, info->name, args, w->got, w->want, w->ulps, w->bound, w->over, p->count);
+           how, w->what, t.info->name, args, w->got, w->want, w->ulps, w->bound, w->over, p->count);
 }
 
 /* Which points lie outside the domain, where partials mean nothing, or overflow (rule "overflow" of ops.def). */
@@ -169,13 +174,14 @@ static bool overflows(const op_points *p, double value, size_t at) {
 }
 
 /* Adds to `report` what is over its bound. */
-static void judge(char *report, size_t size, const ad_op_info *info, const op_points *p, const results *r,
-                  graphs_run *exact, ad_node z, const char *how) {
+static void judge(char *report, size_t size, subject t, const op_points *p, const results *r, graphs_run *exact,
+                  ad_node z, const char *how) {
   static const char *const partials[] = {"first partial", "second partial", "third partial"};
   bool *unbounded = calloc(p->count, sizeof *unbounded);
   ad_workspace_diagnose(exact->w, note_unbounded, unbounded);
   for (uint32_t k = 0; k <= p->nargs; k++) {
-    worst w = {.what = k ? partials[k - 1] : "value", .bound = k ? info->partial_ulps : info->value_ulps, .ulps = -1};
+    worst w = {
+        .what = k ? partials[k - 1] : "value", .bound = k ? t.info->partial_ulps : t.info->value_ulps, .ulps = -1};
     ad_span want = k ? ad_workspace_tangent(exact->w, k - 1, z) : ad_workspace_value(exact->w, z);
     for (size_t i = 0; i < p->count; i++) {
       if (!k)
@@ -184,7 +190,7 @@ static void judge(char *report, size_t size, const ad_op_info *info, const op_po
         measure(&w, r->partial[k - 1][i], number(want, i), i, carried_spacing(p, r, i));
     }
     char line[600];
-    say(line, sizeof line, info, p, &w, how);
+    say(line, sizeof line, t, p, &w, how);
     if (getenv("ADTOOL_TEST_VERBOSE")) fputs(line, stdout);
     if (w.over) strncat(report, line, size - strlen(report) - 1);
   }
@@ -196,42 +202,38 @@ static bool same(double a, double b) {
 }
 
 /* Two ways to compute the same thing give the same bits. */
-static void expect_same(const ad_op_info *info, const op_points *p, const results *a, const results *b,
-                        const char *how) {
+static void expect_same(subject t, const op_points *p, const results *a, const results *b, const char *how) {
   for (size_t i = 0; i < p->count; i++) {
     const double y = p->nargs > 1 ? p->arg[1][i] : 0, w = p->nargs > 2 ? p->arg[2][i] : 0;
-    ck_assert_msg(same(a->value[i], b->value[i]), "%s: %s(%a, %a, %a): %a and %a", how, info->name, p->arg[0][i], y, w,
-                  a->value[i], b->value[i]);
+    ck_assert_msg(same(a->value[i], b->value[i]), "%s: %s(%a, %a, %a): %a and %a", how, t.info->name, p->arg[0][i], y,
+                  w, a->value[i], b->value[i]);
     for (size_t k = 0; k < p->nargs; k++)
       ck_assert_msg(same(a->partial[k][i], b->partial[k][i]), "%s: partial %zu of %s(%a, %a, %a): %a and %a", how, k,
-                    info->name, p->arg[0][i], y, w, a->partial[k][i], b->partial[k][i]);
+                    t.info->name, p->arg[0][i], y, w, a->partial[k][i], b->partial[k][i]);
   }
 }
 
-START_TEST(double_within_the_bounds) {
-  const ad_op_info *info = row(_i);
-  if (!info) return;
-  op_points p = op_points_everywhere(info);
+static void check_subject(subject t, const op_points *p) {
   ad_node z;
-  ad_graph *g = graph_of(info, &p, 0, p.count, &z);
+  ad_graph *g = graph_of(t, p, 0, p->count, &z);
   graphs_run exact = graphs_start(g, "mpfr", (ad_workspace_options){.precision = BITS, .directions = 3});
-  for (size_t i = 0; i < p.count; i++)
-    for (uint32_t k = 0; k < p.nargs; k++) must(ad_workspace_seed_tangent(exact.w, k, k, i, 1, &graphs_error));
+  for (size_t i = 0; i < p->count; i++)
+    for (uint32_t k = 0; k < p->nargs; k++) must(ad_workspace_seed_tangent(exact.w, k, k, i, 1, &graphs_error));
   must(ad_workspace_forward(exact.w, &graphs_error));
   char report[8000] = "";
   for (int s = 0; s < GRAPHS_SIMD; s++) {
     char how[64];
-    results dual = by_tensor(info, &p, graphs_simd[s], true), tape = by_tensor(info, &p, graphs_simd[s], false);
+    results dual = by_tensor(t, p, graphs_simd[s], true), tape = by_tensor(t, p, graphs_simd[s], false);
     snprintf(how, sizeof how, "%s, SIMD %s", "dual", graphs_simd[s]);
-    judge(report, sizeof report, info, &p, &dual, &exact, z, how);
-    expect_same(info, &p, &dual, &tape, "dual and tape");
+    judge(report, sizeof report, t, p, &dual, &exact, z, how);
+    expect_same(t, p, &dual, &tape, "dual and tape");
     for (int forward = 0; forward < 2; forward++) {
-      results block = by_blocks(info, &p, graphs_simd[s], forward, BLOCK);
-      expect_same(info, &p, &tape, &block, forward ? "tensor and block, dual" : "tensor and block, tape");
+      results block = by_blocks(t, p, graphs_simd[s], forward, BLOCK);
+      expect_same(t, p, &tape, &block, forward ? "tensor and block, dual" : "tensor and block, tape");
       free_results(&block);
       if (s) continue;
-      results one = by_blocks(info, &p, graphs_simd[s], forward, 1);
-      expect_same(info, &p, &tape, &one, forward ? "tensor and scalar, dual" : "tensor and scalar, tape");
+      results one = by_blocks(t, p, graphs_simd[s], forward, 1);
+      expect_same(t, p, &tape, &one, forward ? "tensor and scalar, dual" : "tensor and scalar, tape");
       free_results(&one);
     }
     free_results(&dual);
@@ -240,7 +242,32 @@ START_TEST(double_within_the_bounds) {
   ck_assert_msg(!*report, "seed %llu\n%s", (unsigned long long)ulps_seed(), report);
   graphs_end(&exact);
   ad_graph_free(g);
+}
+
+START_TEST(double_within_the_bounds) {
+  const ad_op_info *info = ad_op_get((ad_op)_i);
+  if (info->cls != AD_CLASS_ELEMENT) return;
+  op_points p = op_points_everywhere(info);
+  check_subject((subject){info, NULL}, &p);
   op_points_free(&p);
+}
+END_TEST
+
+static const double exponents[] = {0, 1, 2, 3, 4, 7, 20, 1023, 2147483647, -1, -2, -3, -8, -1075, -2147483647};
+enum { EXPONENTS = sizeof exponents / sizeof exponents[0] };
+
+START_TEST(constant_powers_within_the_bounds) {
+  const subject t = {ad_op_get(ad_op_find("powi")), &exponents[_i]};
+  op_points p = op_points_everywhere(ad_op_get(ad_op_find("sqr"))); /* of one argument */
+  check_subject(t, &p);
+  op_points_free(&p);
+}
+END_TEST
+
+/* Every row that only lowering makes has a test of its own here. */
+START_TEST(lowered_rows_are_covered) {
+  for (ad_op op = 0; op < ad_op_count(); op++)
+    if (ad_op_get(op)->cls == AD_CLASS_LOWERED) ck_assert_str_eq(ad_op_get(op)->name, "powi");
 }
 END_TEST
 
@@ -249,6 +276,8 @@ int main(void) {
   TCase *t = tcase_create("double against MPFR");
   tcase_set_timeout(t, 600);
   tcase_add_loop_test(t, double_within_the_bounds, 0, (int)ad_op_count());
+  tcase_add_loop_test(t, constant_powers_within_the_bounds, 0, EXPONENTS);
+  tcase_add_test(t, lowered_rows_are_covered);
   suite_add_tcase(s, t);
   SRunner *r = srunner_create(s);
   srunner_run_all(r, CK_NORMAL);

@@ -27,7 +27,7 @@ static void push(op_points *p, double x, double y, double w) {
 /* The positive half of the edge values; with their negatives, zeros and nan. */
 static const double edges[] = {0x1p-1074,
                                0x1.8p-1060,
-                               DBL_MIN * (1 - DBL_EPSILON),
+                               DBL_MIN *(1 - DBL_EPSILON),
                                DBL_MIN,
                                0x1p-1000,
                                1e-200,
@@ -84,7 +84,8 @@ static double edge(size_t i) {
 }
 
 /* A few of them, for operations of three arguments. */
-static const double few[] = {0.0, -0.0, 1, -1, 0x1p-1074, -1e-200, 0.5, -0.5, 2, -3, 1e200, DBL_MAX, INFINITY, -INFINITY, NAN};
+static const double few[] = {0.0, -0.0, 1,     -1,      0x1p-1074, -1e-200,   0.5, -0.5,
+                             2,   -3,   1e200, DBL_MAX, INFINITY,  -INFINITY, NAN};
 enum { FEW = sizeof few / sizeof few[0] };
 
 static double magnitude(ulps_random *r, double lo, double hi) {
@@ -94,26 +95,37 @@ static double magnitude(ulps_random *r, double lo, double hi) {
 
 static double anywhere(ulps_random *r) {
   switch (ulps_random_bits(r) % 8) {
-    case 0: return magnitude(r, 0x1p-1074, DBL_MAX);
-    case 1: return magnitude(r, 0x1p-1074, 0x1p-960);
-    case 2: return magnitude(r, 0x1p-60, 0x1p12);
-    case 3: return ulps_random_uniform(r, -760, 760);
-    case 4: return ulps_random_uniform(r, -40, 40);
-    case 5: return ulps_random_uniform(r, -3, 3);
+    case 0:
+      return magnitude(r, 0x1p-1074, DBL_MAX);
+    case 1:
+      return magnitude(r, 0x1p-1074, 0x1p-960);
+    case 2:
+      return magnitude(r, 0x1p-60, 0x1p12);
+    case 3:
+      return ulps_random_uniform(r, -760, 760);
+    case 4:
+      return ulps_random_uniform(r, -40, 40);
+    case 5:
+      return ulps_random_uniform(r, -3, 3);
     case 6: { /* beside a small integer, where the poles and zeros are */
       double n = floor(ulps_random_uniform(r, -12, 12));
       return n + magnitude(r, 0x1p-56, 0x1p-2);
     }
-    default: return floor(ulps_random_uniform(r, -30, 30)); /* exact integers: exponents, ties */
+    default:
+      return floor(ulps_random_uniform(r, -30, 30)); /* exact integers: exponents, ties */
   }
 }
 
 static double moderate(ulps_random *r) {
   switch (ulps_random_bits(r) % 4) {
-    case 0: return magnitude(r, 0x1p-40, 0x1p20);
-    case 1: return ulps_random_uniform(r, -30, 30);
-    case 2: return ulps_random_uniform(r, -1, 1);
-    default: return ulps_random_uniform(r, 1, 5);
+    case 0:
+      return magnitude(r, 0x1p-40, 0x1p20);
+    case 1:
+      return ulps_random_uniform(r, -30, 30);
+    case 2:
+      return ulps_random_uniform(r, -1, 1);
+    default:
+      return ulps_random_uniform(r, 1, 5);
   }
 }
 

@@ -11,9 +11,9 @@ typedef struct op_points {
   double *arg[3]; /* `count` values each */
 } op_points;
 
-/* Every combination of edge values (zeros, ones, powers of two and ten, the ends of double's range, subnormals, infinities,
- * nan, neighbours of poles and of zeros) and, scaled by ADTOOL_TEST_MULTIPLIER, random arguments of many magnitudes; an
- * argument that the row calls "n" is a small integer. */
+/* Every combination of edge values (zeros, ones, powers of two and ten, the ends of double's range, subnormals,
+ * infinities, nan, neighbours of poles and of zeros) and, scaled by ADTOOL_TEST_MULTIPLIER, random arguments of many
+ * magnitudes; an argument that the row calls "n" is a small integer. */
 op_points op_points_everywhere(const ad_op_info *info);
 /* Random arguments of moderate magnitude, none of them 0. */
 op_points op_points_ordinary(const ad_op_info *info, size_t count);

@@ -37,6 +37,10 @@ typedef struct mp_state {
 #define BLOCK_ADJOINT(w, in) ((void)0)
 #include "exec/sweep.inc"
 
+void ad_thread_cleanup(void) {
+  ad_mpfr_free_caches();
+}
+
 static uint64_t plane_bytes(uint64_t count, mpfr_prec_t precision) {
   return count * (sizeof(__mpfr_struct) + mpfr_custom_get_size(precision));
 }
