@@ -108,6 +108,10 @@ static results by_blocks(subject t, const op_points *p, const char *simd, bool f
 
 /* ---- Against MPFR */
 
+static mpfr_srcptr number(ad_span s, size_t i) {
+  return (const __mpfr_struct *)s.data + i;
+}
+
 /* The worst error of one quantity. */
 typedef struct worst {
   const char *what;
@@ -115,18 +119,24 @@ typedef struct worst {
   size_t at, over; /* points over the bound */
 } worst;
 
-/* The relative spacing of the coarsest subnormal among the arguments and the value; 0 where none is subnormal. */
-static double carried_spacing(const op_points *p, const results *r, size_t at) {
+/* The relative spacing of the coarsest subnormal among the arguments and the exact value; 0 where none is subnormal. */
+static double carried_spacing(const op_points *p, mpfr_srcptr value, size_t at) {
   double spacing = 0;
-  for (size_t k = 0; k <= p->nargs; k++) {
-    const double v = fabs(k < p->nargs ? p->arg[k][at] : r->value[at]);
+  for (size_t k = 0; k < p->nargs; k++) {
+    const double v = fabs(p->arg[k][at]);
     if (v > 0 && v < DBL_MIN) spacing = fmax(spacing, 0x1p-1074 / v);
+  }
+  if (mpfr_regular_p(value) && mpfr_get_exp(value) <= DBL_MIN_EXP - 1) {
+    long e;
+    const double m = fabs(mpfr_get_d_2exp(&e, value, MPFR_RNDN));
+    spacing = fmax(spacing, e < -4000 ? (double)INFINITY : ldexp(1 / m, (int)(-1074 - e)));
   }
   return spacing;
 }
 
-/* Ulps of the result.  A partial is made of the arguments and the value, so where one of them is subnormal its own
- * spacing, carried over, is the unit instead if that is larger: the rule "carried spacing" of ops.def. */
+/* Ulps of the result.  A partial is made of the arguments and the value, so where one of them is subnormal, or the
+ * value underflows, its own spacing, carried over, is the unit instead if that is larger: rule "carried spacing" of
+ * ops.def. */
 static double error_of(double got, mpfr_srcptr want, double carried) {
   const double off = ulps(got, want);
   if (off == 0 || carried == 0 || !isfinite(off)) return off;
@@ -142,10 +152,6 @@ static void measure(worst *w, double got, mpfr_srcptr want, size_t at, double ca
   w->at = at;
   w->got = got;
   w->want = mpfr_get_d(want, MPFR_RNDN);
-}
-
-static mpfr_srcptr number(ad_span s, size_t i) {
-  return (const __mpfr_struct *)s.data + i;
 }
 
 static void say(char *text, size_t size, subject t, const op_points *p, const worst *w, const char *how) {
@@ -179,15 +185,16 @@ static void judge(char *report, size_t size, subject t, const op_points *p, cons
   static const char *const partials[] = {"first partial", "second partial", "third partial"};
   bool *unbounded = calloc(p->count, sizeof *unbounded);
   ad_workspace_diagnose(exact->w, note_unbounded, unbounded);
+  ad_span value = ad_workspace_value(exact->w, z);
   for (uint32_t k = 0; k <= p->nargs; k++) {
     worst w = {
         .what = k ? partials[k - 1] : "value", .bound = k ? t.info->partial_ulps : t.info->value_ulps, .ulps = -1};
-    ad_span want = k ? ad_workspace_tangent(exact->w, k - 1, z) : ad_workspace_value(exact->w, z);
+    ad_span want = k ? ad_workspace_tangent(exact->w, k - 1, z) : value;
     for (size_t i = 0; i < p->count; i++) {
       if (!k)
         measure(&w, r->value[i], number(want, i), i, 0);
       else if (!unbounded[i] && !overflows(p, r->value[i], i))
-        measure(&w, r->partial[k - 1][i], number(want, i), i, carried_spacing(p, r, i));
+        measure(&w, r->partial[k - 1][i], number(want, i), i, carried_spacing(p, number(value, i), i));
     }
     char line[600];
     say(line, sizeof line, t, p, &w, how);

@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+#include "adtool.h"
+#include "arith/pow_f64.h"
 #include "arith/special_f64.h"
 
 typedef double T;
@@ -54,8 +56,10 @@ typedef double V;
 #define DIV(a, b) ((a) / (b))
 #define RECIP(a) (1.0 / (a))
 #define SQR(a) f64_sqr(a)
-#define POW(a, b) f64_pow(cx, a, b)
-#define POWI(a, b) ad_powi(a, (long)(b))
+#define POW(a, b) ad_pow_by_policy(&cx->kinks, a, b)
+#define POW_PARTIAL(a, b, z) ad_pow_partial(&cx->kinks, a, b, z)
+#define POWI(a, b) ad_powi_by_policy(&cx->kinks, a, b)
+#define POWI_PARTIAL(a, b) ad_powi_partial(a, b)
 #define SQRT(a) sqrt(a)
 #define CBRT(a) ad_cbrt(a)
 #define HYPOT(a, b) hypot(a, b)
@@ -81,10 +85,12 @@ typedef double V;
 #define ACOS(a) acos(a)
 #define ATAN(a) atan(a)
 #define ATAN2(a, b) atan2(a, b)
+#define OVER_SQUARED_NORM(c, a, b) ad_over_squared_norm(c, a, b)
 #define SINH(a) sinh(a)
 #define COSH(a) cosh(a)
 #define TANH(a) ad_tanh(a)
 #define SECH(a) ad_sech(a)
+#define SECH_SQUARED(a) f64_sqr(ad_sech(a))
 #define ASINH(a) asinh(a)
 #define ACOSH(a) ad_acosh(a)
 #define ATANH(a) atanh(a)
@@ -93,13 +99,18 @@ typedef double V;
 #define GAUSS(a) ad_gauss(a)
 #define LGAMMA(a) ad_lgamma(a)
 #define DIGAMMA(a) ad_digamma(a)
-#define POLYGAMMA(n, a) ad_polygamma(n, a)
+#define POLYGAMMA(n, a) f64_polygamma(n, a)
 #define SIGMOID(a) ad_sigmoid(a)
 #define SOFTPLUS(a) ad_softplus(a)
 #define SILU(a) ad_silu(a)
 #define SILU_PARTIAL(a) ad_silu_partial(a)
 #define GELU(a) ad_gelu(a)
 #define GELU_PARTIAL(a) ad_gelu_partial(a)
+
+/* Orders beyond what an MPFR backend takes are no numbers here either. */
+static inline double f64_polygamma(double n, double a) {
+  return n < 0x1p62 ? ad_polygamma(n, a) : (double)NAN;
+}
 
 static inline double f64_sqr(double a) {
   return a * a;

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "adtool.h"
+#include "arith/pow_f64.h"
 #include "arith/special_f64.h"
 
 #if defined AD_LANES_AVX512
@@ -97,22 +98,25 @@ typedef V M;
 #define TIE_FIRST lanes_all(kinks->ties == AD_TIES_SHARE ? 0.5 : kinks->ties == AD_TIES_FIRST ? 1.0 : 0.0)
 
 /* One lane after the other. */
-#define BY_LANE_1(name, call)                        \
-  static inline V lanes_##name(V a) {                \
-    V r;                                             \
+#define BY_LANE_1(name, call)                          \
+  static inline V lanes_##name(V a) {                  \
+    V r;                                               \
     for (int i = 0; i < LANES; i++) r[i] = call(a[i]); \
-    return r;                                        \
+    return r;                                          \
   }
-#define BY_LANE_2(name, call)                               \
-  static inline V lanes_##name(V a, V b) {                  \
-    V r;                                                    \
+#define BY_LANE_2(name, call)                                \
+  static inline V lanes_##name(V a, V b) {                   \
+    V r;                                                     \
     for (int i = 0; i < LANES; i++) r[i] = call(a[i], b[i]); \
-    return r;                                               \
+    return r;                                                \
   }
+static inline double lane_polygamma(double n, double a) {
+  return n < 0x1p62 ? ad_polygamma(n, a) : (double)NAN;
+}
 BY_LANE_1(cbrt, ad_cbrt)
 BY_LANE_1(lgamma, ad_lgamma)
 BY_LANE_1(digamma, ad_digamma)
-BY_LANE_2(polygamma, ad_polygamma)
+BY_LANE_2(polygamma, lane_polygamma)
 BY_LANE_1(sinh, sinh)
 BY_LANE_1(cosh, cosh)
 BY_LANE_1(asinh, asinh)
@@ -134,7 +138,9 @@ BY_LANE_2(atan2, atan2)
 #define RECIP(a) (1.0 / (a))
 #define SQR(a) lanes_sqr(a)
 #define POW(a, b) lanes_pow(kinks, a, b)
-#define POWI(a, b) lanes_powi(a, b)
+#define POW_PARTIAL(a, b, z) lanes_pow_partial(kinks, a, b, z)
+#define POWI(a, b) lanes_powi(kinks, a, b)
+#define POWI_PARTIAL(a, b) lanes_powi_partial(a, b)
 #define SQRT(a) SLEEF(sqrt, )(a)
 #define CBRT(a) lanes_cbrt(a)
 #define HYPOT(a, b) SLEEF(hypot, u05)(a, b)
@@ -145,11 +151,11 @@ BY_LANE_2(atan2, atan2)
 #define ROUND(a) SLEEF(rint, )(a)
 #define MAX(a, b) SELECT(OR(GT(a, b), IS_NAN(a)), a, b)
 #define MIN(a, b) SELECT(OR(LT(a, b), IS_NAN(a)), a, b)
-#define EXP(a) SLEEF(exp, u10)(a)
+#define EXP(a) lanes_exp(a)
 #define EXPM1(a) SLEEF(expm1, u10)(a)
 #define EXP2(a) SLEEF(exp2, u10)(a)
 #define LOG(a) SLEEF(log, u10)(a)
-#define LOG1P(a) SLEEF(log1p, u10)(a)
+#define LOG1P(a) lanes_log1p(a)
 #define LOG2(a) SLEEF(log2, u10)(a)
 #define LOG10(a) SLEEF(log10, u10)(a)
 #define XLOGY(a, b) SELECT(AND(EQ(a, ZERO), EQ(b, b)), ZERO, MUL(a, LOG(b)))
@@ -160,10 +166,12 @@ BY_LANE_2(atan2, atan2)
 #define ACOS(a) SLEEF(acos, u10)(a)
 #define ATAN(a) SLEEF(atan, u10)(a)
 #define ATAN2(a, b) lanes_atan2(a, b)
+#define OVER_SQUARED_NORM(c, a, b) lanes_over_squared_norm(c, a, b)
 #define SINH(a) lanes_sinh(a)
 #define COSH(a) lanes_cosh(a)
 #define TANH(a) SLEEF(tanh, u10)(a)
 #define SECH(a) lanes_sech(a)
+#define SECH_SQUARED(a) lanes_sech_squared(a)
 #define ASINH(a) lanes_asinh(a)
 #define ACOSH(a) lanes_acosh(a)
 #define ATANH(a) lanes_atanh(a)
@@ -175,7 +183,7 @@ BY_LANE_2(atan2, atan2)
 #define POLYGAMMA(n, a) lanes_polygamma(n, a)
 #define SIGMOID(a) lanes_sigmoid(a)
 #define SOFTPLUS(a) lanes_softplus(a)
-#define SILU(a) MUL(a, SIGMOID(a))
+#define SILU(a) lanes_silu(a)
 #define SILU_PARTIAL(a) lanes_silu_partial(a)
 #define GELU(a) lanes_gelu(a)
 #define GELU_PARTIAL(a) lanes_gelu_partial(a)
@@ -184,32 +192,80 @@ static inline V lanes_sqr(V a) {
   return a * a;
 }
 
+/* SLEEF keeps its bound in the normal range; vectors that leave it go lane by lane. */
+#define OUTSIDE_NORMAL(r) ANY(NOT(AND(GE(ABS(r), lanes_all(0x1p-1022)), LE(ABS(r), lanes_all(0x1.fffffffffffffp1023)))))
+
+static inline V lanes_exp(V a) {
+  if (!ANY(GT(ABS(a), lanes_all(707.0)))) return SLEEF(exp, u10)(a);
+  for (int i = 0; i < LANES; i++) a[i] = exp(a[i]);
+  return a;
+}
+
+static inline V lanes_log1p(V a) {
+  if (!ANY(GT(a, lanes_all(0x1p1000)))) return SLEEF(log1p, u10)(a);
+  for (int i = 0; i < LANES; i++) a[i] = log1p(a[i]);
+  return a;
+}
+
 static inline V lanes_pow(const ad_kinks *kinks, V a, V b) {
   V r = SLEEF(pow, u10)(a, b);
-  if (kinks->pow00_nan) r = SELECT(AND(EQ(a, ZERO), EQ(b, ZERO)), NAN_VALUE, r);
+  if (kinks->pow00_nan || OUTSIDE_NORMAL(r))
+    for (int i = 0; i < LANES; i++) r[i] = ad_pow_by_policy(kinks, a[i], b[i]);
+  return r;
+}
+
+static inline V lanes_pow_partial(const ad_kinks *kinks, V a, V b, V z) {
+  V r = b * SLEEF(pow, u10)(a, b - 1.0);
+  if (OUTSIDE_NORMAL(r) || ANY(LT(b, HALF)) || ANY(GT(b, lanes_all(0x1p53))))
+    for (int i = 0; i < LANES; i++) r[i] = ad_pow_partial(kinks, a[i], b[i], z[i]);
   return r;
 }
 
 /* Exponents are most often one small constant. */
-static inline V lanes_powi(V a, V b) {
+static inline V lanes_powi(const ad_kinks *kinks, V a, V b) {
   if (!ANY(NE(b, NUM(2)))) return a * a;
   if (!ANY(NE(b, ONE))) return a;
-  if (!ANY(NE(b, NUM(3)))) return a * a * a;
   V r;
-  for (int i = 0; i < LANES; i++) r[i] = ad_powi(a[i], (long)b[i]);
+  for (int i = 0; i < LANES; i++) r[i] = ad_powi_by_policy(kinks, a[i], b[i]);
+  return r;
+}
+
+static inline V lanes_powi_partial(V a, V b) {
+  if (!ANY(NE(b, NUM(2)))) return a + a;
+  V r;
+  for (int i = 0; i < LANES; i++) r[i] = ad_powi_partial(a[i], b[i]);
+  return r;
+}
+
+static inline V lanes_over_squared_norm(V c, V a, V b) {
+  V r;
+  for (int i = 0; i < LANES; i++) r[i] = ad_over_squared_norm(c[i], a[i], b[i]);
   return r;
 }
 
 /* 1 / (1 + exp(-x)) for x >= 0, and exp(x) / (1 + exp(x)) below: no overflow, no cancellation. */
 static inline V lanes_sigmoid(V a) {
-  V t = EXP(-ABS(a)), r = 1.0 / (1.0 + t);
-  return SELECT(LT(a, ZERO), t * r, r);
+  V t = EXP(-ABS(a)), above = SELECT(LT(a, ZERO), t, ONE);
+  return above / (1.0 + t);
+}
+
+/* Where sigmoid is subnormal, the product would show it. */
+static inline V lanes_silu(V a) {
+  if (!ANY(LT(a, lanes_all(-700.0)))) return a * SIGMOID(a);
+  for (int i = 0; i < LANES; i++) a[i] = ad_silu(a[i]);
+  return a;
 }
 
 /* 2 exp(-|x|) / (1 + exp(-2|x|)): no overflow. */
 static inline V lanes_sech(V a) {
   V t = EXP(-ABS(a));
   return (t + t) / (1.0 + t * t);
+}
+
+/* 4 u / (1 + u)^2 with u = exp(-2|x|) */
+static inline V lanes_sech_squared(V a) {
+  V u = EXP(-2.0 * ABS(a)), d = 1.0 + u;
+  return 4.0 * u / (d * d);
 }
 
 static inline V lanes_softplus(V a) {

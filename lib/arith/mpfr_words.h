@@ -84,17 +84,17 @@ static inline V mp_two_over_sqrt_pi(CX *cx) {
   return r;
 }
 
-#define MP_WORD_1(name, call)                 \
-  static inline V mp_w_##name(CX *cx, V a) {  \
-    mpfr_ptr r = mp_next(cx);                 \
-    call;                                     \
-    return r;                                 \
+#define MP_WORD_1(name, call)                \
+  static inline V mp_w_##name(CX *cx, V a) { \
+    mpfr_ptr r = mp_next(cx);                \
+    call;                                    \
+    return r;                                \
   }
-#define MP_WORD_2(name, call)                      \
-  static inline V mp_w_##name(CX *cx, V a, V b) {  \
-    mpfr_ptr r = mp_next(cx);                      \
-    call;                                          \
-    return r;                                      \
+#define MP_WORD_2(name, call)                     \
+  static inline V mp_w_##name(CX *cx, V a, V b) { \
+    mpfr_ptr r = mp_next(cx);                     \
+    call;                                         \
+    return r;                                     \
   }
 
 MP_WORD_1(neg, mpfr_neg(r, a, MPFR_RNDN))
@@ -104,7 +104,6 @@ MP_WORD_2(mul, mpfr_mul(r, a, b, MPFR_RNDN))
 MP_WORD_2(div, mpfr_div(r, a, b, MPFR_RNDN))
 MP_WORD_1(recip, mpfr_ui_div(r, 1, a, MPFR_RNDN))
 MP_WORD_1(sqr, mpfr_sqr(r, a, MPFR_RNDN))
-MP_WORD_2(powi, mpfr_pow_si(r, a, mpfr_get_si(b, MPFR_RNDN), MPFR_RNDN))
 MP_WORD_1(sqrt, mpfr_sqrt(r, a, MPFR_RNDN))
 MP_WORD_1(cbrt, mpfr_cbrt(r, a, MPFR_RNDN))
 MP_WORD_2(hypot, mpfr_hypot(r, a, b, MPFR_RNDN))
@@ -151,6 +150,30 @@ static inline V mp_w_pow(CX *cx, V a, V b) {
   return cx->kinks.pow00_nan && mpfr_zero_p(a) && mpfr_zero_p(b) ? NAN_VALUE : r;
 }
 
+static inline V mp_w_powi(CX *cx, V a, V b) {
+  mpfr_ptr r = mp_next(cx);
+  mpfr_pow_si(r, a, mpfr_get_si(b, MPFR_RNDN), MPFR_RNDN);
+  return cx->kinks.pow00_nan && mpfr_zero_p(a) && mpfr_zero_p(b) ? NAN_VALUE : r;
+}
+
+/* y x^(y-1).  Where y - 1 is not exact y is an even integer, and the power has the sign of x. */
+static inline V mp_w_pow_partial(CX *cx, V a, V b) {
+  if (mpfr_zero_p(b)) return cx->kinks.pow00_nan && mpfr_zero_p(a) ? NAN_VALUE : NUM(0);
+  mpfr_ptr less = mp_next(cx), r = mp_next(cx);
+  bool exact = mpfr_sub_ui(less, b, 1, MPFR_RNDN) == 0;
+  mpfr_pow(r, a, less, MPFR_RNDN);
+  if (!exact && mpfr_integer_p(b)) mpfr_setsign(r, r, mpfr_signbit(a), MPFR_RNDN);
+  mpfr_mul(r, r, b, MPFR_RNDN);
+  return r;
+}
+
+/* c / (a^2 + b^2) */
+static inline V mp_w_over_squared_norm(CX *cx, V c, V a, V b) {
+  mpfr_ptr r = mp_next(cx);
+  mpfr_hypot(r, a, b, MPFR_RNDN);
+  return mp_w_div(cx, mp_w_div(cx, c, r), r);
+}
+
 static inline V mp_w_sign(CX *cx, V a) {
   return mpfr_nan_p(a) || mpfr_zero_p(a) ? a : mp_integer(cx, mpfr_sgn(a));
 }
@@ -169,7 +192,7 @@ static inline V mp_w_xlogy(CX *cx, V a, V b) {
 
 static inline V mp_w_polygamma(CX *cx, V n, V a) {
   mpfr_ptr r = mp_next(cx);
-  if (mpfr_integer_p(n) && mpfr_sgn(n) >= 0 && mpfr_fits_slong_p(n, MPFR_RNDN))
+  if (mpfr_integer_p(n) && mpfr_sgn(n) >= 0 && mpfr_cmp_ui_2exp(n, 1, 62) < 0)
     ad_mpfr_polygamma(r, mpfr_get_si(n, MPFR_RNDN), a);
   else
     mpfr_set_nan(r);
@@ -184,7 +207,9 @@ static inline V mp_w_polygamma(CX *cx, V n, V a) {
 #define RECIP(a) mp_w_recip(cx, a)
 #define SQR(a) mp_w_sqr(cx, a)
 #define POW(a, b) mp_w_pow(cx, a, b)
+#define POW_PARTIAL(a, b, z) mp_w_pow_partial(cx, a, b)
 #define POWI(a, b) mp_w_powi(cx, a, b)
+#define POWI_PARTIAL(a, b) SELECT(IS_ZERO(b), NUM(0), MUL(b, POWI(a, SUB(b, NUM(1)))))
 #define SQRT(a) mp_w_sqrt(cx, a)
 #define CBRT(a) mp_w_cbrt(cx, a)
 #define HYPOT(a, b) mp_w_hypot(cx, a, b)
@@ -210,10 +235,12 @@ static inline V mp_w_polygamma(CX *cx, V n, V a) {
 #define ACOS(a) mp_w_acos(cx, a)
 #define ATAN(a) mp_w_atan(cx, a)
 #define ATAN2(a, b) mp_w_atan2(cx, a, b)
+#define OVER_SQUARED_NORM(c, a, b) mp_w_over_squared_norm(cx, c, a, b)
 #define SINH(a) mp_w_sinh(cx, a)
 #define COSH(a) mp_w_cosh(cx, a)
 #define TANH(a) mp_w_tanh(cx, a)
 #define SECH(a) mp_w_sech(cx, a)
+#define SECH_SQUARED(a) SQR(SECH(a))
 #define ASINH(a) mp_w_asinh(cx, a)
 #define ACOSH(a) mp_w_acosh(cx, a)
 #define ATANH(a) mp_w_atanh(cx, a)

@@ -24,10 +24,6 @@ typedef struct f64_state {
 #define PLANTED 0x1p-10
 #include "arith/f64.h"
 
-static inline double f64_pow(const f64_state *cx, double a, double b) {
-  return cx->kinks.pow00_nan && a == 0 && b == 0 ? NAN_VALUE : pow(a, b);
-}
-
 #include "exec/element.inc"
 
 enum { SHORTEST_VECTOR_RUN = 4 };

@@ -73,7 +73,7 @@ ad_status ad_workspace_new(ad_workspace **out, const ad_program *p, const ad_bac
   for (ad_node n = 0; n < ad_graph_node_count(g); n++) {
     if (p->offset[n] == UINT32_MAX || ad_graph_node_op(g, n) > AD_OP_CONSTANT) continue;
     ad_values v = ad_graph_node_values(g, n);
-    if (n < ad_graph_input_count(g)) w->input_set[n] = v.count > 0;
+    if (n < ad_graph_input_count(g)) w->input_set[n] = v.count > 0 || ad_shape_size(ad_graph_node_shape(g, n)) == 0;
     if (v.count) load(w, n, v.value, v.count, &v, NULL);
   }
   *out = w;
@@ -97,7 +97,7 @@ ad_status ad_workspace_set_point(ad_workspace *w, const ad_point *p, ad_error *e
       load(w, n, NULL, ad_numbers_count(p->value[n]), NULL, p->value[n]);
     } else if (v.count) {
       load(w, n, v.value, v.count, &v, NULL);
-    } else {
+    } else if (ad_shape_size(ad_graph_node_shape(g, n))) {
       const char *name = ad_graph_node_name(g, n);
       return ad_fail(e, AD_EINPUT, "the input '%s' has no value; give one with --at %s=... or in the file", name, name);
     }

@@ -173,7 +173,7 @@ static int64_t clamp(int64_t v, int64_t lo, int64_t hi) {
   return v < lo ? lo : v > hi ? hi : v;
 }
 
-/* Python's slice.indices() for each axis.  A stop before the first element is kept as -1 - size, which means the same
+/* Python's slice.indices() for each axis.  A place before the first element is kept as -1 - size, which means the same
  * when it is read again. */
 ad_status ad_infer_slice(ad_infer *in, ad_error *e) {
   const ad_shape *x = in->arg[0];
@@ -206,7 +206,7 @@ ad_status ad_infer_slice(ad_infer *in, ad_error *e) {
     b = clamp(b < 0 ? clamp(b, -n - 1, 0) + n : b, lo, hi);
     int64_t span = step[i] > 0 ? b - a : a - b, width = step[i] > 0 ? step[i] : -step[i];
     size[i] = span > 0 ? 1 + (span - 1) / width : 0;
-    start[i] = a;
+    start[i] = a < 0 ? -1 - n : a;
     stop[i] = b < 0 ? -1 - n : b;
   }
   bool gone[AD_MAX_RANK] = {false};
