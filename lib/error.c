@@ -54,12 +54,21 @@ static int distance(const char *a, const char *b) {
   return d[n][m];
 }
 
+static int common_prefix(const char *a, const char *b) {
+  int n = 0;
+  while (a[n] && a[n] == b[n]) n++;
+  return n;
+}
+
+/* The nearest; of several, the one that starts most alike. */
 const char *ad_suggest(const char *word, ad_candidate_fn *next, const void *context) {
   int limit = 1 + (int)(strlen(word) / 4), best = limit + 1;
   const char *found = NULL, *c;
   for (size_t i = 0; (c = next(context, i)); i++) {
     int d = distance(word, c);
-    if (d < best) best = d, found = c;
+    if (d > limit || d > best || (d == best && common_prefix(word, c) <= common_prefix(word, found))) continue;
+    best = d;
+    found = c;
   }
   return found;
 }

@@ -156,13 +156,15 @@ static inline V mp_w_powi(CX *cx, V a, V b) {
   return cx->kinks.pow00_nan && mpfr_zero_p(a) && mpfr_zero_p(b) ? NAN_VALUE : r;
 }
 
-/* y x^(y-1).  Where y - 1 is not exact y is an even integer, and the power has the sign of x. */
+/* y x^(y-1).  Where y - 1 is not exact, y is an even integer, and the power has the sign of x, or small and no integer,
+ * though y - 1 may have become one. */
 static inline V mp_w_pow_partial(CX *cx, V a, V b) {
   if (mpfr_zero_p(b)) return cx->kinks.pow00_nan && mpfr_zero_p(a) ? NAN_VALUE : NUM(0);
   mpfr_ptr less = mp_next(cx), r = mp_next(cx);
   bool exact = mpfr_sub_ui(less, b, 1, MPFR_RNDN) == 0;
   mpfr_pow(r, a, less, MPFR_RNDN);
-  if (!exact && mpfr_integer_p(b)) mpfr_setsign(r, r, mpfr_signbit(a), MPFR_RNDN);
+  if (!exact) mpfr_setsign(r, r, mpfr_integer_p(b) && mpfr_signbit(a), MPFR_RNDN);
+  if (mpfr_sgn(a) < 0 && !mpfr_integer_p(b)) mpfr_set_nan(r);
   mpfr_mul(r, r, b, MPFR_RNDN);
   return r;
 }
