@@ -1,125 +1,54 @@
 #include "yaml/expr.h"
 
-#include <ctype.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "error.h"
 #include "ir/ops.h"
 
-typedef enum token { END, NUMBER, NAME, SIGN } token;
+/* Recursion stays within this, whatever the limit asked for: about a kilobyte of stack each. */
+enum { DEEPEST = 2000 };
 
 typedef struct parser {
   ad_exprs *x;
   uint32_t item;
-  const char *s;  /* the whole text */
-  size_t at, end; /* the token is s[at .. end) */
-  token token;
+  ad_tokens t;
   uint32_t depth;
   ad_error *e;
 } parser;
 
+void ad_exprs_reset(ad_exprs *x) {
+  x->count = x->node != NULL; /* node[0] stays */
+  x->range_count = x->attr_count = x->ints.count = 0;
+}
+
 void ad_exprs_clear(ad_exprs *x) {
   ad_free(x->node);
-  ad_free(x->text);
   ad_free(x->range);
+  ad_free(x->attr);
+  ad_free(x->ints.v);
+  ad_buffer_clear(&x->scratch);
   *x = (ad_exprs){0};
-}
-
-static bool starts_name(char c) {
-  return isalpha((unsigned char)c) || c == '_' || (unsigned char)c >= 0x80;
-}
-
-static bool in_name(char c) {
-  return starts_name(c) || isdigit((unsigned char)c) || c == '.';
-}
-
-bool ad_expr_plain_name(const char *name) {
-  if (!starts_name(*name)) return false;
-  while (in_name(*name)) name++;
-  return !*name;
-}
-
-ad_op ad_expr_function(const char *name, size_t args, bool has_axis) {
-  if (args == 1 || has_axis) {
-    if (!strcmp(name, "max")) return AD_OP_REDUCE_MAX;
-    if (!strcmp(name, "min")) return AD_OP_REDUCE_MIN;
-  }
-  ad_op op = ad_op_find(name);
-  if (op == AD_NO_OP) return op;
-  ad_op_class c = ad_op_get(op)->cls;
-  return c == AD_CLASS_ELEMENT || c == AD_CLASS_STRUCTURED ? op : AD_NO_OP;
 }
 
 static ad_status fail(parser *p, size_t at, const char *message) {
   return ad_yaml_fail(p->x->tree, p->item, at, p->e, "%s", message);
 }
 
-/* ---- Tokens */
-
-static size_t number_end(const char *s, size_t i) {
-  bool hex = s[i] == '0' && (s[i + 1] == 'x' || s[i + 1] == 'X');
-  if (hex) i += 2;
-  while (hex ? isxdigit((unsigned char)s[i]) : isdigit((unsigned char)s[i])) i++;
-  if (s[i] == '.') i++;
-  while (hex ? isxdigit((unsigned char)s[i]) : isdigit((unsigned char)s[i])) i++;
-  if (hex ? s[i] == 'p' || s[i] == 'P' : s[i] == 'e' || s[i] == 'E') {
-    size_t k = i + 1;
-    if (s[k] == '-' || s[k] == '+') k++;
-    if (isdigit((unsigned char)s[k])) {
-      i = k;
-      while (isdigit((unsigned char)s[i])) i++;
-    }
-  }
-  return i;
-}
-
 static ad_status advance(parser *p) {
-  const char *s = p->s;
-  size_t i = p->end;
-  while (s[i] == ' ' || s[i] == '\t' || s[i] == '\n') i++;
-  p->at = i;
-  if (!s[i]) {
-    p->token = END;
-    p->end = i;
-  } else if (isdigit((unsigned char)s[i]) || (s[i] == '.' && isdigit((unsigned char)s[i + 1]))) {
-    p->token = NUMBER;
-    p->end = number_end(s, i);
-    if (in_name(s[p->end])) return fail(p, p->end, "a number runs into a name; write an operator between them");
-  } else if (starts_name(s[i]) || (s[i] == '%' && isdigit((unsigned char)s[i + 1]))) {
-    p->token = NAME;
-    for (i++; in_name(s[i]); i++) continue;
-    p->end = i;
-  } else if (s[i] == '`') {
-    const char *close = strchr(s + i + 1, '`');
-    if (!close) return fail(p, i, "a backquote is not closed");
-    p->token = NAME;
-    p->end = (size_t)(close - s) + 1;
-  } else {
-    static const char *const two[] = {"**", "<=", ">=", "==", "!="};
-    p->token = SIGN;
-    p->end = i + 1;
-    for (size_t k = 0; k < sizeof two / sizeof two[0]; k++)
-      if (!strncmp(s + i, two[k], 2)) p->end = i + 2;
-    if (p->end == i + 1 && !strchr("+-*/^@()[]<>,=:", s[i])) return fail(p, i, "this character has no meaning here");
-  }
-  return AD_OK;
+  size_t at;
+  const char *problem = ad_token_next(&p->t, &at);
+  return problem ? fail(p, at, problem) : AD_OK;
 }
 
-static bool is_sign(const parser *p, const char *sign) {
-  return p->token == SIGN && p->end - p->at == strlen(sign) && !strncmp(p->s + p->at, sign, p->end - p->at);
-}
-
-static ad_status expect(parser *p, const char *sign, const char *message) {
-  return is_sign(p, sign) ? advance(p) : fail(p, p->at, message);
+static ad_status expect(parser *p, int token, const char *message) {
+  return p->t.token == token ? advance(p) : fail(p, p->t.at, message);
 }
 
 /* ---- Trees */
 
 static ad_status new_node(parser *p, ad_expr_kind kind, size_t position, uint32_t *out) {
   ad_exprs *x = p->x;
-  if (!x->count) x->count = 1;
   if (x->count >= UINT32_MAX || !ad_reserve(&x->node, &x->capacity, x->count + 1, sizeof *x->node))
     return ad_fail_memory(p->e);
   *out = (uint32_t)x->count++;
@@ -128,14 +57,17 @@ static ad_status new_node(parser *p, ad_expr_kind kind, size_t position, uint32_
   return AD_OK;
 }
 
-static ad_status add_text(parser *p, uint32_t node, const char *s, size_t n) {
-  ad_exprs *x = p->x;
-  if (!ad_reserve(&x->text, &x->text_capacity, x->text_size + n + 1, 1)) return ad_fail_memory(p->e);
-  memcpy(x->text + x->text_size, s, n);
-  x->text[x->text_size + n] = '\0';
-  x->node[node].text = x->text_size;
-  x->text_size += n + 1;
-  return AD_OK;
+static ad_status new_text(parser *p, ad_expr_kind kind, size_t position, const char *text, size_t length,
+                          uint32_t *out) {
+  ad_status s = new_node(p, kind, position, out);
+  if (s) return s;
+  uint32_t symbol = ad_symbols_intern(&p->x->tree->symbols, text, length);
+  p->x->node[*out].value = symbol;
+  return symbol ? AD_OK : ad_fail_memory(p->e);
+}
+
+static const char *number_text(const parser *p, uint32_t node) {
+  return ad_symbol_text(&p->x->tree->symbols, p->x->node[node].value);
 }
 
 static void append(ad_exprs *x, uint32_t parent, uint32_t *last, uint32_t child) {
@@ -158,176 +90,266 @@ static ad_status new_call(parser *p, ad_op op, size_t position, uint32_t a, uint
 static ad_status comparison(parser *p, uint32_t *out);
 
 static ad_status enter(parser *p) {
-  if (++p->depth <= p->x->tree->limits.max_expr_depth) return AD_OK;
-  char message[100];
-  snprintf(message, sizeof message, "the expression is nested deeper than %u (--max-expr-depth)",
-           p->x->tree->limits.max_expr_depth);
-  return fail(p, p->at, message);
+  uint32_t limit = p->x->tree->limits.max_expr_depth;
+  if (limit > DEEPEST) limit = DEEPEST;
+  if (++p->depth <= limit) return AD_OK;
+  ad_status s = ad_fail(p->e, AD_ELIMIT, "the expression is nested deeper than %u (--max-expr-depth)", limit);
+  return ad_yaml_place(p->x->tree, p->item, p->t.at, s, p->e);
 }
 
-/* An integer with its sign, for attributes and indices. */
+/* ---- Attributes and indices */
+
+static bool dim_of(const parser *p, int64_t *v) {
+  const char *text;
+  size_t length;
+  ad_token_name(&p->t, &text, &length);
+  uint32_t symbol = ad_symbols_intern(&p->x->tree->symbols, text, length);
+  uint32_t dim = symbol ? p->x->tree->symbols.symbol[symbol].dim : AD_NOTHING;
+  if (dim == AD_NOTHING) return false;
+  *v = p->x->dim[dim].size;
+  return true;
+}
+
+/* An integer or a dim, with its sign. */
 static ad_status integer(parser *p, int64_t *v) {
-  bool negative = is_sign(p, "-");
-  size_t at = p->at;
+  static const char message[] = "an integer or a name from dims is expected here";
+  bool negative = p->t.token == '-';
+  size_t at = p->t.at;
   ad_status s = negative ? advance(p) : AD_OK;
   if (s) return s;
-  if (p->token != NUMBER) return fail(p, at, "an integer is expected here");
-  uint64_t n = 0;
-  for (size_t i = p->at; i < p->end; i++) {
-    if (!isdigit((unsigned char)p->s[i])) return fail(p, at, "an integer is expected here");
-    if (n > (uint64_t)INT64_MAX / 10 - 1) return fail(p, at, "the integer is too large");
-    n = 10 * n + (uint64_t)(p->s[i] - '0');
-  }
-  *v = negative ? -(int64_t)n : (int64_t)n;
+  if (p->t.token == AD_TOKEN_NAME
+          ? !dim_of(p, v)
+          : p->t.token != AD_TOKEN_NUMBER || !ad_ints_parse(p->t.s + p->t.at, p->t.end - p->t.at, v))
+    return fail(p, at, message);
+  if (negative) *v = -*v;
   return advance(p);
 }
 
-/* The value of an attribute: an integer, a name (yes, no, a dim) or a list of values. */
-static ad_status value(parser *p, uint32_t *out) {
-  size_t at = p->at;
+/* yes and no are not read as integers, so that the row can say whether it wants them. */
+static bool yes_or_no(const parser *p, int64_t *v) {
+  *v = ad_token_is(&p->t, "yes") || ad_token_is(&p->t, "true");
+  return *v || ad_token_is(&p->t, "no") || ad_token_is(&p->t, "false");
+}
+
+/* Appends an integer or a list of values to ints. */
+static ad_status value(parser *p, ad_shape *shape) {
   ad_status s = enter(p);
-  if (s) return s;
-  if (is_sign(p, "[")) {
-    uint32_t last = 0, child;
-    s = new_node(p, AD_EXPR_LIST, at, out);
-    if (!s) s = advance(p);
-    while (!s && !is_sign(p, "]")) {
-      s = value(p, &child);
-      if (!s) append(p->x, *out, &last, child);
-      if (!s && !is_sign(p, "]")) s = expect(p, ",", "a list goes on with ',' or ends with ']'");
+  *shape = (ad_shape){0};
+  if (!s && p->t.token != '[') {
+    int64_t v = 0;
+    s = integer(p, &v);
+    if (!s && !ad_ints_push(&p->x->ints, v)) s = ad_fail_memory(p->e);
+  } else if (!s) {
+    *shape = (ad_shape){.rank = 1};
+    s = advance(p);
+    for (size_t k = 0; !s && p->t.token != ']'; k++) {
+      ad_shape entry;
+      size_t at = p->t.at;
+      s = value(p, &entry);
+      if (!s && !ad_ints_wrap(shape, &entry, k))
+        s = fail(p, at, "a ragged list: its entries have different shapes, or more than 8 axes");
+      if (!s && p->t.token != ']') s = expect(p, ',', "a list goes on with ',' or ends with ']'");
     }
     if (!s) s = advance(p);
-  } else if (p->token == NAME) {
-    s = new_node(p, AD_EXPR_NAME, at, out);
-    if (!s) s = add_text(p, *out, p->s + p->at, p->end - p->at);
-    if (!s) s = advance(p);
-  } else {
-    int64_t v;
-    char text[24];
-    s = integer(p, &v);
-    if (!s) s = new_node(p, AD_EXPR_NUMBER, at, out);
-    if (!s) s = add_text(p, *out, text, (size_t)sprintf(text, "%lld", (long long)v));
   }
   p->depth--;
   return s;
 }
 
+/* name=value, with the token at the name. */
+static ad_status keyword(parser *p, uint32_t *out) {
+  ad_exprs *x = p->x;
+  ad_expr_attr a = {.first = x->ints.count};
+  ad_status s = new_text(p, AD_EXPR_KEYWORD, p->t.at, p->t.s + p->t.at, p->t.end - p->t.at, out);
+  if (s) return s;
+  a.name = x->node[*out].value;
+  s = advance(p);
+  if (!s) s = advance(p); /* = */
+  int64_t v;
+  if (!s && yes_or_no(p, &v)) {
+    a.word = true;
+    s = ad_ints_push(&x->ints, v) ? advance(p) : ad_fail_memory(p->e);
+  } else if (!s) {
+    s = value(p, &a.shape);
+  }
+  if (!s && !ad_reserve(&x->attr, &x->attr_capacity, x->attr_count + 1, sizeof *x->attr)) s = ad_fail_memory(p->e);
+  if (s) return s;
+  x->node[*out].value = (uint32_t)x->attr_count;
+  x->attr[x->attr_count++] = a;
+  return AD_OK;
+}
+
+static const char *next_attr(const void *context, size_t i) {
+  const ad_op_info *info = context;
+  return i < (size_t)info->attr_count ? info->attr[i].name : NULL;
+}
+
+/* An attribute must be one of the operation's, given once. */
+static ad_status check_keyword(parser *p, const ad_op_info *info, uint32_t node, unsigned *seen) {
+  const ad_exprs *x = p->x;
+  const ad_expr_attr *a = &x->attr[x->node[node].value];
+  const char *name = ad_symbol_text(&x->tree->symbols, a->name);
+  size_t at = x->node[node].position;
+  int k = 0;
+  while (k < info->attr_count && strcmp(info->attr[k].name, name)) k++;
+  if (k == info->attr_count) {
+    const char *near = ad_suggest(name, next_attr, info);
+    if (near)
+      return ad_yaml_fail(x->tree, p->item, at, p->e, "%s has no attribute '%.60s' (did you mean '%s'?)", info->name,
+                          name, near);
+    char known[200] = "";
+    for (k = 0; k < info->attr_count; k++) {
+      size_t used = strlen(known);
+      snprintf(known + used, sizeof known - used, "%s%s", k ? ", " : "; it has ", info->attr[k].name);
+    }
+    return ad_yaml_fail(x->tree, p->item, at, p->e, "%s has no attribute '%.60s'%s", info->name, name, known);
+  }
+  if (*seen & 1u << k) return ad_yaml_fail(x->tree, p->item, at, p->e, "the attribute '%s' is given twice", name);
+  *seen |= 1u << k;
+  if (a->word && info->attr[k].kind != AD_ATTR_BOOL)
+    return ad_yaml_fail(x->tree, p->item, at, p->e, "the attribute '%s' is an integer or a list, not yes or no", name);
+  return AD_OK;
+}
+
+/* ---- Calls */
+
+ad_status ad_expr_operation(ad_exprs *x, const char *name, size_t length, size_t args, bool has_axis, ad_op *op,
+                            uint32_t item, size_t skip, ad_error *e) {
+  uint32_t id = ad_symbols_intern(&x->tree->symbols, name, length);
+  if (!id) return ad_fail_memory(e);
+  ad_symbol *symbol = &x->tree->symbols.symbol[id];
+  const char *text = ad_symbol_text(&x->tree->symbols, id);
+  if (!symbol->op) {
+    symbol->op = ad_op_find(text);
+    ad_op_class c = symbol->op == AD_NO_OP ? AD_CLASS_LEAF : ad_op_get(symbol->op)->cls;
+    if (c != AD_CLASS_ELEMENT && c != AD_CLASS_STRUCTURED) symbol->op = AD_NO_OP;
+  }
+  *op = symbol->op;
+  bool reduces = args == 1 || has_axis;
+  if (*op == AD_OP_MAX && reduces) *op = AD_OP_REDUCE_MAX;
+  if (*op == AD_OP_MIN && reduces) *op = AD_OP_REDUCE_MIN;
+  if (*op != AD_NO_OP) return AD_OK;
+  const char *near = ad_op_suggest(text);
+  if (near) return ad_yaml_fail(x->tree, item, skip, e, "unknown operation '%.60s' (did you mean '%s'?)", text, near);
+  return ad_yaml_fail(x->tree, item, skip, e, "unknown operation '%.60s'; `adtool ops` lists them all", text);
+}
+
+/* max(a, b, c) is max(max(a, b), c). */
+static ad_status fold_left(parser *p, uint32_t call) {
+  ad_expr_node *node = p->x->node;
+  const ad_op op = node[call].op;
+  const size_t at = node[call].position;
+  uint32_t left = node[call].first, right = node[left].next;
+  while (node[right].next) {
+    uint32_t rest = node[right].next, both;
+    node[right].next = 0;
+    ad_status s = new_call(p, op, at, left, right, &both);
+    if (s) return s;
+    node = p->x->node;
+    left = both;
+    right = rest;
+  }
+  node[left].next = right;
+  node[call].first = left;
+  return AD_OK;
+}
+
+/* The token is the parenthesis. */
 static ad_status call(parser *p, const char *name, size_t length, size_t at, uint32_t *out) {
-  char word[AD_MAX_NAME + 1];
-  snprintf(word, sizeof word, "%.*s", (int)(length < AD_MAX_NAME ? length : AD_MAX_NAME), name);
-  uint32_t last = 0, child;
+  uint32_t last = 0, child = 0, keywords = 0;
   size_t args = 0;
-  bool axis = false, keywords = false;
+  bool axis = false;
   ad_status s = new_node(p, AD_EXPR_CALL, at, out);
-  if (!s) s = advance(p); /* ( */
-  while (!s && !is_sign(p, ")")) {
-    const char *next = p->s + p->end;
-    while (*next == ' ') next++;
-    size_t start = p->at;
-    if (p->token == NAME && next[0] == '=' && next[1] != '=') {
-      keywords = true;
-      s = new_node(p, AD_EXPR_KEYWORD, start, &child);
-      if (!s) s = add_text(p, child, p->s + p->at, p->end - p->at);
-      axis = axis || (p->end - p->at == 4 && !strncmp(p->s + p->at, "axis", 4));
-      if (!s) s = advance(p);
-      if (!s) s = advance(p);
-      uint32_t v = 0;
-      if (!s) s = value(p, &v);
-      if (!s) p->x->node[child].first = v;
+  if (!s) s = advance(p);
+  while (!s && p->t.token != ')') {
+    if (ad_token_is_keyword(&p->t)) {
+      axis = axis || ad_token_is(&p->t, "axis");
+      s = keyword(p, &child);
+      if (!keywords) keywords = child;
     } else {
-      if (keywords) return fail(p, start, "arguments come before attributes");
+      if (keywords) return fail(p, p->t.at, "arguments come before attributes");
       s = comparison(p, &child);
       args++;
     }
     if (!s) append(p->x, *out, &last, child);
-    if (!s && !is_sign(p, ")")) s = expect(p, ",", "an argument list goes on with ',' or ends with ')'");
+    if (!s && p->t.token != ')') s = expect(p, ',', "an argument list goes on with ',' or ends with ')'");
   }
   if (!s) s = advance(p);
+  ad_op op = AD_NO_OP;
+  if (!s) s = ad_expr_operation(p->x, name, length, args, axis, &op, p->item, at, p->e);
   if (s) return s;
-  ad_op op = ad_expr_function(word, args, axis);
-  if (op == AD_NO_OP) {
-    const char *near = ad_op_suggest(word);
-    return ad_yaml_fail(
-        p->x->tree, p->item, at, p->e,
-        near ? "unknown operation '%s' (did you mean '%s'?)" : "unknown operation '%s'; `adtool ops` lists them all",
-        word, near);
-  }
   p->x->node[*out].op = op;
-  if (op != AD_OP_MAX && op != AD_OP_MIN) return AD_OK;
-  /* max(a, b, c) is max(max(a, b), c) */
-  uint32_t left = p->x->node[*out].first, right = p->x->node[left].next;
-  while (right && p->x->node[right].next) {
-    uint32_t rest = p->x->node[right].next, both;
-    p->x->node[right].next = 0;
-    if ((s = new_call(p, op, at, left, right, &both))) return s;
-    left = both;
-    right = rest;
-  }
-  p->x->node[left].next = right;
-  p->x->node[*out].first = left;
-  return AD_OK;
+  unsigned seen = 0;
+  for (uint32_t i = keywords; !s && i; i = p->x->node[i].next) s = check_keyword(p, ad_op_get(op), i, &seen);
+  return !s && (op == AD_OP_MAX || op == AD_OP_MIN) && args > 2 ? fold_left(p, *out) : s;
 }
 
 static ad_status subscript(parser *p, uint32_t *out) {
+  ad_exprs *x = p->x;
   ad_expr_range r = {.single = true};
-  ad_status s = new_node(p, AD_EXPR_RANGE, p->at, out);
+  ad_status s = new_node(p, AD_EXPR_RANGE, p->t.at, out);
   for (int k = 0; !s && k < 3; k++) {
-    if (!is_sign(p, ":") && !is_sign(p, ",") && !is_sign(p, "]")) {
+    if (p->t.token != ':' && p->t.token != ',' && p->t.token != ']') {
       s = integer(p, &r.part[k]);
       r.given[k] = true;
     }
-    if (s || !is_sign(p, ":") || k == 2) break;
+    if (s || p->t.token != ':' || k == 2) break;
     r.single = false;
     s = advance(p);
   }
-  if (!s && r.single && !r.given[0]) s = fail(p, p->at, "an index is an integer, or start:stop:step");
-  ad_exprs *x = p->x;
+  if (!s && r.single && !r.given[0]) s = fail(p, p->t.at, "an index is an integer, or start:stop:step");
   if (!s && !ad_reserve(&x->range, &x->range_capacity, x->range_count + 1, sizeof *x->range)) s = ad_fail_memory(p->e);
   if (s) return s;
-  x->node[*out].text = x->range_count;
+  x->node[*out].value = (uint32_t)x->range_count;
   x->range[x->range_count++] = r;
   return AD_OK;
 }
 
-static ad_status primary(parser *p, uint32_t *out) {
-  size_t at = p->at, length = p->end - p->at;
-  const char *text = p->s + at;
-  ad_status s;
-  if (p->token == NUMBER) {
-    s = new_node(p, AD_EXPR_NUMBER, at, out);
-    if (!s) s = add_text(p, *out, text, length);
-    if (!s) s = advance(p);
-  } else if (p->token == NAME) {
+/* The token is the bracket; *out is what is indexed. */
+static ad_status index_of(parser *p, uint32_t *out) {
+  uint32_t index, last = *out, child;
+  ad_status s = new_node(p, AD_EXPR_INDEX, p->t.at, &index);
+  if (s) return s;
+  p->x->node[index].first = *out;
+  do {
     s = advance(p);
-    if (s) return s;
-    if (*text != '`' && is_sign(p, "(")) {
+    if (!s) s = subscript(p, &child);
+    if (!s) append(p->x, index, &last, child);
+  } while (!s && p->t.token == ',');
+  *out = index;
+  return s ? s : expect(p, ']', "an index goes on with ',' or ends with ']'");
+}
+
+/* ---- From the tightest to the loosest */
+
+static ad_status primary(parser *p, uint32_t *out) {
+  const size_t at = p->t.at;
+  const char *text;
+  size_t length;
+  ad_status s;
+  ad_token_name(&p->t, &text, &length);
+  if (p->t.token == AD_TOKEN_NUMBER) {
+    s = new_text(p, AD_EXPR_NUMBER, at, text, length, out);
+    if (!s) s = advance(p);
+  } else if (p->t.token == AD_TOKEN_NAME) {
+    bool quoted = p->t.s[at] == '`';
+    s = advance(p);
+    if (!s && !quoted && p->t.token == '(') {
       s = call(p, text, length, at, out);
-    } else {
-      s = new_node(p, AD_EXPR_NAME, at, out);
-      if (!s) s = *text == '`' ? add_text(p, *out, text + 1, length - 2) : add_text(p, *out, text, length);
+    } else if (!s) {
+      s = new_text(p, AD_EXPR_NAME, at, text, length, out);
+      if (!s) p->x->node[*out].quoted = quoted;
     }
-  } else if (is_sign(p, "(")) {
+  } else if (p->t.token == '(') {
     s = advance(p);
     if (!s) s = comparison(p, out);
-    if (!s) s = expect(p, ")", "a parenthesis is not closed here");
+    if (!s) s = expect(p, ')', "a parenthesis is not closed here");
   } else {
     return fail(p, at,
-                p->token == END ? "the expression ends where a value is expected"
-                                : "a value is expected here: a name, a number, a call or a parenthesis");
+                p->t.token == AD_TOKEN_END ? "the expression ends where a value is expected"
+                                           : "a value is expected here: a name, a number, a call or a parenthesis");
   }
-  while (!s && is_sign(p, "[")) {
-    uint32_t index, last = *out, child;
-    s = new_node(p, AD_EXPR_INDEX, p->at, &index);
-    if (s) return s;
-    p->x->node[index].first = *out;
-    do {
-      s = advance(p);
-      if (!s) s = subscript(p, &child);
-      if (!s) append(p->x, index, &last, child);
-    } while (!s && is_sign(p, ","));
-    if (!s) s = expect(p, "]", "an index goes on with ',' or ends with ']'");
-    *out = index;
-  }
+  while (!s && p->t.token == '[') s = index_of(p, out);
   return s;
 }
 
@@ -335,46 +357,47 @@ static ad_status unary(parser *p, uint32_t *out);
 
 static ad_status power(parser *p, uint32_t *out) {
   ad_status s = primary(p, out);
-  if (s || !(is_sign(p, "^") || is_sign(p, "**"))) return s;
-  size_t at = p->at;
+  if (s || p->t.token != AD_TOKEN_POWER) return s;
+  size_t at = p->t.at;
   uint32_t base = *out, exponent = 0;
   s = advance(p);
   if (!s) s = unary(p, &exponent); /* from the right, and 2^-1 */
   return s ? s : new_call(p, AD_OP_POW, at, base, exponent, out);
 }
 
-static bool is_number(const parser *p, uint32_t n) {
-  return p->x->node[n].kind == AD_EXPR_NUMBER;
+/* Makes a node a number of another text. */
+static ad_status renumber(parser *p, uint32_t node) {
+  ad_buffer *b = &p->x->scratch;
+  uint32_t symbol = b->failed ? 0 : ad_symbols_intern(&p->x->tree->symbols, b->data, b->size);
+  b->size = 0;
+  b->failed = false;
+  p->x->node[node].value = symbol;
+  return symbol ? AD_OK : ad_fail_memory(p->e);
 }
 
 /* The minus of a number is the number's own. */
 static ad_status negate(parser *p, size_t at, uint32_t operand, uint32_t *out) {
-  if (!is_number(p, operand)) return new_call(p, AD_OP_NEG, at, operand, 0, out);
-  const char *old = p->x->text + p->x->node[operand].text;
-  size_t n = strlen(old);
-  char *text = ad_malloc(n + 2, 1);
-  if (!text) return ad_fail_memory(p->e);
-  bool negative = *old == '-';
-  if (negative)
-    memcpy(text, old + 1, n--);
-  else
-    text[0] = '-', memcpy(text + 1, old, ++n);
+  ad_expr_node *n = &p->x->node[operand];
+  if (n->kind != AD_EXPR_NUMBER) {
+    if (n->kind == AD_EXPR_NAME) n->minus = !n->quoted;
+    return new_call(p, AD_OP_NEG, at, operand, 0, out);
+  }
+  const char *text = number_text(p, operand);
   *out = operand;
-  ad_status s = add_text(p, operand, text, n);
-  ad_free(text);
-  return s;
+  n->position = (uint32_t)at;
+  if (*text != '-') ad_buffer_puts(&p->x->scratch, "-");
+  ad_buffer_puts(&p->x->scratch, text + (*text == '-'));
+  return renumber(p, operand);
 }
 
 static ad_status unary(parser *p, uint32_t *out) {
-  bool minus = is_sign(p, "-");
   ad_status s = enter(p);
-  if (!s && (minus || is_sign(p, "+"))) {
-    size_t at = p->at;
-    uint32_t operand = 0;
+  if (!s && (p->t.token == '-' || p->t.token == '+')) {
+    bool minus = p->t.token == '-';
+    size_t at = p->t.at;
     s = advance(p);
-    if (!s) s = unary(p, &operand);
-    *out = operand;
-    if (!s && minus) s = negate(p, at, operand, out);
+    if (!s) s = unary(p, out);
+    if (!s && minus) s = negate(p, at, *out, out);
   } else if (!s) {
     s = power(p, out);
   }
@@ -383,33 +406,29 @@ static ad_status unary(parser *p, uint32_t *out) {
 }
 
 static bool is_integer(const parser *p, uint32_t n) {
-  if (!is_number(p, n)) return false;
-  const char *s = p->x->text + p->x->node[n].text;
+  if (p->x->node[n].kind != AD_EXPR_NUMBER) return false;
+  const char *s = number_text(p, n);
   if (*s == '-') s++;
   return s[strspn(s, "0123456789")] == '\0';
 }
 
 /* 1/3 is a number, one third. */
 static ad_status divide(parser *p, size_t at, uint32_t a, uint32_t b, uint32_t *out) {
-  const char *below = p->x->text + p->x->node[b].text;
-  if (!is_integer(p, a) || !is_integer(p, b) || *below == '-' || below[strspn(below, "0")] == '\0')
-    return new_call(p, AD_OP_DIV, at, a, b, out);
-  const char *above = p->x->text + p->x->node[a].text;
-  size_t n = strlen(above), m = strlen(below);
-  char *text = ad_malloc(n + m + 2, 1);
-  if (!text) return ad_fail_memory(p->e);
-  sprintf(text, "%s/%s", above, below);
+  if (!is_integer(p, a) || !is_integer(p, b)) return new_call(p, AD_OP_DIV, at, a, b, out);
+  const char *below = number_text(p, b);
+  if (*below == '-' || below[strspn(below, "0")] == '\0') return new_call(p, AD_OP_DIV, at, a, b, out);
+  ad_buffer_puts(&p->x->scratch, number_text(p, a));
+  ad_buffer_puts(&p->x->scratch, "/");
+  ad_buffer_puts(&p->x->scratch, below);
   *out = a;
-  ad_status s = add_text(p, a, text, n + m + 1);
-  ad_free(text);
-  return s;
+  return renumber(p, a);
 }
 
 static ad_status product(parser *p, uint32_t *out) {
   ad_status s = unary(p, out);
-  while (!s && (is_sign(p, "*") || is_sign(p, "/") || is_sign(p, "@"))) {
-    size_t at = p->at;
-    char sign = p->s[at];
+  while (!s && (p->t.token == '*' || p->t.token == '/' || p->t.token == '@')) {
+    size_t at = p->t.at;
+    int sign = p->t.token;
     uint32_t left = *out, right = 0;
     s = advance(p);
     if (!s) s = unary(p, &right);
@@ -424,9 +443,9 @@ static ad_status product(parser *p, uint32_t *out) {
 
 static ad_status sum(parser *p, uint32_t *out) {
   ad_status s = product(p, out);
-  while (!s && (is_sign(p, "+") || is_sign(p, "-"))) {
-    size_t at = p->at;
-    bool plus = p->s[at] == '+';
+  while (!s && (p->t.token == '+' || p->t.token == '-')) {
+    size_t at = p->t.at;
+    bool plus = p->t.token == '+';
     uint32_t left = *out, right = 0;
     s = advance(p);
     if (!s) s = product(p, &right);
@@ -436,14 +455,22 @@ static ad_status sum(parser *p, uint32_t *out) {
 }
 
 static ad_op comparison_op(const parser *p) {
-  static const struct {
-    const char *sign;
-    ad_op op;
-  } all[] = {{"<", AD_OP_LESS},           {"<=", AD_OP_LESS_EQUAL}, {">", AD_OP_GREATER},
-             {">=", AD_OP_GREATER_EQUAL}, {"==", AD_OP_EQUAL},      {"!=", AD_OP_NOT_EQUAL}};
-  for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
-    if (is_sign(p, all[i].sign)) return all[i].op;
-  return AD_NO_OP;
+  switch (p->t.token) {
+    case '<':
+      return AD_OP_LESS;
+    case AD_TOKEN_LESS_EQUAL:
+      return AD_OP_LESS_EQUAL;
+    case '>':
+      return AD_OP_GREATER;
+    case AD_TOKEN_GREATER_EQUAL:
+      return AD_OP_GREATER_EQUAL;
+    case AD_TOKEN_EQUAL:
+      return AD_OP_EQUAL;
+    case AD_TOKEN_NOT_EQUAL:
+      return AD_OP_NOT_EQUAL;
+    default:
+      return AD_NO_OP;
+  }
 }
 
 static ad_status comparison(parser *p, uint32_t *out) {
@@ -451,25 +478,31 @@ static ad_status comparison(parser *p, uint32_t *out) {
   if (!s) s = sum(p, out);
   ad_op op = s ? AD_NO_OP : comparison_op(p);
   if (op != AD_NO_OP) {
-    size_t at = p->at;
+    size_t at = p->t.at;
     uint32_t left = *out, right = 0;
     s = advance(p);
     if (!s) s = sum(p, &right);
     if (!s) s = new_call(p, op, at, left, right, out);
-    if (!s && comparison_op(p) != AD_NO_OP) s = fail(p, p->at, "comparisons don't chain; use parentheses or a product");
+    if (!s && comparison_op(p) != AD_NO_OP)
+      s = fail(p, p->t.at, "comparisons don't chain; use parentheses or a product");
   }
   p->depth--;
   return s;
 }
 
 ad_status ad_expr_parse(ad_exprs *x, uint32_t item, uint32_t *root, ad_error *e) {
-  parser p = {.x = x, .item = item, .s = ad_yaml_text(x->tree, item), .e = e};
+  parser p = {.x = x, .item = item, .t.s = ad_yaml_text(x->tree, item), .e = e};
+  if (!x->node) {
+    if (!ad_reserve(&x->node, &x->capacity, 1, sizeof *x->node)) return ad_fail_memory(e);
+    x->node[0] = (ad_expr_node){0};
+    x->count = 1;
+  }
   ad_status s = advance(&p);
-  if (!s && p.token == END) return fail(&p, 0, "an expression is missing here");
+  if (!s && p.t.token == AD_TOKEN_END) return fail(&p, 0, "an expression is missing here");
   if (!s) s = comparison(&p, root);
-  if (!s && p.token != END)
-    s = fail(&p, p.at,
-             is_sign(&p, "=") ? "'=' has no meaning here; a comparison is =="
+  if (!s && p.t.token != AD_TOKEN_END)
+    s = fail(&p, p.t.at,
+             p.t.token == '=' ? "'=' has no meaning here; a comparison is =="
                               : "the expression should end here or go on with an operator");
   return s;
 }

@@ -11,18 +11,29 @@
 #ifndef AD_YAML_EXPR_H
 #define AD_YAML_EXPR_H
 
-#include "ir/names.h"
+#include "yaml/ints.h"
+#include "yaml/token.h"
 #include "yaml/tree.h"
 
 typedef enum ad_expr_kind {
-  AD_EXPR_NUMBER,  /* text */
-  AD_EXPR_NAME,    /* text */
+  AD_EXPR_NUMBER,  /* value: symbol */
+  AD_EXPR_NAME,    /* value: symbol */
   AD_EXPR_CALL,    /* op; children: arguments, then keywords */
-  AD_EXPR_KEYWORD, /* text; one child: a value */
-  AD_EXPR_LIST,    /* children: values */
+  AD_EXPR_KEYWORD, /* value: attribute */
   AD_EXPR_INDEX,   /* children: what is indexed, then one RANGE an axis */
-  AD_EXPR_RANGE    /* range */
+  AD_EXPR_RANGE    /* value: range */
 } ad_expr_kind;
+
+typedef struct ad_expr_node {
+  uint8_t kind;
+  bool quoted; /* a name in backquotes, which is never pi, e, inf or nan */
+  bool minus;  /* a name right behind a minus sign, or the number with it if the name is one */
+  ad_op op;
+  uint32_t first, next; /* first child, next sibling; 0: none */
+  uint32_t position;    /* byte in the item's text */
+  uint32_t item;        /* of the YAML tree */
+  uint32_t value;
+} ad_expr_node;
 
 typedef struct ad_expr_range {
   int64_t part[3]; /* start, stop, step */
@@ -30,33 +41,39 @@ typedef struct ad_expr_range {
   bool single; /* x[start] */
 } ad_expr_range;
 
-typedef struct ad_expr_node {
-  uint8_t kind;
-  ad_op op;
-  uint32_t first, next; /* first child, next sibling; 0: none */
-  uint32_t position;    /* byte in the item's text */
-  uint32_t item;        /* of the YAML tree */
-  size_t text;          /* offset in the pool; of a RANGE: index of the range */
-} ad_expr_node;
+typedef struct ad_expr_attr {
+  uint32_t name; /* symbol */
+  bool word;     /* yes or no */
+  ad_shape shape;
+  size_t first; /* in ints */
+} ad_expr_attr;
+
+typedef struct ad_yaml_dim {
+  uint32_t symbol;
+  int64_t size;
+} ad_yaml_dim;
 
 typedef struct ad_exprs {
-  const ad_yaml_tree *tree;
-  ad_expr_node *node; /* node[0] is none */
+  ad_yaml_tree *tree;     /* borrowed; names and numbers become its symbols */
+  const ad_yaml_dim *dim; /* borrowed; by the symbols' dim */
+  ad_expr_node *node;     /* node[0] is none */
   size_t count, capacity;
-  char *text;
-  size_t text_size, text_capacity;
   ad_expr_range *range;
   size_t range_count, range_capacity;
+  ad_expr_attr *attr;
+  size_t attr_count, attr_capacity;
+  ad_ints ints;
+  ad_buffer scratch;
 } ad_exprs;
 
 /* Parses the text of a scalar item; *root is its tree. */
 ad_status ad_expr_parse(ad_exprs *x, uint32_t item, uint32_t *root, ad_error *e);
+void ad_exprs_reset(ad_exprs *x); /* forgets all trees */
 void ad_exprs_clear(ad_exprs *x);
 
-/* Whether a name can stand in an expression without backquotes. */
-bool ad_expr_plain_name(const char *name);
-
-/* Which row a call `name(...)` with that many arguments means: max and min of one argument are reductions. */
-ad_op ad_expr_function(const char *name, size_t args, bool has_axis);
+/* Which row `name` means with that many arguments: max and min of one argument or over an axis are reductions.  The
+ * name is that of an item, `skip` bytes into it. */
+ad_status ad_expr_operation(ad_exprs *x, const char *name, size_t length, size_t args, bool has_axis, ad_op *op,
+                            uint32_t item, size_t skip, ad_error *e);
 
 #endif

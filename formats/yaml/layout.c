@@ -4,13 +4,17 @@
  * otherwise they all become entries, under labels. */
 #include "yaml/layout.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #include "error.h"
 #include "ir/ops.h"
+#include "mem.h"
 
-enum { LARGEST_EXPRESSION = 64 };
+enum {
+  LONGEST_EXPRESSION = 100, /* characters */
+  MOST_ARGUMENTS = 16,      /* and integers in attributes, of an operation in infix */
+  WIDEST = 255
+};
 
 const char *ad_yaml_constant_text(const ad_graph *g, ad_node n, char *buf) {
   ad_values v = ad_graph_node_values(g, n);
@@ -20,20 +24,12 @@ const char *ad_yaml_constant_text(const ad_graph *g, ad_node n, char *buf) {
   return buf;
 }
 
-bool ad_yaml_inline_constant(const ad_graph *g, ad_node n) {
-  if (ad_graph_node_shape(g, n)->rank || ad_graph_node_dtype(g, n) != AD_EXACT || ad_graph_node_name(g, n))
-    return false;
-  char buf[AD_NUMBER_TEXT];
-  const char *text = ad_yaml_constant_text(g, n, buf);
-  if (*text == '-') text++;
-  return !isalpha((unsigned char)*text) || ad_graph_find_node(g, text) == AD_NO_NODE;
-}
-
 void ad_yaml_layout_clear(ad_yaml_layout *l) {
   ad_free(l->entry);
-  ad_free(l->size);
+  ad_free(l->width);
   ad_free(l->uses);
-  ad_names_clear(&l->literals);
+  ad_free(l->fresh);
+  ad_symbols_clear(&l->symbols);
   *l = (ad_yaml_layout){0};
 }
 
@@ -51,102 +47,168 @@ static void count_uses(ad_yaml_layout *l) {
   for (size_t i = 0; i < ad_graph_output_count(g); i++) l->uses[ad_graph_output_node(g, i)]++;
 }
 
-/* Entries whatever their order: named, shared or unused operations, tensors, marked constants, and long expressions. */
-static void mark_entries(ad_yaml_layout *l) {
-  const ad_graph *g = l->graph;
-  const ad_node *args;
-  for (ad_node n = 0; n < ad_graph_node_count(g); n++) {
-    if (n < ad_graph_input_count(g) || l->explicit_nodes || ad_graph_node_name(g, n)) {
-      l->entry[n] = 1;
-    } else if (is_constant(g, n)) {
-      l->entry[n] = !ad_yaml_inline_constant(g, n);
-    } else {
-      size_t count = ad_graph_node_args(g, n, &args), size = 1;
-      for (size_t i = 0; i < count; i++)
-        if (!l->entry[args[i]]) size += l->size[args[i]];
-      l->entry[n] = l->uses[n] != 1 || size > LARGEST_EXPRESSION;
-      l->size[n] = (uint8_t)(size > LARGEST_EXPRESSION ? LARGEST_EXPRESSION : size);
-    }
-  }
+ad_attr ad_yaml_attr_of(const ad_graph *g, ad_node n, int k) {
+  static const int64_t none = 0;
+  ad_attr a = ad_graph_node_attr(g, n, k);
+  if (!a.value && a.shape.rank) a.value = &none;
+  return a;
 }
+
+static size_t attr_ints(const ad_graph *g, ad_node n) {
+  const ad_op_info *info = ad_op_get(ad_graph_node_op(g, n));
+  size_t ints = 0;
+  for (int k = 0; k < info->attr_count; k++) {
+    ad_attr a = ad_yaml_attr_of(g, n, k);
+    if (a.value) ints += (size_t)ad_shape_size(&a.shape);
+  }
+  return ints;
+}
+
+bool ad_yaml_wants_mapping(const ad_graph *g, ad_node n) {
+  const ad_node *args;
+  if (ad_graph_node_args(g, n, &args) > MOST_ARGUMENTS) return true;
+  const ad_op_info *info = ad_op_get(ad_graph_node_op(g, n));
+  for (int k = 0; k < info->attr_count; k++) {
+    ad_attr a = ad_yaml_attr_of(g, n, k);
+    if (a.value && (ad_shape_size(&a.shape) > 4 * MOST_ARGUMENTS || (a.shape.rank > 1 && !ad_shape_size(&a.shape))))
+      return true;
+  }
+  return false;
+}
+
+/* ---- Entries whatever their order */
+
+static uint8_t cap(size_t width) {
+  return (uint8_t)(width < WIDEST ? width : WIDEST);
+}
+
+bool ad_yaml_fits_inside(const ad_graph *g, ad_node n, const char **text, char *buf) {
+  if (ad_graph_node_shape(g, n)->rank || ad_graph_node_dtype(g, n) != AD_EXACT) return false;
+  *text = ad_yaml_constant_text(g, n, buf);
+  const char *word = *text + (**text == '-');
+  if (*word >= '0' && *word <= '9') return true;
+  return ad_graph_find_node(g, word) == AD_NO_NODE;
+}
+
+static ad_status measure_constant(ad_yaml_layout *l, ad_node n, bool named, ad_error *e) {
+  char buf[AD_NUMBER_TEXT];
+  const char *text = "";
+  l->entry[n] = named || !ad_yaml_fits_inside(l->graph, n, &text, buf);
+  if (l->entry[n]) return AD_OK;
+  size_t length = strlen(text);
+  l->uses[n] = ad_symbols_intern(&l->symbols, text, length);
+  l->width[n] = cap(length);
+  return l->uses[n] ? AD_OK : ad_fail_memory(e);
+}
+
+/* Named, shared and unused operations, and long ones. */
+static void measure_operation(ad_yaml_layout *l, ad_node n, bool named) {
+  enum { CALL = 12, SEPARATOR = 3, INTEGER = 4 };
+  const ad_node *args;
+  size_t count = ad_graph_node_args(l->graph, n, &args);
+  size_t width = (count > 2 ? CALL : SEPARATOR) + attr_ints(l->graph, n) * INTEGER;
+  for (size_t i = 0; i < count; i++) width += l->width[args[i]] + (size_t)SEPARATOR;
+  l->width[n] = cap(width);
+  l->entry[n] =
+      named || l->explicit_nodes || l->uses[n] != 1 || width > LONGEST_EXPRESSION || ad_yaml_wants_mapping(l->graph, n);
+}
+
+static ad_status measure(ad_yaml_layout *l, ad_error *e) {
+  enum { LABEL = 9 };
+  const ad_graph *g = l->graph;
+  for (ad_node n = 0; n < ad_graph_node_count(g); n++) {
+    const char *name = ad_graph_node_name(g, n);
+    ad_status s = AD_OK;
+    if (n < ad_graph_input_count(g))
+      l->entry[n] = 1;
+    else if (is_constant(g, n))
+      s = measure_constant(l, n, name, e);
+    else
+      measure_operation(l, n, name);
+    if (s) return s;
+    if (l->entry[n]) l->width[n] = cap(name ? strlen(name) : LABEL);
+  }
+  return AD_OK;
+}
+
+/* ---- The reader's order */
 
 /* A walk as the reader does it. */
 typedef struct walk {
   ad_yaml_layout *l;
+  ad_node root;      /* the entry, or AD_NO_NODE for the outputs */
   uint64_t expected; /* the id that the next new node gets */
-  ad_names fresh;    /* literals first met on this walk */
-  bool failed, out_of_memory;
+  bool differs, out_of_memory;
 } walk;
 
-static void meet(walk *w, ad_node n, ad_node root) {
-  const ad_graph *g = w->l->graph;
-  if (w->failed || (w->l->entry[n] && n != root)) return;
-  if (is_constant(g, n) && n != root) {
-    char buf[AD_NUMBER_TEXT];
-    const char *text = ad_yaml_constant_text(g, n, buf);
-    uint32_t known;
-    if (ad_names_find(&w->l->literals, text, &known) || ad_names_find(&w->fresh, text, &known)) {
-      w->failed = known != n;
+static void meet_constant(walk *w, ad_node n) {
+  ad_yaml_layout *l = w->l;
+  ad_symbol *symbol = &l->symbols.symbol[l->uses[n]];
+  if (symbol->literal == AD_NO_NODE) {
+    if (!ad_reserve(&l->fresh, &l->fresh_capacity, l->fresh_count + 1, sizeof *l->fresh)) {
+      w->differs = w->out_of_memory = true;
       return;
     }
-    w->failed = w->expected++ != n;
-    if (!w->failed && !ad_names_add(&w->fresh, text, n)) w->failed = w->out_of_memory = true;
+    l->fresh[l->fresh_count++] = l->uses[n];
+    symbol->literal = (ad_node)w->expected++;
+  }
+  if (symbol->literal != n) w->differs = true;
+}
+
+/* As deep as the longest expression. */
+static void meet(walk *w, ad_node n) {
+  const ad_graph *g = w->l->graph;
+  if (w->differs || (w->l->entry[n] && n != w->root)) return;
+  if (is_constant(g, n)) {
+    meet_constant(w, n);
     return;
   }
   const ad_node *args;
   size_t count = ad_graph_node_args(g, n, &args);
-  for (size_t i = 0; i < count; i++) meet(w, args[i], root); /* as deep as the largest expression */
-  if (w->expected++ != n) w->failed = true;
+  for (size_t i = 0; i < count; i++) meet(w, args[i]);
+  if (w->expected++ != n) w->differs = true;
 }
 
-/* Ends a walk of the nodes [first, end): its literals are known from now on, or the nodes all get labels. */
-static ad_status finish(walk *w, bool good, ad_node first, ad_node end, ad_error *e) {
-  bool memory = !w->out_of_memory;
-  if (good)
-    for (size_t i = 0; memory && i < w->fresh.count; i++)
-      memory = ad_names_add(&w->l->literals, ad_names_at(&w->fresh, i), w->fresh.entry[i].id);
-  else
-    memset(w->l->entry + first, 1, end - first);
-  ad_names_clear(&w->fresh);
-  return memory ? AD_OK : ad_fail_memory(e);
+/* Ends a walk that should have met the nodes [first, end) in order.  If it did not, they all get labels, and the reader
+ * has not met their numbers. */
+static ad_status finish(walk *w, ad_node first, ad_node end, ad_error *e) {
+  ad_yaml_layout *l = w->l;
+  if (w->differs || w->expected != end) {
+    memset(l->entry + first, 1, end - first);
+    while (l->fresh_count) l->symbols.symbol[l->fresh[--l->fresh_count]].literal = AD_NO_NODE;
+  }
+  l->fresh_count = 0;
+  return w->out_of_memory ? ad_fail_memory(e) : AD_OK;
 }
 
 /* The nodes [first, entry] as one expression, or each by itself. */
 static ad_status settle(ad_yaml_layout *l, ad_node first, ad_node entry, ad_error *e) {
-  walk w = {.l = l, .expected = first};
-  if (is_constant(l->graph, entry)) { /* has no expression that could hold the others */
-    w.failed = first != entry;
-    w.expected = (uint64_t)entry + 1;
-  } else {
-    meet(&w, entry, entry);
-  }
-  return finish(&w, !w.failed && w.expected == (uint64_t)entry + 1, first, entry, e);
+  walk w = {.l = l, .root = entry, .expected = first};
+  if (is_constant(l->graph, entry)) /* has no expression that could hold the others */
+    w.expected += first == entry;
+  else
+    meet(&w, entry);
+  return finish(&w, first, entry + 1, e);
 }
 
 /* What is left behind the last entry belongs to the outputs, walked in their order. */
 static ad_status settle_tail(ad_yaml_layout *l, ad_node first, ad_error *e) {
   const ad_graph *g = l->graph;
-  ad_node end = (ad_node)ad_graph_node_count(g);
-  walk w = {.l = l, .expected = first};
-  for (size_t i = 0; i < ad_graph_output_count(g) && !w.failed; i++) {
-    ad_node n = ad_graph_output_node(g, i);
-    if (!l->entry[n] && n < first && !is_constant(g, n)) w.failed = true;
-    if (!w.failed) meet(&w, n, AD_NO_NODE);
-  }
-  return finish(&w, !w.failed && w.expected == end, first, end, e);
+  walk w = {.l = l, .root = AD_NO_NODE, .expected = first};
+  for (size_t i = 0; i < ad_graph_output_count(g); i++) meet(&w, ad_graph_output_node(g, i));
+  return finish(&w, first, (ad_node)ad_graph_node_count(g), e);
 }
 
 ad_status ad_yaml_lay_out(ad_yaml_layout *l, const ad_graph *g, bool explicit_nodes, ad_error *e) {
-  size_t n = ad_graph_node_count(g);
+  const size_t n = ad_graph_node_count(g);
   *l = (ad_yaml_layout){.graph = g, .explicit_nodes = explicit_nodes};
   l->entry = ad_calloc(n, 1);
-  l->size = ad_calloc(n, 1);
+  l->width = ad_calloc(n, 1);
   l->uses = ad_calloc(n, sizeof *l->uses);
-  if (!l->entry || !l->size || !l->uses) return ad_fail_memory(e);
+  if (!l->entry || !l->width || !l->uses) return ad_fail_memory(e);
   count_uses(l);
-  mark_entries(l);
+  ad_status s = measure(l, e);
   ad_node first = (ad_node)ad_graph_input_count(g);
-  ad_status s = AD_OK;
   for (ad_node i = first; !s && i < n; i++) {
     if (!l->entry[i]) continue;
     s = settle(l, first, i, e);

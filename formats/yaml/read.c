@@ -1,7 +1,5 @@
 /* The schema: what stands where in a graph file. */
-#include <ctype.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "error.h"
@@ -10,51 +8,59 @@
 
 bool ad_yaml_sniff(const void *bytes, size_t size) {
   const unsigned char *s = bytes;
-  if (size >= 2 && ((s[0] == 0xFE && s[1] == 0xFF) || (s[0] == 0xFF && s[1] == 0xFE))) return true; /* UTF-16 */
+  if (size >= 2 && ((s[0] == 0xFE && s[1] == 0xFF) || (s[0] == 0xFF && s[1] == 0xFE)))
+    return true; /* UTF-16: refused */
   for (size_t i = 0; i < size && i < 512; i++)
-    if (s[i] == 0 || (s[i] < 32 && !isspace(s[i])) || s[i] == 127) return false;
+    if ((s[i] < 32 && s[i] != '\t' && s[i] != '\n' && s[i] != '\r') || s[i] == 127) return false;
   return true;
-}
-
-static uint32_t value_of(const ad_yaml_tree *t, uint32_t key) {
-  return ad_yaml_at(t, key)->next;
-}
-
-static uint32_t next_key(const ad_yaml_tree *t, uint32_t key) {
-  return ad_yaml_at(t, value_of(t, key))->next;
 }
 
 static ad_status want(const ad_yaml_tree *t, uint32_t item, ad_yaml_kind kind, const char *message, ad_error *e) {
   return ad_yaml_at(t, item)->kind == kind ? AD_OK : ad_yaml_fail(t, item, 0, e, "%s", message);
 }
 
-static ad_status check_version(const ad_yaml_reader *r, ad_error *e) {
-  uint32_t v = ad_yaml_get(&r->tree, 1, "adtool");
-  if (!v)
-    return ad_yaml_fail(&r->tree, 1, 0, e, "this is no graph: the key 'adtool: 1' (the schema's version) is missing");
-  if (ad_yaml_at(&r->tree, v)->kind == AD_YAML_SCALAR && !strcmp(ad_yaml_text(&r->tree, v), "1")) return AD_OK;
-  return ad_yaml_fail(&r->tree, v, 0, e, "this program reads version 1 of the schema: adtool: 1");
+/* A section that is a mapping; `nodes:` with nothing behind it has no entries.  *first is its first key. */
+static ad_status open_section(const ad_yaml_tree *t, const char *name, const char *message, uint32_t *first,
+                              ad_error *e) {
+  uint32_t map = ad_yaml_get(t, 1, name);
+  const ad_yaml_item *at = ad_yaml_at(t, map);
+  *first = 0;
+  if (!map || (at->kind == AD_YAML_SCALAR && at->plain && !at->length)) return AD_OK;
+  ad_status s = want(t, map, AD_YAML_MAP, message, e);
+  if (!s) *first = at->first;
+  return s;
 }
 
-static ad_status read_dims(ad_yaml_reader *r, uint32_t map, ad_error *e) {
+/* ---- Header */
+
+static ad_status check_version(const ad_yaml_tree *t, ad_error *e) {
+  uint32_t v = ad_yaml_get(t, 1, "adtool");
+  if (!v) return ad_yaml_fail(t, 1, 0, e, "this is no graph: the key 'adtool: 1' (the schema's version) is missing");
+  if (!strcmp(ad_yaml_word(t, v), "1")) return AD_OK;
+  return ad_yaml_fail(t, v, 0, e, "this program reads version 1 of the schema: adtool: 1");
+}
+
+static ad_status read_dims(ad_yaml_reader *r, ad_error *e) {
   const ad_yaml_tree *t = &r->tree;
-  ad_status s = want(t, map, AD_YAML_MAP, "dims is a mapping of names to sizes", e);
-  for (uint32_t i = ad_yaml_at(t, map)->first; !s && i; i = next_key(t, i)) {
-    int64_t v;
-    s = ad_yaml_size(r, value_of(t, i), &v, e);
-    if (!s && v < 0) s = ad_yaml_fail(t, value_of(t, i), 0, e, "a size is not negative");
-    if (!s && (!ad_reserve(&r->size, &r->dim_capacity, r->dim_count + 1, sizeof *r->size) ||
-               !ad_names_add(&r->dims, ad_yaml_text(t, i), (uint32_t)r->dim_count)))
-      s = ad_fail_memory(e);
-    if (!s) r->size[r->dim_count++] = v;
+  uint32_t first;
+  ad_status s = open_section(t, "dims", "dims is a mapping of names to sizes", &first, e);
+  for (uint32_t i = first; !s && i; i = ad_yaml_next_key(t, i)) {
+    const ad_yaml_item *v = ad_yaml_at(t, ad_yaml_value(t, i));
+    ad_yaml_dim d = {.symbol = ad_yaml_at(t, i)->symbol};
+    if (v->kind != AD_YAML_SCALAR || !ad_ints_parse(t->text + v->text, v->length, &d.size) || d.size < 0)
+      return ad_yaml_fail(t, ad_yaml_value(t, i), 0, e, "a size is an integer that is not negative");
+    if (!ad_reserve(&r->dim, &r->dim_capacity, r->dim_count + 1, sizeof *r->dim)) return ad_fail_memory(e);
+    r->tree.symbols.symbol[d.symbol].dim = (uint32_t)r->dim_count;
+    r->dim[r->dim_count++] = d;
   }
+  r->exprs.dim = r->dim;
   return s;
 }
 
 /* One of a few words or numbers. */
 static ad_status choose(const ad_yaml_tree *t, uint32_t item, const char *key, const char *const *words, int *which,
                         ad_error *e) {
-  const char *said = ad_yaml_at(t, item)->kind == AD_YAML_SCALAR ? ad_yaml_text(t, item) : "";
+  const char *said = ad_yaml_word(t, item);
   char list[80] = "";
   for (*which = 0; words[*which]; ++*which) {
     if (!strcmp(words[*which], said)) return AD_OK;
@@ -64,215 +70,193 @@ static ad_status choose(const ad_yaml_tree *t, uint32_t item, const char *key, c
   return ad_yaml_fail(t, item, 0, e, "kinks: %s is one of %s", key, list);
 }
 
-static ad_status read_kinks(ad_yaml_reader *r, uint32_t map, ad_error *e) {
+static ad_status read_kinks(ad_yaml_reader *r, ad_error *e) {
   static const char *const keys[] = {"abs", "relu", "ties", "pow00", NULL};
-  static const char *const abs_words[] = {"-1", "0", "1", NULL}, *const relu_words[] = {"0", "0.5", "1", NULL};
-  static const char *const tie_words[] = {"share", "first", "last", NULL}, *const pow_words[] = {"1", "nan", NULL};
+  static const char *const words[4][4] = {
+      {"-1", "0", "1", NULL}, {"0", "0.5", "1", NULL}, {"share", "first", "last", NULL}, {"1", "nan", NULL}};
   const ad_yaml_tree *t = &r->tree;
-  ad_kinks k = {0};
-  int which = 0;
-  uint32_t v;
-  ad_status s = ad_yaml_known_keys(t, map, "kinks", keys, e);
-  if (!s && (v = ad_yaml_get(t, map, "abs"))) s = choose(t, v, "abs", abs_words, &which, e), k.abs_at_zero = which - 1;
-  if (!s && (v = ad_yaml_get(t, map, "relu")))
-    s = choose(t, v, "relu", relu_words, &which, e), k.relu_at_zero = which / 2.0;
-  if (!s && (v = ad_yaml_get(t, map, "ties"))) s = choose(t, v, "ties", tie_words, &which, e), k.ties = (ad_ties)which;
-  if (!s && (v = ad_yaml_get(t, map, "pow00")))
-    s = choose(t, v, "pow00", pow_words, &which, e), k.pow00_nan = which == 1;
-  return s ? s : ad_graph_set_kinks(r->graph, &k, e);
+  uint32_t first, map = ad_yaml_get(t, 1, "kinks");
+  int which[4] = {1, 0, 0, 0};
+  ad_status s = open_section(t, "kinks", "kinks is a mapping of keys to values", &first, e);
+  if (!s && first) s = ad_yaml_known_keys(t, map, "kinks", keys, e);
+  for (int k = 0; !s && first && k < 4; k++) {
+    uint32_t v = ad_yaml_get(t, map, keys[k]);
+    if (v) s = choose(t, v, keys[k], words[k], &which[k], e);
+  }
+  ad_kinks kinks = {.abs_at_zero = which[0] - 1,
+                    .relu_at_zero = which[1] / 2.0,
+                    .ties = (ad_ties)which[2],
+                    .pow00_nan = which[3] == 1};
+  return s ? s : ad_graph_set_kinks(r->graph, &kinks, e);
 }
 
 static ad_status read_header(ad_yaml_reader *r, ad_error *e) {
   const ad_yaml_tree *t = &r->tree;
-  uint32_t v;
-  ad_status s = check_version(r, e);
+  uint32_t v, first;
+  ad_status s = check_version(t, e);
   if (!s && (v = ad_yaml_get(t, 1, "name"))) {
     s = want(t, v, AD_YAML_SCALAR, "the graph's name is a text", e);
     if (!s) s = ad_yaml_place(t, v, 0, ad_graph_set_name(r->graph, ad_yaml_text(t, v), e), e);
   }
-  if (!s && (v = ad_yaml_get(t, 1, "dims"))) s = read_dims(r, v, e);
-  if (!s && (v = ad_yaml_get(t, 1, "kinks"))) s = read_kinks(r, v, e);
-  if (s || !(v = ad_yaml_get(t, 1, "meta"))) return s;
-  s = want(t, v, AD_YAML_MAP, "meta is a mapping of keys to texts", e);
-  for (uint32_t i = ad_yaml_at(t, v)->first; !s && i; i = next_key(t, i)) {
-    s = want(t, value_of(t, i), AD_YAML_SCALAR, "a meta entry is a text", e);
-    if (!s)
-      s = ad_yaml_place(t, i, 0, ad_graph_set_meta(r->graph, ad_yaml_text(t, i), ad_yaml_text(t, value_of(t, i)), e),
-                        e);
+  if (!s) s = read_dims(r, e);
+  if (!s) s = read_kinks(r, e);
+  if (!s) s = open_section(t, "meta", "meta is a mapping of keys to texts", &first, e);
+  for (uint32_t i = s ? 0 : first; !s && i; i = ad_yaml_next_key(t, i)) {
+    v = ad_yaml_value(t, i);
+    s = want(t, v, AD_YAML_SCALAR, "a meta entry is a text", e);
+    if (!s) s = ad_yaml_place(t, i, 0, ad_graph_set_meta(r->graph, ad_yaml_text(t, i), ad_yaml_text(t, v), e), e);
   }
   return s;
 }
 
-static ad_status add_def(ad_yaml_reader *r, const ad_def *d, ad_error *e) {
-  if (d->key) {
-    const char *name = ad_yaml_text(&r->tree, d->key);
-    uint32_t other;
-    if (ad_names_find(&r->names, name, &other))
-      return ad_yaml_fail(&r->tree, d->key, 0, e, "'%.80s' is an input already, in line %u; names are unique", name,
-                          ad_yaml_at(&r->tree, r->def[other].key)->line);
-    if (!ad_names_add(&r->names, name, (uint32_t)r->def_count)) return ad_fail_memory(e);
-  }
-  if (!ad_reserve(&r->def, &r->def_capacity, r->def_count + 1, sizeof *r->def)) return ad_fail_memory(e);
-  r->def[r->def_count++] = *d;
-  return AD_OK;
+/* ---- Inputs */
+
+static ad_status read_diff(const ad_yaml_tree *t, uint32_t item, bool *fixed, ad_error *e) {
+  const char *said = ad_yaml_word(t, item);
+  *fixed = !strcmp(said, "no") || !strcmp(said, "false");
+  if (*fixed || !strcmp(said, "yes") || !strcmp(said, "true")) return AD_OK;
+  return ad_yaml_fail(t, item, 0, e, "diff is yes or no");
 }
 
 static ad_status read_input(ad_yaml_reader *r, uint32_t key, ad_error *e) {
   static const char *const keys[] = {"shape", "value", "fill", "dtype", "diff", NULL};
   const ad_yaml_tree *t = &r->tree;
-  uint32_t item = value_of(t, key), diff = 0;
+  uint32_t item = ad_yaml_value(t, key), diff = 0;
+  const ad_yaml_item *at = ad_yaml_at(t, item);
+  bool map = at->kind == AD_YAML_MAP, empty = at->kind == AD_YAML_SCALAR && at->plain && !at->length; /* `x:` */
   ad_input_spec spec = {.name = ad_yaml_text(t, key)};
+  ad_def d = {.kind = AD_DEF_INPUT, .key = key, .item = item};
   ad_numbers *n = ad_numbers_new();
   ad_status s = n ? AD_OK : ad_fail_memory(e);
-  bool map = ad_yaml_at(t, item)->kind == AD_YAML_MAP;
-  bool empty = ad_yaml_at(t, item)->kind == AD_YAML_SCALAR && !*ad_yaml_text(t, item); /* `x:` */
   if (!s && map) s = ad_yaml_known_keys(t, item, "an input", keys, e);
   if (!s && !empty) s = ad_yaml_literal(r, item, &spec.shape, n, &spec.dtype, e);
-  if (!s && map && (diff = ad_yaml_get(t, item, "diff"))) {
-    const char *said = ad_yaml_at(t, diff)->kind == AD_YAML_SCALAR ? ad_yaml_text(t, diff) : "";
-    spec.fixed = !strcmp(said, "no") || !strcmp(said, "false");
-    if (!spec.fixed && strcmp(said, "yes") && strcmp(said, "true"))
-      s = ad_yaml_fail(t, diff, 0, e, "diff is yes or no");
-  }
-  spec.value = n && ad_numbers_count(n) ? n : NULL;
-  ad_def d = {.kind = AD_DEF_DONE, .state = 2, .key = key, .item = item};
+  if (!s && map && (diff = ad_yaml_get(t, item, "diff"))) s = read_diff(t, diff, &spec.fixed, e);
+  bool given = !empty && (!map || ad_yaml_get(t, item, "value") || ad_yaml_get(t, item, "fill"));
+  spec.value = given ? n : NULL;
   if (!s) s = ad_yaml_place(t, key, 0, ad_graph_input(r->graph, &d.node, &spec, e), e);
   ad_numbers_free(n);
-  return s ? s : add_def(r, &d, e);
+  return s ? s : ad_yaml_define(r, &d, e);
 }
 
-/* The key of an operation's attribute must be one that the operation has; ad_graph_apply says so, but not where. */
-static ad_status check_attrs(const ad_yaml_tree *t, uint32_t map, ad_op op, ad_error *e) {
-  const ad_op_info *info = ad_op_get(op);
-  const char *known[8] = {"op", "args"};
-  for (int i = 0; i < info->attr_count; i++) known[2 + i] = info->attr[i].name;
-  return ad_yaml_known_keys(t, map, info->name, known, e);
-}
+/* ---- Nodes */
 
-static ad_status read_operation(ad_yaml_reader *r, uint32_t key, ad_error *e) {
+static ad_status read_operation(ad_yaml_reader *r, ad_def *d, uint32_t name, ad_error *e) {
   const ad_yaml_tree *t = &r->tree;
-  uint32_t item = value_of(t, key), name = ad_yaml_get(t, item, "op"), args = ad_yaml_get(t, item, "args");
-  if (!args) return ad_yaml_fail(t, item, 0, e, "an operation wants args: a list of names or expressions");
+  const uint32_t args = ad_yaml_get(t, d->item, "args");
+  const char *known[3 + 8] = {"op", "args"};
+  d->kind = AD_DEF_OPERATION;
   ad_status s = want(t, name, AD_YAML_SCALAR, "op is the name of an operation", e);
+  if (!s && !args) s = ad_yaml_fail(t, d->item, 0, e, "an operation wants args: a list of names or expressions");
   if (!s) s = want(t, args, AD_YAML_LIST, "args is a list of names or expressions", e);
-  if (s) return s;
-  ad_def d = {.kind = AD_DEF_OPERATION, .key = key, .item = item};
-  d.op = ad_expr_function(ad_yaml_text(t, name), ad_yaml_at(t, args)->count, false);
-  if (d.op == AD_NO_OP) {
-    const char *said = ad_yaml_text(t, name), *near = ad_op_suggest(said);
-    if (near) return ad_yaml_fail(t, name, 0, e, "unknown operation '%.80s' (did you mean '%s'?)", said, near);
-    return ad_yaml_fail(t, name, 0, e, "unknown operation '%.80s'; `adtool ops` lists them all", said);
-  }
-  s = check_attrs(t, item, d.op, e);
+  if (!s)
+    s = ad_expr_operation(&r->exprs, ad_yaml_text(t, name), ad_yaml_at(t, name)->length, ad_yaml_at(t, args)->count,
+                          false, &d->op, name, 0, e);
+  const ad_op_info *info = s ? NULL : ad_op_get(d->op);
+  for (int i = 0; !s && i < info->attr_count; i++) known[2 + i] = info->attr[i].name;
+  if (!s) s = ad_yaml_known_keys(t, d->item, info->name, known, e);
   uint32_t last = 0;
-  for (uint32_t i = ad_yaml_at(t, args)->first; !s && i; i = ad_yaml_at(t, i)->next) {
+  for (uint32_t i = s ? 0 : ad_yaml_at(t, args)->first; !s && i; i = ad_yaml_at(t, i)->next) {
     uint32_t root = 0;
     s = want(t, i, AD_YAML_SCALAR, "an argument is a name or an expression", e);
     if (!s) s = ad_expr_parse(&r->exprs, i, &root, e);
-    if (s) break;
+    if (s) return s;
     if (last)
       r->exprs.node[last].next = root;
     else
-      d.expr = root;
+      d->expr = root;
     last = root;
   }
-  return s ? s : add_def(r, &d, e);
+  return s ? s : ad_yaml_define(r, d, e);
 }
 
-static ad_status read_expression(ad_yaml_reader *r, uint32_t key, uint32_t item, ad_error *e) {
-  ad_def d = {.kind = AD_DEF_EXPR, .key = key, .item = item};
-  ad_status s = want(&r->tree, item, AD_YAML_SCALAR, "an expression is a text", e);
-  /* a number by itself is a constant of its own, with a name of its own */
-  const char *text = s ? "" : ad_yaml_text(&r->tree, item);
-  if (!s && key && !isalpha((unsigned char)*text) && ad_number_valid(text, strlen(text)))
-    d.kind = AD_DEF_CONSTANT;
-  else if (!s)
-    s = ad_expr_parse(&r->exprs, item, &d.expr, e);
-  return s ? s : add_def(r, &d, e);
+static ad_status read_expression(ad_yaml_reader *r, ad_def *d, ad_error *e) {
+  d->kind = AD_DEF_EXPR;
+  ad_status s = want(&r->tree, d->item, AD_YAML_SCALAR, "an expression is a text", e);
+  if (!s) s = ad_expr_parse(&r->exprs, d->item, &d->expr, e);
+  return s ? s : ad_yaml_define(r, d, e);
 }
 
 static ad_status read_node(ad_yaml_reader *r, uint32_t key, ad_error *e) {
-  static const char *const constant_keys[] = {"value", "shape", "fill", "dtype", NULL}, *const expr_keys[] = {"expr",
-                                                                                                              NULL};
+  static const char *const constant_keys[] = {"value", "shape", "fill", "dtype", NULL};
+  static const char *const expr_keys[] = {"expr", NULL};
   const ad_yaml_tree *t = &r->tree;
-  uint32_t item = value_of(t, key);
-  if (ad_yaml_at(t, item)->kind == AD_YAML_SCALAR) return read_expression(r, key, item, e);
-  ad_def d = {.kind = AD_DEF_CONSTANT, .key = key, .item = item};
-  if (ad_yaml_at(t, item)->kind == AD_YAML_LIST) return add_def(r, &d, e);
-  if (ad_yaml_get(t, item, "op")) return read_operation(r, key, e);
-  if (ad_yaml_get(t, item, "expr")) {
-    ad_status s = ad_yaml_known_keys(t, item, "an expression", expr_keys, e);
-    return s ? s : read_expression(r, key, ad_yaml_get(t, item, "expr"), e);
+  ad_def d = {.kind = AD_DEF_CONSTANT, .key = key, .item = ad_yaml_value(t, key), .from = (uint32_t)r->exprs.count};
+  uint32_t v;
+  if (ad_yaml_at(t, d.item)->kind == AD_YAML_SCALAR) return read_expression(r, &d, e);
+  if (ad_yaml_at(t, d.item)->kind == AD_YAML_LIST) return ad_yaml_define(r, &d, e);
+  if ((v = ad_yaml_get(t, d.item, "op"))) return read_operation(r, &d, v, e);
+  if ((v = ad_yaml_get(t, d.item, "expr"))) {
+    ad_status s = ad_yaml_known_keys(t, d.item, "an expression", expr_keys, e);
+    d.item = v;
+    return s ? s : read_expression(r, &d, e);
   }
-  ad_status s = ad_yaml_known_keys(t, item, "a constant", constant_keys, e);
-  if (!s && !ad_yaml_get(t, item, "value") && !ad_yaml_get(t, item, "fill"))
-    s = ad_yaml_fail(t, item, 0, e,
+  ad_status s = ad_yaml_known_keys(t, d.item, "a constant", constant_keys, e);
+  if (!s && !ad_yaml_get(t, d.item, "value") && !ad_yaml_get(t, d.item, "fill"))
+    s = ad_yaml_fail(t, d.item, 0, e,
                      "a node is an expression, {op: ..., args: [...]}, a number or list, or {value: ...}");
-  return s ? s : add_def(r, &d, e);
+  return s ? s : ad_yaml_define(r, &d, e);
 }
 
-/* Outputs are definitions without a name, behind all others; *first is the first of them. */
+/* ---- Outputs */
+
+/* Outputs are definitions without a name, behind all others. */
 static ad_status read_outputs(ad_yaml_reader *r, uint32_t item, ad_error *e) {
   const ad_yaml_tree *t = &r->tree;
   ad_status s = AD_OK;
   if (ad_yaml_at(t, item)->kind == AD_YAML_SCALAR)
-    return ad_yaml_fail(t, item, 0, e, "outputs is a mapping of names to expressions, or a list of node names");
+    return ad_yaml_fail(t, item, 0, e, "outputs is a mapping of names to expressions, or a list of names of nodes");
+  const size_t first = r->def_count;
   bool map = ad_yaml_at(t, item)->kind == AD_YAML_MAP;
-  for (uint32_t i = ad_yaml_at(t, item)->first; !s && i; i = map ? next_key(t, i) : ad_yaml_at(t, i)->next)
-    s = read_expression(r, 0, map ? value_of(t, i) : i, e);
+  for (uint32_t i = ad_yaml_at(t, item)->first; map && !s && i; i = ad_yaml_next_key(t, i)) {
+    ad_def d = {.item = ad_yaml_value(t, i), .from = (uint32_t)r->exprs.count};
+    s = read_expression(r, &d, e);
+  }
+  if (!s) s = ad_yaml_resolve(r, e);
+  uint32_t def = (uint32_t)first;
+  for (uint32_t i = ad_yaml_at(t, item)->first; !s && i; i = map ? ad_yaml_next_key(t, i) : ad_yaml_at(t, i)->next) {
+    s = want(t, i, AD_YAML_SCALAR, "a list of outputs has names of nodes", e);
+    if (!s && !map) s = ad_yaml_lookup(r, i, &def, e);
+    if (!s) s = ad_yaml_place(t, i, 0, ad_graph_output(r->graph, ad_yaml_text(t, i), r->def[def].node, e), e);
+    def++;
+  }
   return s;
 }
 
-static ad_status set_outputs(ad_yaml_reader *r, uint32_t item, size_t first, ad_error *e) {
-  const ad_yaml_tree *t = &r->tree;
-  bool map = ad_yaml_at(t, item)->kind == AD_YAML_MAP;
-  ad_status s = AD_OK;
-  for (uint32_t i = ad_yaml_at(t, item)->first; !s && i; i = map ? next_key(t, i) : ad_yaml_at(t, i)->next, first++)
-    s = ad_yaml_place(t, i, 0, ad_graph_output(r->graph, ad_yaml_text(t, i), r->def[first].node, e), e);
-  return s;
-}
+/* ---- The file */
 
 static ad_status read_all(ad_yaml_reader *r, ad_error *e) {
   static const char *const keys[] = {"adtool", "name", "dims", "kinks", "meta", "inputs", "nodes", "outputs", NULL};
   const ad_yaml_tree *t = &r->tree;
-  uint32_t v, outputs = 0;
+  uint32_t first = 0, outputs;
   ad_status s = ad_yaml_known_keys(t, 1, "a graph file", keys, e);
   if (!s) s = read_header(r, e);
-  if (!s && (v = ad_yaml_get(t, 1, "inputs"))) {
-    s = want(t, v, AD_YAML_MAP, "inputs is a mapping of names to values", e);
-    for (uint32_t i = s ? 0 : ad_yaml_at(t, v)->first; !s && i; i = next_key(t, i)) s = read_input(r, i, e);
-  }
-  if (!s && (v = ad_yaml_get(t, 1, "nodes"))) {
-    s = want(t, v, AD_YAML_MAP, "nodes is a mapping of names to expressions", e);
-    for (uint32_t i = s ? 0 : ad_yaml_at(t, v)->first; !s && i; i = next_key(t, i)) s = read_node(r, i, e);
-  }
-  size_t first = r->def_count;
-  if (!s && (outputs = ad_yaml_get(t, 1, "outputs"))) s = read_outputs(r, outputs, e);
-  if (!s) s = ad_yaml_resolve(r, e);
-  if (!s && outputs) s = set_outputs(r, outputs, first, e);
-  if (!s && !ad_graph_output_count(r->graph))
-    s = ad_yaml_fail(t, outputs ? outputs : 1, 0, e, "the graph has no outputs; add `outputs: {name: expression}`");
-  return s;
+  if (!s) s = open_section(t, "inputs", "inputs is a mapping of names to values", &first, e);
+  for (uint32_t i = first; !s && i; i = ad_yaml_next_key(t, i)) s = read_input(r, i, e);
+  first = 0;
+  if (!s) s = open_section(t, "nodes", "nodes is a mapping of names to expressions", &first, e);
+  for (uint32_t i = first; !s && i; i = ad_yaml_next_key(t, i)) s = read_node(r, i, e);
+  if (s) return s;
+  if (!(outputs = ad_yaml_get(t, 1, "outputs")))
+    return ad_yaml_fail(t, 1, 0, e, "the graph has no outputs; add `outputs: {name: expression}`");
+  return read_outputs(r, outputs, e);
 }
 
 ad_status ad_yaml_read(ad_graph **g, const void *bytes, size_t size, const char *path, const ad_limits *limits,
                        ad_error *e) {
   ad_yaml_reader r = {0};
   ad_status s = ad_yaml_parse(&r.tree, bytes, size, path, limits, e);
-  if (s) return s;
   r.exprs.tree = &r.tree;
-  s = ad_graph_new(&r.graph, limits, e);
+  if (!s) s = ad_graph_new(&r.graph, limits, e);
   if (!s) s = read_all(&r, e);
   if (s)
     ad_graph_free(r.graph);
   else
     *g = r.graph;
   if (s && e && !e->file[0]) snprintf(e->file, sizeof e->file, "%s", path);
-  ad_names_clear(&r.names);
-  ad_names_clear(&r.dims);
-  ad_names_clear(&r.literals);
+  ad_numbers_free(r.number);
   ad_free(r.def);
-  ad_free(r.size);
+  ad_free(r.dim);
+  ad_free(r.spine.v);
   ad_exprs_clear(&r.exprs);
   ad_yaml_clear(&r.tree);
   return s;

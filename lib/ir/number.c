@@ -58,34 +58,34 @@ bool ad_number_valid(const char *text, size_t length) {
   return classify(text, length) != BAD;
 }
 
-int ad_number_mpfr(mpfr_ptr r, const char *text) {
+static int set_number(mpfr_ptr r, const char *text, mpfr_rnd_t rnd) {
   size_t n = strlen(text);
   bool negative = text[0] == '-';
   const char *s = text + (text[0] == '-' || text[0] == '+');
   int ternary = 0;
   switch (classify(text, n)) {
     case DECIMAL:
-      return mpfr_strtofr(r, text, NULL, 10, MPFR_RNDN);
+      return mpfr_strtofr(r, text, NULL, 10, rnd);
     case HEX:
-      return mpfr_strtofr(r, text, NULL, 16, MPFR_RNDN);
+      return mpfr_strtofr(r, text, NULL, 16, rnd);
     case RATIONAL: {
       mpq_t q;
       mpq_init(q);
       if (mpq_set_str(q, s, 10)) abort(); /* classify() let only such texts through */
       if (negative) mpq_neg(q, q);
       mpq_canonicalize(q);
-      ternary = mpfr_set_q(r, q, MPFR_RNDN);
+      ternary = mpfr_set_q(r, q, rnd);
       mpq_clear(q);
       return ternary;
     }
     case PI:
-      ternary = mpfr_const_pi(r, MPFR_RNDN);
+      ternary = mpfr_const_pi(r, rnd);
       break;
     case E: {
       mpfr_t one;
       mpfr_init2(one, 2);
       mpfr_set_ui(one, 1, MPFR_RNDN);
-      ternary = mpfr_exp(r, one, MPFR_RNDN);
+      ternary = mpfr_exp(r, one, rnd);
       mpfr_clear(one);
       break;
     }
@@ -102,6 +102,10 @@ int ad_number_mpfr(mpfr_ptr r, const char *text) {
     return -ternary;
   }
   return ternary;
+}
+
+int ad_number_mpfr(mpfr_ptr r, const char *text) {
+  return set_number(r, text, MPFR_RNDN);
 }
 
 /* Decimals of at most 15 digits and small exponents: one correctly rounded operation on exact doubles
@@ -167,7 +171,7 @@ double ad_number_round(const char *text, ad_dtype type, bool *exact) {
       mpfr_init2(half, 2);
       mpfr_set_ui_2exp(half, 1, lowest - bits - 1, MPFR_RNDN);
       mpfr_set_prec(r, 64);
-      ad_number_mpfr(r, text);
+      set_number(r, text, MPFR_RNDA); /* away from zero: above half only if the number is */
       bool up = mpfr_cmpabs(r, half) > 0;
       mpfr_set_prec(r, bits);
       mpfr_set_si_2exp(r, up ? text[0] == '-' ? -1 : 1 : 0, lowest - bits, MPFR_RNDN);

@@ -1,0 +1,413 @@
+/* Memory that runs out: each call is made with its first allocation failing, then its second, and so on until it
+ * succeeds. Every failure is AD_ENOMEM, leaves the objects usable (the next attempt is made on them) and, in the end,
+ * nothing allocated; what comes out is what comes out when memory never fails. Linked with --wrap for malloc, calloc,
+ * realloc, aligned_alloc and free: the library's own calls, not those of the libraries that it uses. */
+#include <check.h>
+#include <dirent.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "adtool.h"
+
+/* ---- The allocator: counts while `counting`, fails the call number `fail_at`, and knows what is alive */
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *p, size_t size);
+void *__real_aligned_alloc(size_t alignment, size_t size);
+void __real_free(void *p);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *p, size_t size);
+void *__wrap_aligned_alloc(size_t alignment, size_t size);
+void __wrap_free(void *p);
+
+enum { MOST_ALIVE = 1 << 16 };
+static struct {
+  bool counting, failed;
+  unsigned long calls, fail_at;
+  size_t alive;
+  void *block[MOST_ALIVE]; /* allocated while counting, not yet freed */
+} heap;
+
+static bool denied(void) {
+  if (!heap.counting || ++heap.calls != heap.fail_at) return false;
+  return heap.failed = true;
+}
+
+static void *born(void *p) {
+  if (p && heap.counting && heap.alive < MOST_ALIVE) heap.block[heap.alive++] = p;
+  return p;
+}
+
+static void died(const void *p) {
+  for (size_t i = heap.alive; p && i-- > 0;)
+    if (heap.block[i] == p) {
+      heap.block[i] = heap.block[--heap.alive];
+      return;
+    }
+}
+
+void *__wrap_malloc(size_t size) {
+  return denied() ? NULL : born(__real_malloc(size));
+}
+
+void *__wrap_calloc(size_t count, size_t size) {
+  return denied() ? NULL : born(__real_calloc(count, size));
+}
+
+void *__wrap_aligned_alloc(size_t alignment, size_t size) {
+  return denied() ? NULL : born(__real_aligned_alloc(alignment, size));
+}
+
+void *__wrap_realloc(void *p, size_t size) {
+  if (denied()) return NULL;
+  died(p);
+  return born(__real_realloc(p, size));
+}
+
+void __wrap_free(void *p) {
+  died(p);
+  __real_free(p);
+}
+
+/* ---- Calls that insist */
+
+static ad_error err;
+static unsigned long failures; /* injected so far */
+
+static void before(unsigned long n) {
+  heap.calls = 0;
+  heap.fail_at = n;
+  heap.failed = false;
+  heap.counting = true;
+}
+
+/* Whether to try again, with the next allocation failing. */
+static bool again(const char *call, int line, ad_status got) {
+  heap.counting = false;
+  if (got == AD_OK) {
+    ck_assert_msg(!heap.failed, "line %d: %s: an allocation failed, and nobody noticed", line, call);
+    return false;
+  }
+  ck_assert_msg(got == AD_ENOMEM && err.code == AD_ENOMEM && heap.failed, "line %d: %s: status %d, error %d: %s", line,
+                call, (int)got, (int)err.code, err.message);
+  failures++;
+  return true;
+}
+
+#define INSIST(call)                        \
+  do {                                      \
+    unsigned long n_ = 0;                   \
+    ad_status got_;                         \
+    do {                                    \
+      before(++n_);                         \
+      got_ = (call);                        \
+    } while (again(#call, __LINE__, got_)); \
+  } while (0)
+
+/* The same for calls on a graph: a failure leaves its counts as they were. */
+#define INSIST_GRAPH(g, call)                                                                     \
+  do {                                                                                            \
+    unsigned long n_ = 0;                                                                         \
+    ad_status got_;                                                                               \
+    const size_t nodes_ = ad_graph_node_count(g), outputs_ = ad_graph_output_count(g);            \
+    const size_t inputs_ = ad_graph_input_count(g), meta_ = ad_graph_meta_count(g);               \
+    do {                                                                                          \
+      before(++n_);                                                                               \
+      got_ = (call);                                                                              \
+      if (got_)                                                                                   \
+        ck_assert_msg(ad_graph_node_count(g) == nodes_ && ad_graph_output_count(g) == outputs_ && \
+                          ad_graph_input_count(g) == inputs_ && ad_graph_meta_count(g) == meta_,  \
+                      "line %d: %s failed and changed the graph", __LINE__, #call);               \
+    } while (again(#call, __LINE__, got_));                                                       \
+  } while (0)
+
+static void nothing_left(void) {
+  ck_assert_msg(heap.alive == 0, "%zu blocks are still allocated", heap.alive);
+  ck_assert_msg(failures > 0, "no allocation was made to fail");
+}
+
+static ad_numbers *numbers(const char *const *text, size_t count) {
+  ad_numbers *n;
+  unsigned long at = 0;
+  do {
+    before(++at);
+    n = ad_numbers_new();
+    heap.counting = false;
+  } while (!n);
+  for (size_t i = 0; i < count; i++) INSIST(ad_numbers_push_text(n, text[i], strlen(text[i]), &err));
+  INSIST(ad_numbers_push_double(n, 2.5, &err));
+  return n;
+}
+
+static ad_node apply(ad_graph *g, const char *op, size_t nargs, const ad_node *args, size_t nattrs,
+                     const ad_attr *attrs) {
+  ad_node out;
+  INSIST_GRAPH(g, ad_graph_apply(g, &out, ad_op_find(op), nargs, args, nattrs, attrs, &err));
+  return out;
+}
+
+/* A graph with something of everything. */
+static ad_graph *build(void) {
+  static const char *const texts[] = {"0.1", "1/3", "-2.5", "0x1p-3", "pi"};
+  ad_graph *g;
+  ad_node x, s, c, pi, tenth, two, parts[20];
+  INSIST(ad_graph_new(&g, NULL, &err));
+  ad_numbers *n = numbers(texts, 5);
+  INSIST_GRAPH(g, ad_graph_set_name(g, "everything", &err));
+  INSIST_GRAPH(g, ad_graph_set_meta(g, "author", "somebody", &err));
+  INSIST_GRAPH(g, ad_graph_set_meta(g, "author", "somebody else", &err));
+  INSIST_GRAPH(g, ad_graph_input(g, &x, &(ad_input_spec){.name = "x", .shape = {2, {2, 3}}, .value = n}, &err));
+  INSIST_GRAPH(g, ad_graph_input(g, &s, &(ad_input_spec){.name = "s", .dtype = AD_F32, .fixed = true}, &err));
+  INSIST_GRAPH(g, ad_graph_constant(g, &c, &(ad_shape){1, {6}}, n, AD_F32, &err));
+  INSIST_GRAPH(g, ad_graph_constant_text(g, &pi, "pi", &err));
+  INSIST_GRAPH(g, ad_graph_constant_text(g, &tenth, "0.1", &err));
+  INSIST_GRAPH(g, ad_graph_constant_double(g, &two, 2, &err));
+  ad_node y = apply(g, "mul", 2, (ad_node[]){x, pi}, 0, NULL);
+  INSIST_GRAPH(g, ad_graph_set_node_name(g, y, "y", &err));
+  y = apply(g, "leaky_relu", 1, &y, 0, NULL);
+  y = apply(g, "softmax", 1, &y, 1, &(ad_attr){"axis", {0}, (int64_t[]){-2}});
+  y = apply(g, "add", 2, (ad_node[]){y, apply(g, "pow", 2, (ad_node[]){s, two}, 0, NULL)}, 0, NULL);
+  ad_node flat = apply(g, "reshape", 1, &y, 1, &(ad_attr){"shape", {1, {1}}, (int64_t[]){-1}});
+  flat = apply(g, "sub", 2, (ad_node[]){flat, c}, 0, NULL);
+  for (int i = 0; i < 20; i++)
+    parts[i] = apply(g, "gather", 1, &flat, 1, &(ad_attr){"indices", {1, {2}}, (int64_t[]){i % 6, -1}});
+  ad_node all = apply(g, "concat", 20, parts, 0, NULL); /* more arguments than fit without allocating */
+  all = apply(g, "mul", 2, (ad_node[]){all, tenth}, 0, NULL);
+  ad_node product = apply(g, "matmul", 2, (ad_node[]){x, apply(g, "transpose", 1, &x, 0, NULL)}, 0, NULL);
+  ad_node sums[2] = {apply(g, "logsumexp", 1, &all, 0, NULL), apply(g, "sum", 1, &product, 0, NULL)};
+  ad_node loss = apply(g, "add", 2, sums, 0, NULL);
+  INSIST_GRAPH(g, ad_graph_output(g, "loss", loss, &err));
+  INSIST_GRAPH(g, ad_graph_output(g, "product", product, &err));
+  for (int i = 0; i < 40; i++) { /* the tables of names grow */
+    char name[16];
+    snprintf(name, sizeof name, "output %d", i);
+    INSIST_GRAPH(g, ad_graph_output(g, name, loss, &err));
+    loss = apply(g, "sin", 1, &loss, 0, NULL);
+    snprintf(name, sizeof name, "node %d", i);
+    INSIST_GRAPH(g, ad_graph_set_node_name(g, loss, name, &err));
+  }
+  ad_numbers_free(n);
+  return g;
+}
+
+/* The canonical bytes of a graph, without failures. */
+static void *bytes_of(const ad_graph *g, size_t *size) {
+  void *bytes = NULL;
+  ck_assert_int_eq(ad_graph_write(g, &bytes, size, &(ad_write_options){.format = "adg", .stored = true}, &err), AD_OK);
+  return bytes;
+}
+
+static void expect_equal(const ad_graph *a, const ad_graph *b) {
+  size_t na, nb;
+  void *pa = bytes_of(a, &na), *pb = bytes_of(b, &nb);
+  ck_assert_msg(na == nb && !memcmp(pa, pb, na), "not the same graph");
+  ad_free(pa);
+  ad_free(pb);
+}
+
+START_TEST(building) {
+  ad_graph *g = build();
+  static const char *const texts[] = {"1/3"};
+  ad_numbers *n = numbers(texts, 1);
+  ck_assert_str_eq(ad_numbers_text(n, 0), "1/3");
+  ad_numbers_free(n);
+  ck_assert_str_eq(ad_graph_meta_text(g, 0), "somebody else");
+  ck_assert_str_eq(ad_graph_node_name(g, ad_graph_find_node(g, "node 39")), "node 39");
+  ck_assert_uint_eq(ad_graph_find_output(g, "output 39"), 41);
+  ad_graph_free(g);
+  nothing_left();
+}
+END_TEST
+
+static double number(ad_span s, size_t i) {
+  ck_assert_uint_lt(i, s.count);
+  return ad_span_double(&s, i);
+}
+
+START_TEST(evaluating) {
+  ad_graph *g = build();
+  const ad_node x = 0, s = 1, loss = ad_graph_output_node(g, 0);
+  double gradient[3];
+  for (size_t b = 0; b < ad_backend_count(); b++) {
+    const ad_backend *backend = ad_backend_get(b);
+    ad_point *point;
+    ad_program *p;
+    ad_workspace *w;
+    INSIST(ad_point_new(&point, g, &err));
+    INSIST(ad_point_set_double(point, s, (const double[]){0.3}, 1, &err));
+    INSIST(ad_point_set_text(point, "s", "0.7", &err));
+    INSIST(ad_program_new(&p, g, &(ad_program_options){.keep_all = true}, &err));
+    INSIST(ad_workspace_new(&w, p, backend, &(ad_workspace_options){.directions = 2, .reverse = true}, &err));
+    INSIST(ad_workspace_set_point(w, point, &err));
+    INSIST(ad_workspace_primal(w, &err));
+    INSIST(ad_workspace_run_gradient(w, &(ad_gradient_request){.output = loss}, &err));
+    gradient[b] = number(ad_workspace_gradient(w, x), 4);
+    ck_assert(isfinite(gradient[b]) && gradient[b] != 0);
+    if (b) ck_assert_double_eq_tol(gradient[b], gradient[0], 1e-14 * fabs(gradient[0]));
+    ad_workspace_free(w);
+    if (ad_backend_kind(backend) == AD_KIND_F64) {
+      INSIST(ad_workspace_new(&w, p, backend, &(ad_workspace_options){.reverse = true, .points = 3}, &err));
+      INSIST(ad_workspace_set_point(w, point, &err));
+      INSIST(ad_workspace_primal(w, &err));
+      ad_workspace_free(w);
+    }
+    ad_program_free(p);
+    ad_point_free(point);
+  }
+  ad_graph_free(g);
+  nothing_left();
+}
+END_TEST
+
+START_TEST(checking) {
+  ad_graph *g;
+  ad_node x, y;
+  static const char *const texts[] = {"0.7"};
+  INSIST(ad_graph_new(&g, NULL, &err));
+  ad_numbers *n = numbers(texts, 1);
+  INSIST(ad_graph_input(g, &x, &(ad_input_spec){.name = "x", .shape = {1, {2}}, .value = n}, &err));
+  ad_numbers_free(n);
+  y = apply(g, "sum", 1, (ad_node[]){apply(g, "tanh", 1, &x, 0, NULL)}, 0, NULL);
+  INSIST(ad_graph_output(g, "y", y, &err));
+  ad_check_report r;
+  INSIST(ad_check(&r, g, NULL, NULL, &err));
+  ck_assert_int_eq(r.verdict, AD_VERDICT_PASS);
+  ad_check_clear(&r);
+  INSIST(ad_check(&r, g, NULL, &(ad_check_options){.max_entries = 1, .probes = 2}, &err));
+  ck_assert_int_eq(r.verdict, AD_VERDICT_PASS);
+  ad_check_clear(&r);
+  ad_graph_free(g);
+  nothing_left();
+}
+END_TEST
+
+/* Every format that writes, to memory and back. */
+START_TEST(formats) {
+  ad_graph *g = build(), *back;
+  ad_limits limits = {0};
+  for (size_t i = 0; i < ad_format_count(); i++) {
+    if (!ad_format_get(i)->can_write) continue;
+    for (int plain = 0; plain < 2; plain++) {
+      const ad_write_options o = {.format = ad_format_get(i)->name, .explicit_nodes = plain, .stored = plain};
+      void *bytes;
+      size_t size;
+      INSIST(ad_graph_write(g, &bytes, &size, &o, &err));
+      INSIST(ad_graph_read(&back, bytes, size, "memory", &limits, &err));
+      expect_equal(g, back);
+      ad_graph_free(back);
+      ad_free(bytes);
+    }
+  }
+  char hex[65], other[65];
+  INSIST(ad_graph_hash(g, hex, &err));
+  INSIST(ad_graph_hash(g, other, &err));
+  ck_assert_str_eq(hex, other);
+  ad_graph_free(g);
+  nothing_left();
+}
+END_TEST
+
+/* Infix of every kind. */
+static const char yaml[] =
+    "adtool: 1\n"
+    "name: all of it\n"
+    "dims: {n: 3}\n"
+    "inputs:\n"
+    "  x: {shape: [n], value: [1, 0.1, 1/3]}\n"
+    "  W: {shape: [2, n], fill: 0.5, diff: no}\n"
+    "nodes:\n"
+    "  h: tanh(W @ x - 0.1) ^ 2\n"
+    "  s: {op: sum, args: [h], axis: [0], keepdims: yes}\n"
+    "  t: where(x[0] < 2, -x[1:] * pi, x[:2] / 3)\n"
+    "  u: max(x, 0x1p-3) + W[1, :]\n"
+    "outputs:\n"
+    "  a: sum(s) + logsumexp(t, axis=0)\n"
+    "  b: u\n";
+
+START_TEST(infix_and_files) {
+  ad_graph *g, *back;
+  INSIST(ad_graph_read(&g, yaml, sizeof yaml - 1, "memory.yaml", NULL, &err));
+  char folder[] = "/tmp/check_alloc.XXXXXX", path[64];
+  ck_assert_ptr_nonnull(mkdtemp(folder));
+  static const char *const names[] = {"g.yaml", "g.adg"};
+  for (int k = 0; k < 2; k++) {
+    snprintf(path, sizeof path, "%s/%s", folder, names[k]);
+    INSIST(ad_graph_save(g, path, NULL, &err));
+    INSIST(ad_graph_load(&back, path, NULL, &err));
+    expect_equal(g, back);
+    ad_graph_free(back);
+  }
+  snprintf(path, sizeof path, "%s/p.yaml", folder);
+  FILE *f = fopen(path, "w");
+  fputs("x: [1, 2, 3]\nW: 4\n", f);
+  fclose(f);
+  ad_point *p;
+  INSIST(ad_point_new(&p, g, &err));
+  INSIST(ad_point_load(p, path, &err));
+  INSIST(ad_point_set_text(p, "x", "[0.1, 1/3, pi]", &err));
+  ad_point_free(p);
+  ad_graph_free(g);
+  /* No temporary file is left of all the failures. */
+  DIR *d = opendir(folder);
+  for (struct dirent *entry; (entry = readdir(d));) {
+    if (entry->d_name[0] == '.' && strspn(entry->d_name, ".") == strlen(entry->d_name)) continue;
+    ck_assert_msg(
+        !strcmp(entry->d_name, names[0]) || !strcmp(entry->d_name, names[1]) || !strcmp(entry->d_name, "p.yaml"),
+        "'%s' was left behind", entry->d_name);
+    snprintf(path, sizeof path, "%s/%.40s", folder, entry->d_name);
+    unlink(path);
+  }
+  closedir(d);
+  rmdir(folder);
+  nothing_left();
+}
+END_TEST
+
+/* Wrong input while memory is short: one error or the other, never both, and nothing stays. */
+START_TEST(wrong_input) {
+  static const char *const wrong[] = {"adtool: 1\ninputs: {x: 1}\nnodes:\n  y: sin(x) + z\noutputs: [y]\n",
+                                      "adtool: 1\ninputs: {x: 1}\nnodes: {a: b + x, b: sin(a)}\noutputs: [a]\n",
+                                      "adtool: 1\ninputs: {x: [1, 2]}\nnodes: {a: x @ x @ x}\noutputs: [a]\n",
+                                      "adtool: 1\ninputs: {x: 1, x: 2}\n",
+                                      "\x89"
+                                      "ADG\r\n\x1a\n"};
+  for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+    for (unsigned long n = 1;; n++) {
+      ad_graph *g = NULL;
+      before(n);
+      ad_status s = ad_graph_read(&g, wrong[i], strlen(wrong[i]), "wrong", NULL, &err);
+      heap.counting = false;
+      ck_assert_ptr_null(g);
+      ck_assert_int_eq(s, heap.failed ? AD_ENOMEM : AD_EINPUT);
+      ck_assert_int_eq(err.code, s);
+      ck_assert_uint_eq(heap.alive, 0);
+      if (s == AD_EINPUT) break;
+      failures++;
+    }
+  nothing_left();
+}
+END_TEST
+
+int main(void) {
+  Suite *s = suite_create("memory");
+  TCase *t = tcase_create("each allocation fails once");
+  tcase_set_timeout(t, 300);
+  tcase_add_test(t, building);
+  tcase_add_test(t, evaluating);
+  tcase_add_test(t, checking);
+  tcase_add_test(t, formats);
+  tcase_add_test(t, infix_and_files);
+  tcase_add_test(t, wrong_input);
+  suite_add_tcase(s, t);
+  SRunner *r = srunner_create(s);
+  srunner_run_all(r, CK_NORMAL);
+  int failed = srunner_ntests_failed(r);
+  srunner_free(r);
+  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

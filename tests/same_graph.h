@@ -1,0 +1,13 @@
+/* Whether two graphs are the same: nodes, shapes, attributes, numbers, names, outputs, policy and metadata. */
+#ifndef AD_TESTS_SAME_GRAPH_H
+#define AD_TESTS_SAME_GRAPH_H
+
+#include "adtool.h"
+
+/* Fails the test, with `what` and the first difference, unless they are. */
+void same_graph(const ad_graph *a, const ad_graph *b, const char *what);
+
+/* A graph with every kind of node, attribute, number and name, at random. */
+ad_graph *random_graph(uint64_t seed);
+
+#endif
