@@ -282,6 +282,8 @@ static int check_together(const options *o, const command *c) {
   if (o->backend && !ad_backend_supports(o->backend, o->mode))
     return usage_error("the backend '%s' has no %s mode", ad_backend_name(o->backend),
                        o->mode == AD_MODE_FORWARD ? "forward" : "reverse");
+  if (o->format == FORMAT_TEXINFO && strcmp(c->name, "ops"))
+    return usage_error("--format texinfo is for `adtool ops`");
   if (o->seed && !o->output) return usage_error("--seed wants --output NAME: the output whose elements it weighs");
   if (o->file_count < c->min_files)
     return usage_error("%s wants %s; see `adtool help %s`", c->name, c->arguments, c->name);

@@ -1,0 +1,331 @@
+$ adtool eval tests/examples/tutorial.yaml
+loss = 1
+$ adtool eval tests/examples/tutorial.yaml --format json
+{"outputs": {"loss": 1}}
+$ adtool eval tests/examples/rosenbrock.yaml --at x='[1, 1, 1, 1]' --format csv
+output,element,value
+f,0,0
+$ adtool grad tests/examples/tutorial.yaml
+loss = 1
+  d/dw = -4
+  d/dx = -2
+  d/dy = 2
+$ adtool grad tests/examples/tutorial.yaml --format json
+{"backend": "tape", "outputs": {"loss": {"value": 1, "gradient": {"w": -4, "x": -2, "y": 2}}}}
+$ adtool grad tests/examples/tutorial.yaml --backend tape --trace
+loss = 1
+  d/dw = -4
+  d/dx = -2
+  d/dy = 2
+node  expression  value  adjoint
+w     input       1      -4
+x     input       2      -2
+y     input       3      2
+l1    w*x         2      -2
+l2    l1 - y      -1     -2
+%5    2           2      0
+l3    l2^2        1      1
+$ adtool grad tests/examples/tutorial.yaml --backend dual --trace
+loss = 1
+  d/dw = -4
+  d/dx = -2
+  d/dy = 2
+node  expression  value  d/dw  d/dx  d/dy
+w     input       1      1     0     0
+x     input       2      0     1     0
+y     input       3      0     0     1
+l1    w*x         2      2     1     0
+l2    l1 - y      -1     2     1     -1
+%5    2           2      0     0     0
+l3    l2^2        1      -4    -2    2
+$ adtool grad tests/examples/tutorial.yaml --backend mpfr --trace
+loss = 1
+  d/dw = -4
+  d/dx = -2
+  d/dy = 2
+node  expression  value  adjoint
+w     input       1      -4
+x     input       2      -2
+y     input       3      2
+l1    w*x         2      -2
+l2    l1 - y      -1     -2
+%5    2           2      0
+l3    l2^2        1      1
+$ adtool grad tests/examples/tutorial.yaml --backend mpfr --mode forward --trace
+loss = 1
+  d/dw = -4
+  d/dx = -2
+  d/dy = 2
+node  expression  value  d/dw  d/dx  d/dy
+w     input       1      1     0     0
+x     input       2      0     1     0
+y     input       3      0     0     1
+l1    w*x         2      2     1     0
+l2    l1 - y      -1     2     1     -1
+%5    2           2      0     0     0
+l3    l2^2        1      -4    -2    2
+$ adtool grad tests/examples/tutorial.yaml --wrt x --at w=0.5 --at y=1/3
+loss = 0.44444444444444453
+  d/dx = 0.6666666666666667
+$ adtool grad tests/examples/network.yaml --wrt b1,b2 --format csv --digits 6
+output,input,element,derivative
+loss,b1,0,0.0211649
+loss,b1,1,-0.0132126
+loss,b1,2,0.0136324
+loss,b1,3,-0.0221502
+loss,b2,0,0.120267
+loss,b2,1,-0.138323
+$ adtool grad tests/examples/tutorial.yaml --format json --backend dual --wrt w,x
+{"backend": "dual", "outputs": {"loss": {"value": 1, "gradient": {"w": -4, "x": -2}}}}
+$ adtool grad tests/examples/constants.yaml --output exp --wrt tenth --backend mpfr --digits 50
+exp = 1.1051709180756476248117078264902466682245471947375
+  d/dtenth = 1.1051709180756476248117078264902466682245471947375
+$ adtool eval tests/examples/constants.yaml --backend mpfr --digits 50
+exp = 1.1051709180756476248117078264902466682245471947375
+log = -1.0986122886681096913952452369225257046474905578227
+sin = 0.099833416646828152306814198410622026989915388017982
+one = 1
+$ adtool eval tests/examples/constants.yaml --output one --backend mpfr --precision 2
+one = 1
+$ adtool grad tests/examples/rosenbrock.yaml --format npy -o g.npy && od -A d -t x1 -N 10 g.npy && adtool eval tests/examples/rosenbrock.yaml --at x=@g.npy --digits 6
+0000000 93 4e 55 4d 50 59 01 00 76 00
+0000010
+f = 5.81184e+13
+$ printf 'x: [1, 1, 1, 1]\n' >p.yaml && adtool eval tests/examples/rosenbrock.yaml --point p.yaml
+f = 0
+$ printf '{"x": [0, 0, 0, 0]}' >p.json && adtool eval tests/examples/rosenbrock.yaml --point p.json
+f = 3
+$ cat tests/examples/tutorial.yaml | adtool grad -
+loss = 1
+  d/dw = -4
+  d/dx = -2
+  d/dy = 2
+$ printf 'adtool: 1\ninputs: {x: [1, 2, 3]}\noutputs: {y: x^2}\n' >v.yaml && adtool grad v.yaml
+adtool: the output 'y' has shape [3]; ask for one element (--output 'y[0]') or for a weighted sum (--output y --seed 1)
+? 2
+$ adtool grad v.yaml --output 'y[1]'
+y[1] = 4
+  d/dx = [0, 4, 0]
+$ adtool grad v.yaml --output 'y[-1]' --format json
+{"backend": "tape", "outputs": {"y[2]": {"value": 9, "gradient": {"x": [0, 0, 6]}}}}
+$ adtool grad v.yaml --output 'y[3]'
+adtool: --output y[3]: index 1 is out of range
+? 2
+$ adtool grad v.yaml --output y --seed '[1, 10, 100]' --format json
+{"backend": "tape", "outputs": {"y": {"value": [1, 4, 9], "gradient": {"x": [2, 40, 600]}}}}
+$ adtool grad v.yaml --output y --seed 1 --backend dual --format json
+{"backend": "dual", "outputs": {"y": {"value": [1, 4, 9], "gradient": {"x": [2, 4, 6]}}}}
+$ adtool grad v.yaml --seed 1
+adtool: --seed wants --output NAME: the output whose elements it weighs
+? 2
+$ adtool grad v.yaml --output z
+adtool: v.yaml has no output 'z' (did you mean 'y'?)
+? 2
+$ adtool grad v.yaml --wrt w
+adtool: v.yaml has no input 'w' (did you mean 'x'?)
+? 2
+$ adtool eval v.yaml --at x='[1, 2]'
+--at x:1:1: error: the value for 'x' has 2 numbers, but its shape [3] has 3 elements
+  [1, 2]
+  ^
+? 3
+$ adtool eval v.yaml --at z=1
+--at z: error: the graph has no input 'z' (did you mean 'x'?)
+? 3
+$ adtool eval v.yaml --at x
+adtool: --at wants NAME=VALUE, not 'x'
+? 2
+$ printf 'adtool: 1\ninputs: {x: }\noutputs: {y: sqrt(x)}\n' >s.yaml && adtool eval s.yaml
+s.yaml: error: the input 'x' has no value; give one with --at x=... or in the file
+? 3
+$ adtool grad s.yaml --at x=-1
+note: s.yaml: node 1 (sqrt) is outside the domain of sqrt
+y = nan
+  d/dx = nan
+$ adtool grad s.yaml --at x=-1 --quiet
+y = nan
+  d/dx = nan
+$ adtool grad s.yaml --at x=-1 --strict --quiet
+s.yaml: error: 1 numbers left the domain of their operation (--strict)
+? 4
+$ adtool grad s.yaml --at x=0 --format json --quiet
+{"backend": "tape", "outputs": {"y": {"value": 0, "gradient": {"x": "inf"}}}}
+$ adtool check s.yaml --at x=4
+s.yaml: pass: all methods agree on every entry
+  1 derivative: 1 agrees, at up to 192 bits
+  double keeps every digit
+$ adtool check s.yaml --at x=0 --format json
+{"verdict": "undecided", "reason": "entries are not numbers, or on the edge of a domain", "graph": "s.yaml", "entries": 1, "probed": false, "precision": 384, "classes": {"agrees": 0, "kink": 0, "edge": 1, "nan": 0, "undecided": 0, "disagrees": 0}, "kinks": 0, "edges": 1, "outside": 0, "made_nan": 0, "blame": [], "list": [{"class": "edge", "output": "y", "output_element": 0, "input": "x", "input_element": 0, "forward": "inf", "reverse": "inf", "difference": "nan", "dual": "inf", "tape": "inf", "difference_double": "nan", "difference_bound": "inf", "ulps": 0, "digits": 17}], "digits": 17, "ulps": 0, "condition": "nan"}
+$ adtool check tests/examples/cancel.yaml --min-digits 10
+tests/examples/cancel.yaml: fail: double keeps fewer digits than asked for
+  2 derivatives: 2 agrees, at up to 192 bits
+  double keeps at least 0.0 digits (worst 7.82e+19 ulp) at d naive / d x, condition 1
+  8.9 digits of the value are lost at node 3 (sub), operation sub
+? 1
+$ adtool check tests/examples/tutorial.yaml --format json
+{"verdict": "pass", "reason": "all methods agree on every entry", "graph": "tests/examples/tutorial.yaml", "entries": 3, "probed": false, "precision": 192, "classes": {"agrees": 3, "kink": 0, "edge": 0, "nan": 0, "undecided": 0, "disagrees": 0}, "kinks": 0, "edges": 0, "outside": 0, "made_nan": 0, "blame": [], "list": [], "digits": 17, "ulps": 0, "condition": 1.9999999999990905}
+$ adtool convert tests/examples/network.yaml -o n.adg && adtool grad n.adg --format json --wrt b2 && adtool convert n.adg -o n.yaml && adtool fmt tests/examples/network.yaml | cmp - n.yaml
+{"backend": "tape", "outputs": {"loss": {"value": 0.27389269331255117, "gradient": {"b2": [0.12026666776672376, -0.13832329595801426]}}}}
+$ adtool hash n.adg n.yaml | cut -d ' ' -f 1 | uniq | wc -l
+1
+$ adtool convert n.adg
+adtool: convert wants -o FILE, or --to FORMAT for standard output
+? 2
+$ adtool convert n.adg -o n.txt
+adtool: error: 'n.txt' does not say by its name which format to write; end it in .yaml or .adg, or use --to
+? 2
+$ adtool convert n.adg --to xml
+adtool: error: unknown format 'xml'; there are yaml and adg
+? 2
+$ adtool fmt v.yaml
+adtool: 1
+inputs:
+  x: [1, 2, 3]
+outputs:
+  y: x^2
+$ adtool fmt v.yaml --explicit
+adtool: 1
+inputs:
+  x: [1, 2, 3]
+nodes:
+  "%2": {op: pow, args: [x, 2]}
+outputs:
+  y: "%2"
+$ adtool fmt --check v.yaml
+v.yaml
+? 1
+$ adtool fmt -i v.yaml && adtool fmt --check v.yaml
+$ adtool info tests/examples/network.yaml
+name        two-layer-network
+nodes       17 (6 inputs, 1 constants, 10 operations), depth 10
+elements    56, of inputs 31
+inputs
+  x [3]  (diff: no)
+  target [2]  (diff: no)
+  W1 [4, 3]
+  b1 [4]
+  W2 [2, 4]
+  b2 [2]
+outputs
+  loss
+operations
+  sub            3
+  div            1
+  pow            1
+  sigmoid        2
+  matmul         2
+  sum            1
+$ adtool info v.yaml --format json
+{"name": "", "nodes": 3, "constants": 1, "named": 1, "depth": 1, "elements": 7, "inputs": {"x": [3]}, "outputs": {"y": [3]}, "operations": {"pow": 1}}
+$ adtool ops tanh
+tanh(x): hyperbolic tangent
+  value      TANH(x)
+  dz/dx      SECH_SQUARED(x)
+  in double  value within 3 ulp, partials within 4
+$ adtool ops sofmax
+adtool: unknown operation 'sofmax' (did you mean 'softmax'?)
+? 2
+$ adtool backends
+tape   double  reverse           reverse mode over the recorded values, in double
+dual   double  forward           forward mode on dual numbers, in double
+mpfr   mpfr    forward, reverse  either mode in MPFR, at any precision from 2 bits
+$ adtool backends --format json
+[{"name": "tape", "numbers": "double", "modes": ["reverse"], "doc": "reverse mode over the recorded values, in double"}, {"name": "dual", "numbers": "double", "modes": ["forward"], "doc": "forward mode on dual numbers, in double"}, {"name": "mpfr", "numbers": "mpfr", "modes": ["forward", "reverse"], "doc": "either mode in MPFR, at any precision from 2 bits"}]
+$ adtool
+usage: adtool COMMAND [options] GRAPH...
+
+Derivatives of saved computational graphs.
+
+  eval      values of the outputs
+  grad      value and gradient of the outputs
+  check     all methods against each other: one verdict
+  convert   to another format
+  fmt       rewrites a YAML graph canonically
+  info      what is in a graph
+  hash      a digest of the graph's content
+  ops       all operations, with their partial derivatives
+  backends  all backends
+  help      what a command does, and its options
+
+`adtool help COMMAND` shows the options of a command. GRAPH is a file, or - for standard input.
+Exit status: 0 fine, 1 a check failed, 2 usage, 3 bad input, 4 a number out of domain (--strict),
+5 input or output, 6 a limit or out of memory.
+? 2
+$ adtool help grad
+usage: adtool grad [options] GRAPH...
+
+Differentiates each scalar output by the inputs.  Of an output that is a tensor, one element is chosen with
+--output NAME[i,j], or a weighted sum of its elements with --output NAME --seed WEIGHTS.
+With --format json the result is
+  {"backend": NAME, "outputs": {NAME: {"value": V, "gradient": {INPUT: ...}}}}.
+--trace shows every node in order with its value and its adjoint (forward mode: its tangent by each input).
+
+  --at NAME=VALUE            give an input a value: a number, a nested list, or @FILE.npy; repeatable
+  --point FILE               read input values from a YAML or JSON file of names and values
+  --wrt NAME,...             differentiate by these inputs (default: all that are not `diff: no`)
+  --output NAME              only this output, or one element of it: NAME[i,j]
+  --seed LIST                weights of a non-scalar output's elements: a nested list, or one number for all
+  --backend NAME             compute with this backend (see `adtool backends`; default tape)
+  --mode forward|reverse     the mode, where the backend has both
+  --precision BITS           precision of the mpfr backend, from 2 (default 256)
+  --digits N                 show N significant digits; mpfr computes with the bits for them and 64 more
+  --trace                    show every node with its expression, value and derivative
+  --format text|json|csv|npy the form of the result (ops: text, json or texinfo)
+  -o, --out FILE             write to a file, replaced in one step, instead of standard output
+  --strict                   exit 4 when a number leaves an operation's domain
+  -q, --quiet                no notes
+  --max-nodes N              limit on nodes (default 100000000)
+  --max-elements N           limit on a tensor's elements (default 2147483648)
+  --max-memory MIB           limit on memory for numbers, in MiB (default 16384)
+  --max-precision BITS       limit on precision (default 10000000)
+  --max-yaml-depth N         limit on nested lists and mappings (default 64)
+  --max-expr-depth N         limit on nested expressions (default 256)
+  --max-scalar BYTES         limit on one text of a file (default 1048576)
+  -h, --help                 show this help
+$ adtool hlep
+adtool: unknown command 'hlep' (did you mean 'help'?)
+? 2
+$ adtool grad
+adtool: grad wants GRAPH...; see `adtool help grad`
+? 2
+$ adtool grad v.yaml --fromat json
+adtool: unknown option --fromat (did you mean --format?)
+? 2
+$ adtool grad v.yaml --format xml
+adtool: --format is one of text, json, csv, npy, texinfo, not 'xml'
+? 2
+$ adtool grad v.yaml --format texinfo
+adtool: --format texinfo is for `adtool ops`
+? 2
+$ adtool grad v.yaml --precision 100
+adtool: --precision is for --backend mpfr; double has 53 bits
+? 2
+$ adtool grad v.yaml --backend mpfr --precision 1
+adtool: --precision wants a whole number from 2 to 4294967295, not '1'
+? 2
+$ adtool grad v.yaml --backend mpfr --precision 20000000 --output 'y[0]'
+adtool: error: a precision of 20000000 bits is above the limit of 10000000 (--max-precision)
+? 6
+$ adtool eval v.yaml --max-nodes 1
+v.yaml:5:8: error: the graph has more than 1 nodes, the limit (--max-nodes)
+    y: x^2
+         ^
+? 6
+$ adtool eval missing.yaml
+adtool: error: can't open 'missing.yaml': No such file or directory
+? 5
+$ adtool eval missing.yaml --format json
+{"error": {"message": "can't open 'missing.yaml': No such file or directory", "status": 5}}
+? 5
+$ adtool eval .
+adtool: error: can't read '.': Is a directory
+? 5
+$ printf 'adtool: 1\ninputs: {x: 1}\noutputs: {y: x+}\n' | adtool eval - --format json
+{"error": {"message": "the expression ends where a value is expected", "file": "standard input", "line": 3, "column": 16, "status": 3}}
+? 3
+$ adtool eval v.yaml -o /dev/full
+adtool: error: can't write '/dev/full': No space left on device
+? 5
+$ adtool eval v.yaml >/dev/full
+adtool: can't write to standard output: No space left on device
+? 5
