@@ -8,7 +8,8 @@
 #include "mem.h"
 
 enum {
-  MAX_NODES = 20000, /* examined one by one; more would take minutes */
+  MAX_NODES = 20000,   /* examined one by one; more would take minutes */
+  MAX_EXAMINED = 1000, /* of one operation */
   MAX_BLAMED = 16,
   MAX_PER_OP = 3 /* a wrong row is wrong at every node */
 };
@@ -93,20 +94,21 @@ static ad_status examine(ad_check_report *r, const ad_comparison *c, const ad_wo
 
 ad_status ad_blame_nodes(ad_check_report *r, const ad_comparison *c, const uint8_t *flags, ad_error *e) {
   ad_workspace *w = NULL;
-  size_t seen[AD_OP_COUNT] = {0};
+  size_t guilty_of[AD_OP_COUNT] = {0}, examined[AD_OP_COUNT] = {0}, total = 0;
   r->blame = ad_calloc(MAX_BLAMED, sizeof *r->blame);
   if (!r->blame) return ad_fail_memory(e);
   ad_workspace_options o = {0};
   ad_status s = ad_workspace_new(&w, c->program, ad_backend_find("tape"), &o, e);
   if (!s && c->point) s = ad_workspace_set_point(w, c->point, e);
   if (!s) s = ad_workspace_primal(w, e);
-  for (size_t i = 0; !s && i < c->program->instr_count && i < MAX_NODES && r->blame_count < MAX_BLAMED; i++) {
+  for (size_t i = 0; !s && i < c->program->instr_count && total < MAX_NODES && r->blame_count < MAX_BLAMED; i++) {
     ad_node n = c->program->node_of[i];
     ad_op op = ad_graph_node_op(c->graph, n);
     bool guilty = false;
-    if (!c->program->active[n] || flags[n] || seen[op] >= MAX_PER_OP) continue;
+    if (!c->program->active[n] || flags[n] || guilty_of[op] >= MAX_PER_OP || examined[op]++ >= MAX_EXAMINED) continue;
+    total++;
     s = examine(r, c, w, n, &guilty, e);
-    seen[op] += guilty;
+    guilty_of[op] += guilty;
   }
   ad_workspace_free(w);
   return s;
