@@ -109,6 +109,8 @@ ad_status ad_graph_set_kinks(ad_graph *g, const ad_kinks *k, ad_error *e) {
     return ad_fail(e, AD_EINPUT, "kinks: abs is -1, 0 or 1, not %g", k->abs_at_zero);
   if (k->relu_at_zero != 0 && k->relu_at_zero != 0.5 && k->relu_at_zero != 1)
     return ad_fail(e, AD_EINPUT, "kinks: relu is 0, 0.5 or 1, not %g", k->relu_at_zero);
+  if (k->ties != AD_TIES_SHARE && k->ties != AD_TIES_FIRST && k->ties != AD_TIES_LAST)
+    return ad_fail(e, AD_EINPUT, "kinks: ties is share, first or last");
   g->kinks = *k;
   return AD_OK;
 }
@@ -366,7 +368,8 @@ static ad_status add_attrs(ad_graph *g, const ad_infer *in, int count, uint32_t 
     if (s) return s;
   }
   if (!ad_reserve(&g->slot, &g->slot_capacity, g->slot_count + (size_t)count, sizeof *g->slot) ||
-      !ad_reserve(&g->ints, &g->int_capacity, g->int_count + ints, sizeof *g->ints))
+      !ad_reserve(&g->ints, &g->int_capacity, g->int_count + ints + 1,
+                  sizeof *g->ints)) /* + 1: empty lists have an address, too */
     return ad_fail_memory(e);
   *first = (uint32_t)g->slot_count;
   for (int k = 0; k < count; k++) {
@@ -444,8 +447,11 @@ ad_status ad_graph_apply(ad_graph *g, ad_node *out, ad_op op, size_t nargs, cons
   }
   if (info->default_arg && nargs == 1) {
     ad_node both[2] = {args[0], 0};
+    const size_t count = g->count, arg_count = g->arg_count;
     ad_status s = ad_graph_constant_text(g, &both[1], info->default_arg, e);
-    return s ? s : ad_graph_apply(g, out, op, 2, both, nattrs, attrs, e);
+    if (!s) s = ad_graph_apply(g, out, op, 2, both, nattrs, attrs, e);
+    if (s) g->count = count, g->arg_count = arg_count; /* takes the constant back */
+    return s;
   }
   if (!scalars) return apply_generally(g, out, op, nargs, args, nattrs, attrs, e);
   ad_status s = reserve_node(g, nargs, e);

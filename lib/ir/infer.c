@@ -138,6 +138,8 @@ ad_status ad_infer_reshape(ad_infer *in, ad_error *e) {
   if (open >= 0 && size > 0 && have % size == 0) {
     r.dim[open] = have / size;
     size = have;
+  } else if (open >= 0) {
+    size = -1; /* no size, or any, would do */
   }
   if (size != have) {
     char from[AD_SHAPE_TEXT], to[AD_SHAPE_TEXT];
