@@ -322,7 +322,7 @@ START_TEST(attributes_that_are_wrong) {
   REFUSED("reshape", "only one size may be -1", "'x'", INTS_ATTR("shape", -1, -1));
   REFUSED("reshape", "reshape", "[-2, -3]", INTS_ATTR("shape", -2, -3));
   refused(g, "reshape", NODES(e), ATTRS(INTS_ATTR("shape", 0, -1)), AD_EINPUT, "can't become [0, -1]", "[0, 3]");
-  REFUSED("broadcast_to", "[2, 3] and [3, 2] don't broadcast", "'x'", INTS_ATTR("shape", 3, 2));
+  REFUSED("broadcast_to", "[3, 2] and [2, 3] don't broadcast", "'x'", INTS_ATTR("shape", 3, 2));
   REFUSED("broadcast_to", "[2, 3] can't become [3]", "'x'", INTS_ATTR("shape", 3));
   REFUSED("broadcast_to", "broadcast_to", "[-2, 3]", INTS_ATTR("shape", -2, 3));
   REFUSED("slice", "the step of axis 1 is 0", "slice", INTS_ATTR("step", 1, 0));
