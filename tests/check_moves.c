@@ -173,7 +173,7 @@ static void check_join(const char *op, ad_shape shape, int64_t axis, const int64
   tensor z = tensor_zeros(sz);
   int64_t before = 0;
   for (size_t k = 0; k < count; k++) {
-    char name[8];
+    char name[24];
     ad_shape part = shape;
     if (!stacks) part.dim[at] = sizes[k];
     x[k] = tensor_integers(part);

@@ -85,8 +85,8 @@ static void free_outcome(outcome *o) {
 
 /* ---- What rounding does */
 
-/* The errors of runs with LOWEST to 53 bits, brought to 53 bits; at least half an ulp of the number itself, which in the
- * subnormals is absolute. */
+/* The errors of runs with LOWEST to 53 bits, brought to 53 bits; at least half an ulp of the number itself, which in
+ * the subnormals is absolute. */
 static void add_noise(numbers *noise, const numbers *got, const numbers *exact, int bits) {
   mpfr_t e;
   mpfr_init2(e, BITS);
