@@ -125,6 +125,36 @@ void ad_mpfr_silu_partial(mpfr_ptr r, mpfr_srcptr x) {
   if (!at_limit(r, x, EXP_RANGE, &ONE, -1)) ad_ball_round(r, x, NULL, 0, silu_partial_ball);
 }
 
+/* -- error functions */
+
+static void erf_ball(arb_t z, const arb_t x, const arb_t y, ulong n, slong bits) {
+  (void)y, (void)n;
+  arb_hypgeom_erf(z, x, bits);
+}
+
+void ad_mpfr_erf(mpfr_ptr r, mpfr_srcptr x) {
+  if (!mpfr_regular_p(x) && !mpfr_inf_p(x))
+    mpfr_set(r, x, MPFR_RNDN);
+  else if (beyond(x, GAUSS_RANGE))
+    mpfr_set_si(r, mpfr_sgn(x), MPFR_RNDN);
+  else
+    ad_ball_round(r, x, NULL, 0, erf_ball);
+}
+
+static void erfc_ball(arb_t z, const arb_t x, const arb_t y, ulong n, slong bits) {
+  (void)y, (void)n;
+  arb_hypgeom_erfc(z, x, bits);
+}
+
+void ad_mpfr_erfc(mpfr_ptr r, mpfr_srcptr x) {
+  if (beyond(x, GAUSS_RANGE))
+    mpfr_set_si(r, mpfr_sgn(x) < 0 ? 2 : 0, MPFR_RNDN);
+  else if (mpfr_nan_p(x))
+    mpfr_set_nan(r);
+  else
+    ad_ball_round(r, x, NULL, 0, erfc_ball);
+}
+
 /* -- the normal distribution: Phi(x) = erfc(-x/sqrt 2)/2 */
 
 static void phi_ball(arb_t z, const arb_t x, slong bits) {
