@@ -376,8 +376,7 @@ START_TEST(wrong_input) {
                                       "adtool: 1\ninputs: {x: 1}\nnodes: {a: b + x, b: sin(a)}\noutputs: [a]\n",
                                       "adtool: 1\ninputs: {x: [1, 2]}\nnodes: {a: x @ x @ x}\noutputs: [a]\n",
                                       "adtool: 1\ninputs: {x: 1, x: 2}\n",
-                                      "\x89"
-                                      "ADG\r\n\x1a\n"};
+                                      "\211ADG\r\n\032\n"};
   for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
     for (unsigned long n = 1;; n++) {
       ad_graph *g = NULL;
