@@ -91,6 +91,7 @@ typedef double V;
 #define TANH(a) ad_tanh(a)
 #define SECH(a) ad_sech(a)
 #define SECH_SQUARED(a) f64_sqr(ad_sech(a))
+#define SECH_PARTIAL(a, z) (-(z) * ad_tanh(a))
 #define ASINH(a) asinh(a)
 #define ACOSH(a) ad_acosh(a)
 #define ATANH(a) atanh(a)

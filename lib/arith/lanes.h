@@ -19,14 +19,17 @@
 enum { LANES = 8 };
 #define SLEEF(name, ulps) Sleef_##name##d8_##ulps##avx512f
 #define FN(name) avx512_##name
+#define PAIR Sleef___m512d_2
 #elif defined AD_LANES_AVX2
 enum { LANES = 4 };
 #define SLEEF(name, ulps) Sleef_##name##d4_##ulps##avx2
 #define FN(name) avx2_##name
+#define PAIR Sleef___m256d_2
 #else
 enum { LANES = 2 };
 #define SLEEF(name, ulps) Sleef_##name##d2_##ulps##sse2
 #define FN(name) sse2_##name
+#define PAIR Sleef___m128d_2
 #endif
 
 typedef double V __attribute__((vector_size(8 * LANES)));
@@ -97,6 +100,25 @@ typedef V M;
 #define KINK_RELU lanes_all(kinks->relu_at_zero)
 #define TIE_FIRST lanes_all(kinks->ties == AD_TIES_SHARE ? 0.5 : kinks->ties == AD_TIES_FIRST ? 1.0 : 0.0)
 
+#if defined AD_LANES_AVX512
+/* Offsets are unsigned, gathers of 32-bit offsets are not: widened. */
+static inline V lanes_gather(const double *p, const uint32_t *at) {
+  __m256i i;
+  memcpy(&i, at, sizeof i);
+  return _mm512_i64gather_pd(_mm512_cvtepu32_epi64(i), p, 8);
+}
+#elif defined AD_LANES_AVX2
+static inline V lanes_gather(const double *p, const uint32_t *at) {
+  __m128i i;
+  memcpy(&i, at, sizeof i);
+  return _mm256_i64gather_pd(p, _mm256_cvtepu32_epi64(i), 8);
+}
+#else
+static inline V lanes_gather(const double *p, const uint32_t *at) {
+  return (V){p[at[0]], p[at[1]]};
+}
+#endif
+
 /* One lane after the other. */
 #define BY_LANE_1(name, call)                          \
   static inline V lanes_##name(V a) {                  \
@@ -159,8 +181,8 @@ BY_LANE_2(atan2, atan2)
 #define LOG2(a) SLEEF(log2, u10)(a)
 #define LOG10(a) SLEEF(log10, u10)(a)
 #define XLOGY(a, b) SELECT(AND(EQ(a, ZERO), EQ(b, b)), ZERO, MUL(a, LOG(b)))
-#define SIN(a) SLEEF(sin, u10)(a)
-#define COS(a) SLEEF(cos, u10)(a)
+#define SIN(a) lanes_sin_cos(a).x
+#define COS(a) lanes_sin_cos(a).y
 #define TAN(a) SLEEF(tan, u10)(a)
 #define ASIN(a) SLEEF(asin, u10)(a)
 #define ACOS(a) SLEEF(acos, u10)(a)
@@ -169,9 +191,10 @@ BY_LANE_2(atan2, atan2)
 #define OVER_SQUARED_NORM(c, a, b) lanes_over_squared_norm(c, a, b)
 #define SINH(a) lanes_sinh(a)
 #define COSH(a) lanes_cosh(a)
-#define TANH(a) SLEEF(tanh, u10)(a)
+#define TANH(a) lanes_tanh(a)
 #define SECH(a) lanes_sech(a)
-#define SECH_SQUARED(a) lanes_sech_squared(a)
+#define SECH_SQUARED(a) lanes_sech_squared(a, TANH(a))
+#define SECH_PARTIAL(a, z) (-(z) * SLEEF(tanh, u10)(a))
 #define ASINH(a) lanes_asinh(a)
 #define ACOSH(a) lanes_acosh(a)
 #define ATANH(a) lanes_atanh(a)
@@ -187,6 +210,10 @@ BY_LANE_2(atan2, atan2)
 #define SILU_PARTIAL(a) lanes_silu_partial(a)
 #define GELU(a) lanes_gelu(a)
 #define GELU_PARTIAL(a) lanes_gelu_partial(a)
+
+static inline PAIR lanes_sin_cos(V a) {
+  return SLEEF(sincos, u10)(a);
+}
 
 static inline V lanes_sqr(V a) {
   return a * a;
@@ -262,10 +289,23 @@ static inline V lanes_sech(V a) {
   return (t + t) / (1.0 + t * t);
 }
 
-/* 4 u / (1 + u)^2 with u = exp(-2|x|) */
-static inline V lanes_sech_squared(V a) {
-  V u = EXP(-2.0 * ABS(a)), d = 1.0 + u;
-  return 4.0 * u / (d * d);
+/* tanh |x| = (1 - u)/(1 + u) and sech^2 x = 4 u/(1 + u)^2 with u = exp(-2|x|), which cancels where |x| is small: there
+ * the seventh convergent of Lambert's continued fraction x/(1 + x^2/(3 + x^2/(5 + ...))) is within 2^-60 of tanh, and
+ * sech^2 is 1 - tanh^2.  The compiler sees that a value and its partial share all this. */
+#define TANH_BY_FRACTION(a) LT(ABS(a), lanes_all(0.35))
+
+static inline V lanes_tanh(V a) {
+  const M small = TANH_BY_FRACTION(a);
+  const V s = a * a, u = EXP(-2.0 * ABS(a));
+  const V n = ABS(a) * (135135.0 + s * (17325.0 + s * (378.0 + s)));
+  const V d = 135135.0 + s * (62370.0 + s * (3150.0 + s * 28.0));
+  const V t = SELECT(small, n, 1.0 - u) / SELECT(small, d, 1.0 + u);
+  return SELECT(LT(a, ZERO), -t, SELECT(IS_ZERO(a), a, t));
+}
+
+static inline V lanes_sech_squared(V a, V t) {
+  const V u = EXP(-2.0 * ABS(a)), d = 1.0 + u;
+  return SELECT(TANH_BY_FRACTION(a), 1.0 - t * t, 4.0 * u / (d * d));
 }
 
 static inline V lanes_softplus(V a) {

@@ -243,6 +243,7 @@ static inline V mp_w_polygamma(CX *cx, V n, V a) {
 #define TANH(a) mp_w_tanh(cx, a)
 #define SECH(a) mp_w_sech(cx, a)
 #define SECH_SQUARED(a) SQR(SECH(a))
+#define SECH_PARTIAL(a, z) NEG(MUL(z, TANH(a)))
 #define ASINH(a) mp_w_asinh(cx, a)
 #define ACOSH(a) mp_w_acosh(cx, a)
 #define ATANH(a) mp_w_atanh(cx, a)

@@ -25,6 +25,7 @@ typedef struct f64_state {
 #include "arith/f64.h"
 
 #include "exec/element.inc"
+#include "exec/tape_f64.inc"
 
 enum { SHORTEST_VECTOR_RUN = 4 };
 
@@ -47,7 +48,10 @@ static bool f64_lane_run(const f64_state *cx, unsigned op, size_t n, const f64_r
                      .wd = r->wd,
                      .xb = r->xb,
                      .yb = r->yb,
-                     .wb = r->wb};
+                     .wb = r->wb,
+                     .xk = r->xk,
+                     .yk = r->yk,
+                     .wk = r->wk};
 #ifdef ADTOOL_PLANT
   l->plant = cx->plant;
 #endif
@@ -57,7 +61,10 @@ static bool f64_lane_run(const f64_state *cx, unsigned op, size_t n, const f64_r
 static bool f64_vector_primal(const f64_state *cx, unsigned op, size_t n, const f64_run *r, double *z) {
   ad_lane_run l;
   if (!f64_lane_run(cx, op, n, r, &l)) return false;
-  cx->lanes->primal(&l, z);
+  if (l.xk || l.yk || l.wk)
+    cx->lanes->record(&l, z);
+  else
+    cx->lanes->primal(&l, z);
   return true;
 }
 
@@ -95,10 +102,10 @@ static bool f64_vector_adjoint(const f64_state *cx, unsigned op, size_t n, const
 #define ST(p, i, v) ((p)[i] = (v))
 #define ACC(p, i, v) ((p)[i] += (v))
 
-static void f64_kernel_of_block(ad_workspace *w, const ad_instr *in, ad_mode mode) {
+static void f64_kernel_of_block(ad_workspace *w, const ad_block *in, ad_mode mode) {
   f64_state *cx = w->state;
   const ad_program *p = w->p;
-  const ad_step *s = &p->step[in->arg[0]];
+  const ad_step *s = &p->step[in->step];
   double *value = w->value, *tangent = w->tangent, *adjoint = w->adjoint;
   for (size_t b = 0; b < cx->points; b++) {
     if (mode == AD_MODE_DEFAULT)
@@ -112,14 +119,23 @@ static void f64_kernel_of_block(ad_workspace *w, const ad_instr *in, ad_mode mod
 }
 
 #define POINTS(w) ((size_t)(w)->options.points)
-#define BLOCK_PRIMAL(w, in) f64_kernel_of_block(w, in, AD_MODE_DEFAULT)
-#define BLOCK_TANGENT(w, in) f64_kernel_of_block(w, in, AD_MODE_FORWARD)
-#define BLOCK_ADJOINT(w, in) f64_kernel_of_block(w, in, AD_MODE_REVERSE)
+#define BLOCK_PRIMAL(w, b) f64_kernel_of_block(w, b, AD_MODE_DEFAULT)
+#define BLOCK_TANGENT(w, b) f64_kernel_of_block(w, b, AD_MODE_FORWARD)
+#define BLOCK_ADJOINT(w, b) f64_kernel_of_block(w, b, AD_MODE_REVERSE)
+
+static uint64_t kept_count(const ad_program *p, const ad_workspace_options *o) {
+  if (!o->reverse) return 0;
+  return o->points == 1 ? p->kept_one : p->kept_block;
+}
+
+#define KEPT_SIZE(w) (kept_count((w)->p, &(w)->options) * POINTS(w))
+#define SCALARS_PRIMAL(w, b, kept) (POINTS(w) == 1 && f64_scalars_primal(w, b, kept))
+#define SCALARS_ADJOINT(w, b, kept) (POINTS(w) == 1 && f64_scalars_adjoint(w, b, kept))
 #include "exec/sweep.inc"
 
 static uint64_t f64_bytes(const ad_program *p, const ad_workspace_options *o) {
-  return ((uint64_t)p->size * (1u + o->directions + o->reverse) + p->input_size + p->scratch) * o->points *
-         sizeof(double);
+  return (((uint64_t)p->size + 1) * (1u + o->directions + o->reverse) + p->input_size + p->scratch + kept_count(p, o)) *
+         o->points * sizeof(double);
 }
 
 static void f64_close(ad_workspace *w) {
@@ -132,6 +148,7 @@ static void f64_close(ad_workspace *w) {
   ad_free(w->value);
   ad_free(w->tangent);
   ad_free(w->adjoint);
+  ad_free(w->kept);
   ad_free(w->gradient);
 }
 
@@ -154,12 +171,15 @@ static ad_status f64_open(ad_workspace *w, ad_error *e) {
 #endif
   s->scratch = new_plane(p->scratch, points);
   s->tree = new_plane(AD_TREE_LEVELS, points);
-  w->value = new_plane(p->size, points);
+  w->value = new_plane((size_t)p->size + 1, points);
   w->gradient = new_plane(p->input_size, points);
   if (w->options.directions) w->tangent = new_plane((size_t)p->size * w->options.directions, points);
-  if (w->options.reverse) w->adjoint = new_plane(p->size, points);
+  if (w->options.reverse) {
+    w->adjoint = new_plane((size_t)p->size + 1, points);
+    w->kept = new_plane(kept_count(p, &w->options), points);
+  }
   if (!s->scratch || !s->tree || !w->value || !w->gradient || (w->options.directions && !w->tangent) ||
-      (w->options.reverse && !w->adjoint))
+      (w->options.reverse && (!w->adjoint || !w->kept)))
     return ad_fail_memory(e);
   return AD_OK;
 }

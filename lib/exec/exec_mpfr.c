@@ -32,9 +32,12 @@ typedef struct mp_state {
 #define mp_vector_tangent(...) false
 #define mp_vector_adjoint(...) false
 #define POINTS(w) ((size_t)1)
-#define BLOCK_PRIMAL(w, in) ((void)0)
-#define BLOCK_TANGENT(w, in) ((void)0)
-#define BLOCK_ADJOINT(w, in) ((void)0)
+#define KEPT_SIZE(w) ((size_t)0)
+#define SCALARS_PRIMAL(w, b, kept) false
+#define SCALARS_ADJOINT(w, b, kept) false
+#define BLOCK_PRIMAL(w, b) ((void)0)
+#define BLOCK_TANGENT(w, b) ((void)0)
+#define BLOCK_ADJOINT(w, b) ((void)0)
 #include "exec/sweep.inc"
 
 void ad_thread_cleanup(void) {

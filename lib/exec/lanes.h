@@ -15,6 +15,7 @@ typedef struct ad_lane_run {
   size_t sx, sy, sw;
   const double *xd, *yd, *wd; /* tangents */
   double *xb, *yb, *wb;       /* adjoints */
+  double *xk, *yk, *wk;       /* partials kept for the reverse sweep; NULL: not */
 #ifdef ADTOOL_PLANT
   unsigned plant;
 #endif
@@ -24,8 +25,14 @@ typedef struct ad_lanes {
   const char *name;
   bool (*supported)(void);
   void (*primal)(const ad_lane_run *r, double *z);
+  void (*record)(const ad_lane_run *r, double *z); /* primal, and the partials for which there is room */
   void (*tangent)(const ad_lane_run *r, size_t planes, size_t plane, double *zd);
-  void (*adjoint)(const ad_lane_run *r, const double *zbar);
+  void (*adjoint)(const ad_lane_run *r, const double *zbar); /* partials: kept, or computed */
+  void (*gather)(double *out, const double *plane, const uint32_t *at, size_t n);
+  /* plane[at[i]] += partial[i * stride] * zbar[i], one after the other; nothing where zbar is 0, or where `branch` and
+   * the partial is 0. */
+  void (*scatter)(double *plane, const uint32_t *at, size_t n, const double *zbar, const double *partial, size_t stride,
+                  bool branch);
 } ad_lanes;
 
 extern const ad_lanes ad_lanes_sse2, ad_lanes_avx2, ad_lanes_avx512;

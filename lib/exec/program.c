@@ -1,5 +1,5 @@
 /* Lowering: which nodes are needed, where their elements lie, which depend on the inputs of interest. */
-#include "exec/program.h"
+#include "exec/order.h"
 
 #include <math.h>
 #include <string.h>
@@ -9,12 +9,12 @@
 
 void ad_program_free(ad_program *p) {
   if (!p) return;
-  void *parts[] = {p->instr, p->node_of, p->offset, p->active, p->wrt, p->step, p->operand, p->move, p->table};
+  void *parts[] = {p->block, p->op, p->dep, p->arg, p->offset, p->active, p->wrt, p->step, p->operand, p->move, p->table};
   for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) ad_free(parts[i]);
   ad_free(p);
 }
 
-/* p->offset becomes 0 for nodes that are needed and UINT32_MAX for the others. */
+/* p->offset becomes 0 for nodes that are needed and AD_ABSENT for the others. */
 static ad_status mark_live(ad_program *p, const ad_program_options *o, ad_error *e) {
   const ad_graph *g = p->graph;
   size_t n = ad_graph_node_count(g), inputs = ad_graph_input_count(g);
@@ -53,24 +53,11 @@ static ad_status choose_wrt(ad_program *p, const ad_program_options *o, ad_error
   return AD_OK;
 }
 
-static ad_status place_nodes(ad_program *p, ad_error *e) {
-  size_t n = ad_graph_node_count(p->graph), inputs = ad_graph_input_count(p->graph);
-  uint64_t at = 0;
-  for (size_t i = 0; i < n; i++) {
-    if (i == inputs) p->input_size = (uint32_t)at;
-    if (p->offset[i]) continue;
-    p->offset[i] = (uint32_t)at;
-    at += (uint64_t)ad_shape_size(ad_graph_node_shape(p->graph, (ad_node)i));
-    if (at >= UINT32_MAX) return ad_fail(e, AD_ELIMIT, "the graph's values have 2^32 elements or more");
-    p->instr_count += i >= inputs && ad_graph_node_op(p->graph, (ad_node)i) != AD_OP_CONSTANT;
-  }
-  if (n == inputs) p->input_size = (uint32_t)at;
-  p->size = (uint32_t)at;
-  return AD_OK;
-}
-
 /* pow with a constant integer exponent is another function: no edge at 0, no log. */
-static ad_op specialise(const ad_graph *g, ad_op op, const ad_node *args) {
+ad_op ad_lowered_op(const ad_graph *g, ad_node n) {
+  const ad_op op = ad_graph_node_op(g, n);
+  const ad_node *args;
+  ad_graph_node_args(g, n, &args);
   if (op != AD_OP_POW || ad_graph_node_op(g, args[1]) != AD_OP_CONSTANT) return op;
   ad_values v = ad_graph_node_values(g, args[1]);
   for (size_t i = 0; i < v.count; i++)
@@ -78,33 +65,80 @@ static ad_op specialise(const ad_graph *g, ad_op op, const ad_node *args) {
   return AD_OP_POWI;
 }
 
-static ad_status add_instr(ad_program *p, ad_instr *in, ad_node n, ad_error *e) {
+/* The bits of the arguments that depend on an input of wrt; marks the node if there is one. */
+static uint8_t depends(ad_program *p, ad_node n, bool element) {
+  const ad_node *args;
+  const size_t count = ad_graph_node_args(p->graph, n, &args);
+  unsigned bits = 0;
+  for (size_t k = 0; k < count; k++)
+    if (p->active[args[k]]) bits |= element ? 1u << k : 1u;
+  p->active[n] = bits != 0;
+  return (uint8_t)bits;
+}
+
+/* Gives a node its place in the buffer. */
+static ad_status place(ad_program *p, ad_node n, ad_error *e) {
+  const uint64_t end = p->size + (uint64_t)ad_shape_size(ad_graph_node_shape(p->graph, n));
+  if (end + AD_WINDOW >= AD_WAITING)
+    return ad_fail(e, AD_ELIMIT, "the graph's values have %u elements or more", (unsigned)AD_WAITING - AD_WINDOW);
+  p->offset[n] = p->size;
+  p->size = (uint32_t)end;
+  return AD_OK;
+}
+
+#ifdef ADTOOL_PLANT
+enum { VIEWS = false }; /* what does nothing can't be made wrong */
+#else
+enum { VIEWS = true };
+#endif
+
+/* A view of its argument's elements as they lie: the node's offset is enough, and nothing is to be done. */
+static bool is_view(const ad_graph *g, ad_node n, uint64_t *from) {
+  const ad_op op = ad_graph_node_op(g, n);
+  const ad_node *args;
+  ad_graph_node_args(g, n, &args);
+  const ad_shape *x = ad_graph_node_shape(g, args[0]), *z = ad_graph_node_shape(g, n);
+  *from = 0;
+  if (op == AD_OP_RESHAPE || op == AD_OP_BROADCAST_TO) return ad_shape_size(x) == ad_shape_size(z);
+  if (op != AD_OP_SLICE || !ad_shape_size(z)) return false;
+  const int64_t *start = ad_graph_node_attr(g, n, 0).value, *stop = ad_graph_node_attr(g, n, 1).value,
+                *step = ad_graph_node_attr(g, n, 2).value;
+  int64_t stride = 1, at = 0;
+  bool whole = true; /* all axes further in are taken whole */
+  for (int i = x->rank - 1; i >= 0; i--) {
+    if (step[i] < 0) return false;
+    const int64_t taken = 1 + (stop[i] - start[i] - 1) / step[i];
+    if (taken != 1 && (step[i] != 1 || !whole)) return false;
+    whole = whole && taken == x->dim[i];
+    at += start[i] * stride;
+    stride *= x->dim[i];
+  }
+  *from = (uint64_t)at;
+  return true;
+}
+
+static ad_status add_step(ad_program *p, ad_node n, ad_op op, uint8_t active, ad_error *e) {
   const ad_graph *g = p->graph;
   const ad_node *args;
-  size_t count = ad_graph_node_args(g, n, &args);
-  ad_op op = ad_graph_node_op(g, n);
-  *in = (ad_instr){.op = (uint8_t)op, .out = p->offset[n]};
-  bool element = ad_op_rule_get(op)->kernel == AD_KERNEL_ELEMENT;
-  bool scalar = element && ad_graph_node_shape(g, n)->rank == 0;
-  for (size_t k = 0; k < count; k++)
-    if (p->active[args[k]]) {
-      p->active[n] = 1;
-      if (element) in->active |= (uint8_t)(1 << k);
-    }
-  if (element) in->nargs = (uint8_t)count, in->op = (uint8_t)specialise(g, op, args);
-  if (scalar) {
-    for (size_t k = 0; k < count; k++) in->arg[k] = p->offset[args[k]];
-    return AD_OK;
-  }
-  if (!ad_reserve(&p->step, &p->step_capacity, p->step_count + 1, sizeof *p->step) ||
+  const size_t count = ad_graph_node_args(g, n, &args);
+  const ad_kernel kernel = ad_op_rule_get(op)->kernel;
+  const uint32_t out = p->size;
+  ad_status s = place(p, n, e);
+  if (s) return s;
+  if (!ad_reserve(&p->block, &p->block_capacity, p->block_count + 1, sizeof *p->block) ||
+      !ad_reserve(&p->step, &p->step_capacity, p->step_count + 1, sizeof *p->step) ||
       !ad_reserve(&p->operand, &p->operand_capacity, p->operand_count + count, sizeof *p->operand))
     return ad_fail_memory(e);
-  in->form = element ? AD_FORM_RUNS : AD_FORM_KERNEL;
-  in->arg[0] = (uint32_t)p->step_count;
-  if (!element) in->active = p->active[n];
+  p->block[p->block_count++] = (ad_block){.kind = kernel == AD_KERNEL_ELEMENT ? AD_BLOCK_RUNS : AD_BLOCK_KERNEL,
+                                          .op = (uint8_t)op,
+                                          .nargs = ad_op_rule_get(op)->nargs,
+                                          .active = active,
+                                          .count = 1,
+                                          .out = out,
+                                          .step = (uint32_t)p->step_count};
   ad_step *step = &p->step[p->step_count++];
   *step = (ad_step){.node = n,
-                    .kernel = ad_op_rule_get(op)->kernel,
+                    .kernel = kernel,
                     .size = (uint32_t)ad_shape_size(ad_graph_node_shape(g, n)),
                     .operand = p->operand_count,
                     .operand_count = (uint32_t)count};
@@ -114,29 +148,94 @@ static ad_status add_instr(ad_program *p, ad_instr *in, ad_node n, ad_error *e) 
   return ad_plan_step(p, step, n, e);
 }
 
+static ad_status lower_node(ad_program *p, ad_order *order, ad_node n, bool views, ad_error *e) {
+  const ad_graph *g = p->graph;
+  const ad_node *args;
+  const ad_op op = ad_lowered_op(g, n);
+  uint64_t from;
+  if (op == AD_OP_CONSTANT) return place(p, n, e);
+  ad_graph_node_args(g, n, &args);
+  const bool element = ad_op_rule_get(op)->kernel == AD_KERNEL_ELEMENT;
+  const uint8_t active = depends(p, n, element);
+  if (element && ad_graph_node_shape(g, n)->rank == 0) {
+    ad_order_push(order, p, n, op, active);
+    if (order->count < AD_WINDOW) return AD_OK;
+    if ((uint64_t)p->size + 3 * AD_WINDOW >= AD_WAITING)
+      return ad_fail(e, AD_ELIMIT, "the graph's values have %u elements or more", (unsigned)AD_WAITING - 3 * AD_WINDOW);
+    return ad_order_flush(order, p, e);
+  }
+  ad_status s = ad_order_flush(order, p, e);
+  if (s) return s;
+  if (!views || !is_view(g, n, &from)) return add_step(p, n, op, active, e);
+  p->offset[n] = p->offset[args[0]] + (uint32_t)from;
+  return AD_OK;
+}
+
+/* How many partials the reverse sweep finds kept. */
+static void count_kept(ad_program *p) {
+  for (size_t i = 0; i < p->block_count; i++) {
+    const ad_block *b = &p->block[i];
+    const unsigned each = (unsigned)__builtin_popcount(b->active);
+    if (b->kind == AD_BLOCK_KERNEL) continue;
+    if (b->kind == AD_BLOCK_MIXED) {
+      p->kept_one += 2 * (size_t)b->count;
+      for (uint32_t j = 0; j < b->count; j++) p->kept_block += ad_scalar_keeps(p->op[b->first + j], p->dep[b->first + j]);
+      continue;
+    }
+    const size_t elements = b->kind == AD_BLOCK_RUNS ? p->step[b->step].size : b->count;
+    if (ad_block_keeps(b)) p->kept_one += each * elements;
+    p->kept_block += ad_scalar_keeps(b->op, b->active) * elements;
+  }
+}
+
+static ad_status shrink(void *items_ptr, size_t count, size_t size, ad_error *e) {
+  void *items;
+  memcpy(&items, items_ptr, sizeof items);
+  if (!items || (items = ad_realloc(items, count, size))) {
+    memcpy(items_ptr, &items, sizeof items);
+    return AD_OK;
+  }
+  return ad_fail_memory(e);
+}
+
+/* Gives back what the columns have beyond their use, and unary operations of MIXED blocks a second argument that nobody
+ * reads: the element behind the others. */
+static ad_status finish(ad_program *p, ad_error *e) {
+  for (size_t i = 0; i < p->block_count; i++) {
+    const ad_block *b = &p->block[i];
+    if (b->kind != AD_BLOCK_MIXED) continue;
+    for (size_t k = 0; k < 2 * (size_t)b->count; k++)
+      if (p->arg[b->arg + k] == AD_ABSENT) p->arg[b->arg + k] = p->size;
+  }
+  count_kept(p);
+  return shrink(&p->arg, p->arg_count, sizeof *p->arg, e) || shrink(&p->op, p->mixed_count, sizeof *p->op, e) ||
+                 shrink(&p->dep, p->mixed_count, sizeof *p->dep, e) ||
+                 shrink(&p->block, p->block_count, sizeof *p->block, e)
+             ? AD_ENOMEM
+             : AD_OK;
+}
+
 ad_status ad_program_new(ad_program **out, const ad_graph *g, const ad_program_options *options, ad_error *e) {
   static const ad_program_options none = {0};
   const ad_program_options *o = options ? options : &none;
-  size_t n = ad_graph_node_count(g);
+  const size_t n = ad_graph_node_count(g), inputs = ad_graph_input_count(g);
   ad_program *p = ad_calloc(1, sizeof *p);
-  if (!p) return ad_fail_memory(e);
-  p->graph = g;
-  p->offset = ad_malloc(n, sizeof *p->offset);
-  p->active = ad_calloc(n, 1);
-  ad_status s = p->offset && p->active ? mark_live(p, o, e) : ad_fail_memory(e);
-  if (!s) s = choose_wrt(p, o, e);
-  if (!s) s = place_nodes(p, e);
+  ad_order *order = ad_calloc(1, sizeof *order);
+  ad_status s = p && order ? AD_OK : ad_fail_memory(e);
   if (!s) {
-    p->instr = ad_malloc(p->instr_count, sizeof *p->instr);
-    p->node_of = ad_malloc(p->instr_count, sizeof *p->node_of);
-    if (!p->instr || !p->node_of) s = ad_fail_memory(e);
+    p->graph = g;
+    p->offset = ad_malloc(n, sizeof *p->offset);
+    p->active = ad_calloc(n, 1);
+    s = p->offset && p->active ? mark_live(p, o, e) : ad_fail_memory(e);
   }
-  size_t k = 0;
-  for (size_t i = ad_graph_input_count(g); !s && i < n; i++) {
-    if (p->offset[i] == UINT32_MAX || ad_graph_node_op(g, (ad_node)i) == AD_OP_CONSTANT) continue;
-    p->node_of[k] = (ad_node)i;
-    s = add_instr(p, &p->instr[k++], (ad_node)i, e);
-  }
+  if (!s) s = choose_wrt(p, o, e);
+  for (ad_node i = 0; !s && i < inputs; i++) s = place(p, i, e);
+  if (!s) p->input_size = p->size;
+  for (size_t i = inputs; !s && i < n; i++)
+    if (p->offset[i] != AD_ABSENT) s = lower_node(p, order, (ad_node)i, !o->keep_all && VIEWS, e);
+  if (!s) s = ad_order_flush(order, p, e);
+  if (!s) s = finish(p, e);
+  ad_free(order);
   if (s) {
     ad_program_free(p);
     return s;
@@ -155,6 +254,10 @@ size_t ad_program_wrt_count(const ad_program *p) {
 
 ad_node ad_program_wrt(const ad_program *p, size_t i) {
   return p->wrt[i];
+}
+
+bool ad_program_runs(const ad_program *p, ad_node n) {
+  return p->offset[n] != AD_ABSENT && ad_graph_node_op(p->graph, n) > AD_OP_CONSTANT;
 }
 
 uint64_t ad_program_wrt_size(const ad_program *p) {

@@ -1,26 +1,37 @@
-/* Programs: a graph made ready to run.  One instruction for each operation that is needed, in topological order; each
- * node's elements lie at an offset of one flat buffer (of values, tangents or adjoints alike). */
+/* Programs: a graph made ready to run.  Each node's elements lie at an offset of one flat buffer (of values, tangents or
+ * adjoints alike); the operations that are needed are a sequence of blocks in topological order. */
 #ifndef AD_PROGRAM_H
 #define AD_PROGRAM_H
 
 #include "adtool.h"
 #include "ir/ops.h"
 
-/* How an instruction finds its operands. */
-typedef enum ad_form {
-  AD_FORM_SCALAR, /* elementwise on scalars: arg[] are offsets */
-  AD_FORM_RUNS,   /* elementwise on tensors: step[arg[0]] */
-  AD_FORM_KERNEL  /* structured: step[arg[0]] */
-} ad_form;
+typedef enum ad_block_kind {
+  AD_BLOCK_MIXED, /* scalars, each its own operation */
+  AD_BLOCK_SAME,  /* scalars, one operation, none an argument of another */
+  AD_BLOCK_RUNS,  /* one elementwise operation on tensors */
+  AD_BLOCK_KERNEL /* one structured operation */
+} ad_block_kind;
 
-typedef struct ad_instr {
-  uint8_t op;
-  uint8_t form;
-  uint8_t active; /* bit i: argument i depends on an input of wrt (elementwise) */
-  uint8_t nargs;  /* elementwise */
-  uint32_t out;
-  uint32_t arg[3];
-} ad_instr;
+/* How the scalars of a SAME block find an argument. */
+typedef enum ad_access {
+  AD_ACCESS_LIST, /* at a list of offsets */
+  AD_ACCESS_RUN,  /* one behind the other */
+  AD_ACCESS_ONE   /* all at one offset */
+} ad_access;
+
+typedef struct ad_block {
+  uint8_t kind;
+  uint8_t op, nargs;  /* not MIXED */
+  uint8_t active;     /* bit i: argument i depends on an input of wrt; KERNEL: 1; not MIXED */
+  uint8_t access[3];  /* SAME: of each argument */
+  uint32_t count;     /* scalars; 1 for tensors */
+  uint32_t out;       /* offset of the first result; those of the other scalars follow */
+  uint32_t step;      /* RUNS, KERNEL */
+  size_t arg;         /* its first word in the program's arg: MIXED has two a scalar; SAME has for each argument in turn
+                       * `count` (LIST) or one */
+  size_t first;       /* MIXED: of its first scalar in the program's op and dep */
+} ad_block;
 
 /* A strided copy: out[out0 + sum i_d out_d] from in[in0 + sum i_d in_d] for every index i below dim. */
 typedef struct ad_move {
@@ -70,11 +81,16 @@ typedef struct ad_step {
 
 struct ad_program {
   const ad_graph *graph;
-  size_t instr_count;
-  ad_instr *instr;
-  ad_node *node_of;    /* of each instruction */
-  uint32_t *offset;    /* of each node; UINT32_MAX: not in the program */
-  uint32_t size;       /* elements of the buffer */
+  size_t block_count, block_capacity;
+  ad_block *block;
+  size_t mixed_count, mixed_capacity[2];
+  uint8_t *op, *dep;   /* of each scalar in MIXED blocks: its operation, the arguments that depend on inputs of wrt */
+  size_t arg_count, arg_capacity;
+  uint32_t *arg;       /* offsets of scalars' arguments */
+  size_t kept_one;     /* partials that a reverse sweep wants kept of one point, */
+  size_t kept_block;   /* and of each point in a block of them */
+  uint32_t *offset;    /* of each node; AD_ABSENT: not in the program */
+  uint32_t size;       /* elements of the buffer; one more lies behind them, for what nobody reads */
   uint32_t input_size; /* inputs lie at its start */
   uint32_t scratch;    /* elements that the largest kernel needs */
   uint8_t *active;     /* of each node */
@@ -90,8 +106,51 @@ struct ad_program {
   uint32_t *table;
 };
 
+#define AD_ABSENT UINT32_MAX
+
+/* One scalar of a MIXED or SAME block. */
+typedef struct ad_scalar {
+  uint8_t op, nargs, active;
+  uint32_t out, arg[3];
+} ad_scalar;
+
+static inline ad_scalar ad_block_scalar(const ad_program *p, const ad_block *b, uint32_t j) {
+  const uint32_t *arg = p->arg + b->arg;
+  if (b->kind == AD_BLOCK_MIXED) {
+    const uint8_t op = p->op[b->first + j];
+    return (ad_scalar){op, ad_op_rule_get(op)->nargs, p->dep[b->first + j], b->out + j, {arg[2 * j], arg[2 * j + 1]}};
+  }
+  ad_scalar s = {b->op, b->nargs, b->active, b->out + j, {0}};
+  for (unsigned k = 0; k < b->nargs; k++) {
+    s.arg[k] = b->access[k] == AD_ACCESS_LIST ? arg[j] : b->access[k] == AD_ACCESS_RUN ? *arg + j : *arg;
+    arg += b->access[k] == AD_ACCESS_LIST ? b->count : 1;
+  }
+  return s;
+}
+
+/* How many partials of a scalar a reverse sweep over a block of points wants kept. */
+static inline size_t ad_scalar_keeps(ad_op op, uint8_t active) {
+  return ad_op_rule_get(op)->smoothness == AD_COSTLY ? (size_t)__builtin_popcount(active) : 0;
+}
+
+/* Whether a reverse sweep wants the partials of an operation kept from the primal one: always where they cost more than
+ * to load them; in a SAME block also where they would have to be gathered. */
+static inline bool ad_block_keeps(const ad_block *b) {
+  const ad_smoothness smooth = ad_op_rule_get(b->op)->smoothness;
+  if (smooth == AD_COSTLY) return true;
+  if (b->kind != AD_BLOCK_SAME || smooth == AD_LINEAR) return false;
+  for (unsigned k = 0; k < b->nargs; k++)
+    if (b->access[k] == AD_ACCESS_LIST) return true;
+  return false;
+}
+
 /* Fills the kernel's part of a step (plan.c). */
 ad_status ad_plan_step(ad_program *p, ad_step *step, ad_node n, ad_error *e);
+
+/* Whether the node is an operation that the program carries out. */
+bool ad_program_runs(const ad_program *p, ad_node n);
+/* A node's operation as it is carried out. */
+ad_op ad_lowered_op(const ad_graph *g, ad_node n);
 
 /* Walks index space row by row: position[k] follows stride[k] of each of `count` operands. */
 typedef struct ad_odometer {

@@ -36,6 +36,7 @@ struct ad_workspace {
   ad_workspace_options options;
   ad_kinks kinks;
   void *value, *tangent, *adjoint; /* planes of p->size elements; tangent has options.directions of them */
+  void *kept;                      /* partials for the reverse sweep; NULL: none */
   void *gradient;                  /* p->input_size elements */
   void *state;                     /* the engine's own */
   bool *input_set;                 /* of each input */

@@ -52,17 +52,19 @@ static const ad_op_info infos[] = {
 #include "ops.def"
 };
 
+#define LINEAR AD_LINEAR
 #define SMOOTH AD_SMOOTH
+#define COSTLY AD_COSTLY
 #define BRANCH AD_BRANCH
 #define STEP AD_STEP
-static const ad_op_rule rules[] = {
-    {AD_SMOOTH, AD_KERNEL_NONE, NULL},
-    {AD_SMOOTH, AD_KERNEL_NONE, NULL},
-#define UNARY(ID, name, v, dx, smooth, ...) {smooth, AD_KERNEL_ELEMENT, NULL},
-#define BINARY(ID, name, args, dflt, v, dx, dy, smooth, ...) {smooth, AD_KERNEL_ELEMENT, NULL},
-#define LOWERED(ID, name, args, dflt, v, dx, dy, smooth, ...) {smooth, AD_KERNEL_ELEMENT, NULL},
-#define TERNARY(ID, name, args, v, dx, dy, dw, smooth, ...) {smooth, AD_KERNEL_ELEMENT, NULL},
-#define STRUCTURED(ID, name, lo, hi, args, attrs, infer, kernel, ...) {AD_SMOOTH, AD_KERNEL_##kernel, infer},
+const ad_op_rule ad_op_rules[] = {
+    {AD_SMOOTH, AD_KERNEL_NONE, 0, NULL},
+    {AD_SMOOTH, AD_KERNEL_NONE, 0, NULL},
+#define UNARY(ID, name, v, dx, smooth, ...) {smooth, AD_KERNEL_ELEMENT, 1, NULL},
+#define BINARY(ID, name, args, dflt, v, dx, dy, smooth, ...) {smooth, AD_KERNEL_ELEMENT, 2, NULL},
+#define LOWERED(ID, name, args, dflt, v, dx, dy, smooth, ...) {smooth, AD_KERNEL_ELEMENT, 2, NULL},
+#define TERNARY(ID, name, args, v, dx, dy, dw, smooth, ...) {smooth, AD_KERNEL_ELEMENT, 3, NULL},
+#define STRUCTURED(ID, name, lo, hi, args, attrs, infer, kernel, ...) {AD_SMOOTH, AD_KERNEL_##kernel, 0, infer},
 #include "ops.def"
 };
 
@@ -72,10 +74,6 @@ size_t ad_op_count(void) {
 
 const ad_op_info *ad_op_get(ad_op op) {
   return op < AD_OP_COUNT ? &infos[op] : NULL;
-}
-
-const ad_op_rule *ad_op_rule_get(ad_op op) {
-  return &rules[op];
 }
 
 ad_op ad_op_find(const char *name) {

@@ -19,7 +19,7 @@ enum {
 
 enum { AD_MAX_ATTRS = 4 };
 
-typedef enum ad_smoothness { AD_SMOOTH, AD_BRANCH, AD_STEP } ad_smoothness;
+typedef enum ad_smoothness { AD_LINEAR, AD_SMOOTH, AD_COSTLY, AD_BRANCH, AD_STEP } ad_smoothness;
 typedef enum ad_kernel {
   AD_KERNEL_NONE,
   AD_KERNEL_ELEMENT,
@@ -46,9 +46,13 @@ typedef ad_status ad_infer_fn(ad_infer *in, ad_error *e);
 typedef struct ad_op_rule {
   ad_smoothness smoothness;
   ad_kernel kernel;
+  uint8_t nargs; /* elementwise */
   ad_infer_fn *infer; /* NULL: elementwise */
 } ad_op_rule;
-const ad_op_rule *ad_op_rule_get(ad_op op);
+extern const ad_op_rule ad_op_rules[];
+static inline const ad_op_rule *ad_op_rule_get(ad_op op) {
+  return &ad_op_rules[op];
+}
 
 /* The shape rules (infer.c). */
 ad_status ad_infer_broadcast_shapes(ad_shape *out, const ad_shape *const *arg, size_t nargs, const char *op,

@@ -55,15 +55,15 @@ static ad_status flags_between(unsigned *all, const ad_comparison *c, const uint
   if (from != AD_NO_NODE) mark[from] = BELOW;
   if (to != AD_NO_NODE) mark[to] = ABOVE;
   const ad_node *args;
-  for (size_t i = 0; i < p->instr_count; i++) {
-    ad_node n = p->node_of[i];
+  for (ad_node n = 0; n < ad_graph_node_count(c->graph); n++) {
+    if (!ad_program_runs(p, n)) continue;
     size_t count = ad_graph_node_args(c->graph, n, &args);
     if (from == AD_NO_NODE) mark[n] |= p->active[n] ? BELOW : 0;
     for (size_t k = 0; k < count; k++) mark[n] |= mark[args[k]] & BELOW;
   }
   *all = 0;
-  for (size_t i = p->instr_count; i-- > 0;) {
-    ad_node n = p->node_of[i];
+  for (ad_node n = (ad_node)ad_graph_node_count(c->graph); n-- > 0;) {
+    if (!ad_program_runs(p, n)) continue;
     if (to == AD_NO_NODE) mark[n] |= ABOVE;
     if (!(mark[n] & ABOVE)) continue;
     if (mark[n] & BELOW) *all |= flags[n];
@@ -264,8 +264,8 @@ static ad_status find_loss(ad_check_report *r, const ad_comparison *c, ad_error 
   if (!s && c->point) s = ad_workspace_set_point(big, c->point, e);
   if (!s) s = ad_workspace_primal(small, e);
   if (!s) s = ad_workspace_primal(big, e);
-  for (size_t i = 0; !s && i < c->program->instr_count; i++) {
-    ad_node n = c->program->node_of[i];
+  for (ad_node n = 0; !s && n < ad_graph_node_count(c->graph); n++) {
+    if (!ad_program_runs(c->program, n)) continue;
     const ad_node *args;
     size_t count = ad_graph_node_args(c->graph, n, &args);
     ad_span a = ad_workspace_value(small, n), b = ad_workspace_value(big, n);
