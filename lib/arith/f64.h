@@ -88,10 +88,10 @@ typedef double V;
 #define OVER_SQUARED_NORM(c, a, b) ad_over_squared_norm(c, a, b)
 #define SINH(a) sinh(a)
 #define COSH(a) cosh(a)
-#define TANH(a) ad_tanh(a)
+#define TANH(a) f64_tanh(a)
 #define SECH(a) ad_sech(a)
-#define SECH_SQUARED(a) f64_sqr(ad_sech(a))
-#define SECH_PARTIAL(a, z) (-(z) * ad_tanh(a))
+#define SECH_SQUARED(a) f64_sech_squared(a)
+#define SECH_PARTIAL(a, z) (-(z)*ad_tanh(a))
 #define ASINH(a) asinh(a)
 #define ACOSH(a) ad_acosh(a)
 #define ATANH(a) atanh(a)
@@ -115,6 +115,18 @@ static inline double f64_polygamma(double n, double a) {
 
 static inline double f64_sqr(double a) {
   return a * a;
+}
+
+/* (1 - u)/(1 + u) and 4 u/(1 + u)^2 with u = exp(-2|x|): the compiler sees that a value and its partial share u.  Where
+ * |x| is small the first cancels. */
+static inline double f64_tanh(double a) {
+  const double u = exp(-2 * fabs(a));
+  return fabs(a) < AD_TANH_SMALL ? ad_tanh_small(a) : copysign((1 - u) / (1 + u), a);
+}
+
+static inline double f64_sech_squared(double a) {
+  const double u = exp(-2 * fabs(a));
+  return 4 * u / ((1 + u) * (1 + u));
 }
 
 static inline double f64_sign(double a) {

@@ -100,6 +100,20 @@ typedef V M;
 #define KINK_RELU lanes_all(kinks->relu_at_zero)
 #define TIE_FIRST lanes_all(kinks->ties == AD_TIES_SHARE ? 0.5 : kinks->ties == AD_TIES_FIRST ? 1.0 : 0.0)
 
+static inline V lanes_abs(V a) {
+  return (V)((I)a & INT64_MAX);
+}
+
+static inline V lanes_sqrt(V a) {
+#if defined AD_LANES_AVX512
+  return _mm512_sqrt_pd(a);
+#elif defined AD_LANES_AVX2
+  return _mm256_sqrt_pd(a);
+#else
+  return _mm_sqrt_pd(a);
+#endif
+}
+
 #if defined AD_LANES_AVX512
 /* Offsets are unsigned, gathers of 32-bit offsets are not: widened. */
 static inline V lanes_gather(const double *p, const uint32_t *at) {
@@ -163,10 +177,10 @@ BY_LANE_2(atan2, atan2)
 #define POW_PARTIAL(a, b, z) lanes_pow_partial(kinks, a, b, z)
 #define POWI(a, b) lanes_powi(kinks, a, b)
 #define POWI_PARTIAL(a, b) lanes_powi_partial(a, b)
-#define SQRT(a) SLEEF(sqrt, )(a)
+#define SQRT(a) lanes_sqrt(a)
 #define CBRT(a) lanes_cbrt(a)
 #define HYPOT(a, b) SLEEF(hypot, u05)(a, b)
-#define ABS(a) SLEEF(fabs, )(a)
+#define ABS(a) lanes_abs(a)
 #define SIGN(a) SELECT(GT(a, ZERO), ONE, SELECT(LT(a, ZERO), -ONE, a))
 #define FLOOR(a) SLEEF(floor, )(a)
 #define CEIL(a) SLEEF(ceil, )(a)
@@ -193,8 +207,8 @@ BY_LANE_2(atan2, atan2)
 #define COSH(a) lanes_cosh(a)
 #define TANH(a) lanes_tanh(a)
 #define SECH(a) lanes_sech(a)
-#define SECH_SQUARED(a) lanes_sech_squared(a, TANH(a))
-#define SECH_PARTIAL(a, z) (-(z) * SLEEF(tanh, u10)(a))
+#define SECH_SQUARED(a) lanes_sech_squared(a)
+#define SECH_PARTIAL(a, z) (-(z)*SLEEF(tanh, u10)(a))
 #define ASINH(a) lanes_asinh(a)
 #define ACOSH(a) lanes_acosh(a)
 #define ATANH(a) lanes_atanh(a)
@@ -291,25 +305,61 @@ static inline V lanes_sech(V a) {
 
 /* tanh |x| = (1 - u)/(1 + u) and sech^2 x = 4 u/(1 + u)^2 with u = exp(-2|x|), which cancels where |x| is small: there
  * the seventh convergent of Lambert's continued fraction x/(1 + x^2/(3 + x^2/(5 + ...))) is within 2^-60 of tanh, and
- * sech^2 is 1 - tanh^2.  The compiler sees that a value and its partial share all this. */
-#define TANH_BY_FRACTION(a) LT(ABS(a), lanes_all(0.35))
-
-static inline V lanes_tanh(V a) {
-  const M small = TANH_BY_FRACTION(a);
-  const V s = a * a, u = EXP(-2.0 * ABS(a));
+ * sech^2 is 1 - tanh^2. */
+static inline void lanes_tanh_pair(V a, V *z, V *dx) {
+  const M small = LT(ABS(a), lanes_all(0.35));
+  const V s = a * a, u = EXP(-2.0 * ABS(a)), above = 1.0 + u;
   const V n = ABS(a) * (135135.0 + s * (17325.0 + s * (378.0 + s)));
   const V d = 135135.0 + s * (62370.0 + s * (3150.0 + s * 28.0));
-  const V t = SELECT(small, n, 1.0 - u) / SELECT(small, d, 1.0 + u);
-  return SELECT(LT(a, ZERO), -t, SELECT(IS_ZERO(a), a, t));
+  const V t = SELECT(small, n, 1.0 - u) / SELECT(small, d, above);
+  *z = SELECT(LT(a, ZERO), -t, SELECT(IS_ZERO(a), a, t));
+  *dx = SELECT(small, 1.0 - t * t, 4.0 * u / (above * above));
 }
 
-static inline V lanes_sech_squared(V a, V t) {
-  const V u = EXP(-2.0 * ABS(a)), d = 1.0 + u;
-  return SELECT(TANH_BY_FRACTION(a), 1.0 - t * t, 4.0 * u / (d * d));
+static inline V lanes_tanh(V a) {
+  V z, dx;
+  lanes_tanh_pair(a, &z, &dx);
+  return z;
+}
+
+static inline V lanes_sech_squared(V a) {
+  V z, dx;
+  lanes_tanh_pair(a, &z, &dx);
+  return dx;
 }
 
 static inline V lanes_softplus(V a) {
   return MAX(a, ZERO) + LOG1P(EXP(-ABS(a)));
 }
+
+static inline void lanes_softplus_pair(V a, V *z, V *dx) {
+  const V t = EXP(-ABS(a));
+  *z = MAX(a, ZERO) + LOG1P(t);
+  *dx = SELECT(LT(a, ZERO), t, ONE) / (1.0 + t);
+}
+
+static inline void lanes_sigmoid_pair(V a, V *z, V *dx) {
+  const V t = EXP(-ABS(a)), d = 1.0 + t;
+  *z = SELECT(LT(a, ZERO), t, ONE) / d;
+  *dx = *z * (SELECT(LT(a, ZERO), ONE, t) / d); /* as the table has it */
+}
+
+static inline void lanes_sin_pair(V a, V *z, V *dx) {
+  const PAIR both = lanes_sin_cos(a);
+  *z = both.x, *dx = both.y;
+}
+
+static inline void lanes_cos_pair(V a, V *z, V *dx) {
+  const PAIR both = lanes_sin_cos(a);
+  *z = both.y, *dx = -both.x;
+}
+
+/* Functions whose value and partial come out of one evaluation. */
+#define LANES_PAIRS(P)           \
+  P(SIN, lanes_sin_pair)         \
+  P(COS, lanes_cos_pair)         \
+  P(TANH, lanes_tanh_pair)       \
+  P(SIGMOID, lanes_sigmoid_pair) \
+  P(SOFTPLUS, lanes_softplus_pair)
 
 #endif

@@ -91,12 +91,14 @@ double ad_sech(double x) {
   return quotient(2 * e, d);
 }
 
+double ad_tanh_small(double x) {
+  const double a = fabs(x), s = a * a;
+  return copysign(a + a * (s * polynomial(TANH_Q, sizeof TANH_Q / sizeof *TANH_Q, s)), x);
+}
+
 double ad_tanh(double x) {
   double a = fabs(x);
-  if (a < 0.375) {
-    double s = x * x;
-    return copysign(a + a * (s * polynomial(TANH_Q, sizeof TANH_Q / sizeof *TANH_Q, s)), x);
-  }
+  if (a < AD_TANH_SMALL) return ad_tanh_small(x);
   if (a > 22) return copysign(1, x);
   double t = expm1(2 * a);
   return copysign(quotient(t, dd_sum(t, 2)), x);

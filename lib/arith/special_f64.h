@@ -18,7 +18,9 @@ double ad_powi(double x, long n); /* [2] x^n as IEEE 754 pown: x^0 = 1, also for
 double ad_cbrt(double x);         /* [1] */
 
 /* Hyperbolic. */
-double ad_sech(double x);          /* [2] 1/cosh(x) */
+double ad_sech(double x); /* [2] 1/cosh(x) */
+#define AD_TANH_SMALL 0.375
+double ad_tanh_small(double x);    /* |x| < AD_TANH_SMALL */
 double ad_tanh(double x);          /* [2] */
 double ad_acosh(double x);         /* [2] */
 double ad_acosh_partial(double x); /* [3] 1/(sqrt(x-1) sqrt(x+1)): inf at 1, nan below */

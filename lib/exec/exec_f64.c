@@ -3,25 +3,14 @@
 
 #include "error.h"
 #include "exec/lanes.h"
+#include "exec/tape.h"
 #include "exec/workspace.h"
 #include "mem.h"
 
 enum { AD_TREE_LEVELS = 64 };
 
-typedef struct f64_state {
-  ad_kinks kinks;
-  const ad_lanes *lanes; /* NULL: scalar code only */
-  size_t points;
-  double *scratch, *tree;
-#ifdef ADTOOL_PLANT
-  unsigned plant;
-#endif
-} f64_state;
-
-#define CX f64_state
 #define SCRATCH(cx) ((cx)->scratch)
 #define TREE(cx) ((cx)->tree)
-#define PLANTED 0x1p-10
 #include "arith/f64.h"
 
 #include "exec/element.inc"
@@ -52,9 +41,6 @@ static bool f64_lane_run(const f64_state *cx, unsigned op, size_t n, const f64_r
                      .xk = r->xk,
                      .yk = r->yk,
                      .wk = r->wk};
-#ifdef ADTOOL_PLANT
-  l->plant = cx->plant;
-#endif
   return true;
 }
 
@@ -129,8 +115,8 @@ static uint64_t kept_count(const ad_program *p, const ad_workspace_options *o) {
 }
 
 #define KEPT_SIZE(w) (kept_count((w)->p, &(w)->options) * POINTS(w))
-#define SCALARS_PRIMAL(w, b, kept) (POINTS(w) == 1 && f64_scalars_primal(w, b, kept))
-#define SCALARS_ADJOINT(w, b, kept) (POINTS(w) == 1 && f64_scalars_adjoint(w, b, kept))
+#define SCALARS_PRIMAL(w, b, kept) f64_scalars_primal(w, b, kept)
+#define SCALARS_ADJOINT(w, b, kept) f64_scalars_adjoint(w, b, kept)
 #include "exec/sweep.inc"
 
 static uint64_t f64_bytes(const ad_program *p, const ad_workspace_options *o) {

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "adtool.h"
+#include "exec/tape.h"
 
 /* One run of n elements; strides are 0 (one element for all) or 1. */
 typedef struct ad_lane_run {
@@ -16,13 +17,11 @@ typedef struct ad_lane_run {
   const double *xd, *yd, *wd; /* tangents */
   double *xb, *yb, *wb;       /* adjoints */
   double *xk, *yk, *wk;       /* partials kept for the reverse sweep; NULL: not */
-#ifdef ADTOOL_PLANT
-  unsigned plant;
-#endif
 } ad_lane_run;
 
-typedef struct ad_lanes {
+struct ad_lanes {
   const char *name;
+  const ad_tape *tape;
   bool (*supported)(void);
   void (*primal)(const ad_lane_run *r, double *z);
   void (*record)(const ad_lane_run *r, double *z); /* primal, and the partials for which there is room */
@@ -33,7 +32,7 @@ typedef struct ad_lanes {
    * the partial is 0. */
   void (*scatter)(double *plane, const uint32_t *at, size_t n, const double *zbar, const double *partial, size_t stride,
                   bool branch);
-} ad_lanes;
+};
 
 extern const ad_lanes ad_lanes_sse2, ad_lanes_avx2, ad_lanes_avx512;
 

@@ -5,5 +5,5 @@ static bool FN(supported)(void) {
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
 
-const ad_lanes ad_lanes_avx2 = {"avx2", FN(supported), FN(primal),  FN(record),
-                                 FN(tangent), FN(adjoint),   FN(gather),  FN(scatter)};
+const ad_lanes ad_lanes_avx2 = {"avx2",      &ad_tape_fma, FN(supported), FN(primal), FN(record),
+                                FN(tangent), FN(adjoint),  FN(gather),    FN(scatter)};

@@ -40,8 +40,7 @@ static const uint32_t *sort(ad_order *o) {
     for (unsigned d = 1; d <= DIGITS; d++) one = one || start[d] == o->count;
     if (one) continue; /* the digit is the same in all */
     for (unsigned d = 1; d < DIGITS; d++) start[d] += start[d - 1];
-    for (uint32_t i = 0; i < o->count; i++)
-      to[start[key_of(&o->waiting[from[i]]) >> shift & (DIGITS - 1)]++] = from[i];
+    for (uint32_t i = 0; i < o->count; i++) to[start[key_of(&o->waiting[from[i]]) >> shift & (DIGITS - 1)]++] = from[i];
     uint32_t *other = from;
     from = to;
     to = other;
@@ -60,7 +59,8 @@ static ad_status reserve_args(ad_program *p, size_t count, ad_error *e) {
   return ad_reserve(&p->arg, &p->arg_capacity, p->arg_count + count, sizeof *p->arg) ? AD_OK : ad_fail_memory(e);
 }
 
-/* Appends one scalar to the MIXED block at the end.  Until the size is known, a missing second argument is AD_ABSENT. */
+/* Appends one scalar to the MIXED block at the end.  Until the size is known, a missing second argument is AD_ABSENT.
+ */
 static ad_status add_mixed(ad_program *p, const ad_waiting *w, ad_error *e) {
   const ad_block *last = p->block_count ? &p->block[p->block_count - 1] : NULL;
   ad_status s = AD_OK;

@@ -9,7 +9,8 @@
 
 void ad_program_free(ad_program *p) {
   if (!p) return;
-  void *parts[] = {p->block, p->op, p->dep, p->arg, p->offset, p->active, p->wrt, p->step, p->operand, p->move, p->table};
+  void *parts[] = {p->block, p->op,   p->dep,     p->arg,  p->offset, p->active,
+                   p->wrt,   p->step, p->operand, p->move, p->table};
   for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) ad_free(parts[i]);
   ad_free(p);
 }
@@ -179,7 +180,8 @@ static void count_kept(ad_program *p) {
     if (b->kind == AD_BLOCK_KERNEL) continue;
     if (b->kind == AD_BLOCK_MIXED) {
       p->kept_one += 2 * (size_t)b->count;
-      for (uint32_t j = 0; j < b->count; j++) p->kept_block += ad_scalar_keeps(p->op[b->first + j], p->dep[b->first + j]);
+      for (uint32_t j = 0; j < b->count; j++)
+        p->kept_block += ad_scalar_keeps(p->op[b->first + j], p->dep[b->first + j]);
       continue;
     }
     const size_t elements = b->kind == AD_BLOCK_RUNS ? p->step[b->step].size : b->count;

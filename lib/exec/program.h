@@ -1,5 +1,5 @@
-/* Programs: a graph made ready to run.  Each node's elements lie at an offset of one flat buffer (of values, tangents or
- * adjoints alike); the operations that are needed are a sequence of blocks in topological order. */
+/* Programs: a graph made ready to run.  Each node's elements lie at an offset of one flat buffer (of values, tangents
+ * or adjoints alike); the operations that are needed are a sequence of blocks in topological order. */
 #ifndef AD_PROGRAM_H
 #define AD_PROGRAM_H
 
@@ -22,15 +22,15 @@ typedef enum ad_access {
 
 typedef struct ad_block {
   uint8_t kind;
-  uint8_t op, nargs;  /* not MIXED */
-  uint8_t active;     /* bit i: argument i depends on an input of wrt; KERNEL: 1; not MIXED */
-  uint8_t access[3];  /* SAME: of each argument */
-  uint32_t count;     /* scalars; 1 for tensors */
-  uint32_t out;       /* offset of the first result; those of the other scalars follow */
-  uint32_t step;      /* RUNS, KERNEL */
-  size_t arg;         /* its first word in the program's arg: MIXED has two a scalar; SAME has for each argument in turn
-                       * `count` (LIST) or one */
-  size_t first;       /* MIXED: of its first scalar in the program's op and dep */
+  uint8_t op, nargs; /* not MIXED */
+  uint8_t active;    /* bit i: argument i depends on an input of wrt; KERNEL: 1; not MIXED */
+  uint8_t access[3]; /* SAME: of each argument */
+  uint32_t count;    /* scalars; 1 for tensors */
+  uint32_t out;      /* offset of the first result; those of the other scalars follow */
+  uint32_t step;     /* RUNS, KERNEL */
+  size_t arg;        /* its first word in the program's arg: MIXED has two a scalar; SAME has for each argument in turn
+                      * `count` (LIST) or one */
+  size_t first;      /* MIXED: of its first scalar in the program's op and dep */
 } ad_block;
 
 /* A strided copy: out[out0 + sum i_d out_d] from in[in0 + sum i_d in_d] for every index i below dim. */
@@ -84,7 +84,7 @@ struct ad_program {
   size_t block_count, block_capacity;
   ad_block *block;
   size_t mixed_count, mixed_capacity[2];
-  uint8_t *op, *dep;   /* of each scalar in MIXED blocks: its operation, the arguments that depend on inputs of wrt */
+  uint8_t *op, *dep; /* of each scalar in MIXED blocks: its operation, the arguments that depend on inputs of wrt */
   size_t arg_count, arg_capacity;
   uint32_t *arg;       /* offsets of scalars' arguments */
   size_t kept_one;     /* partials that a reverse sweep wants kept of one point, */
@@ -130,7 +130,7 @@ static inline ad_scalar ad_block_scalar(const ad_program *p, const ad_block *b, 
 
 /* How many partials of a scalar a reverse sweep over a block of points wants kept. */
 static inline size_t ad_scalar_keeps(ad_op op, uint8_t active) {
-  return ad_op_rule_get(op)->smoothness == AD_COSTLY ? (size_t)__builtin_popcount(active) : 0;
+  return ad_op_rule_get(op)->smoothness == AD_COSTLY ? (active & 1u) + (active >> 1 & 1u) + (active >> 2 & 1u) : 0;
 }
 
 /* Whether a reverse sweep wants the partials of an operation kept from the primal one: always where they cost more than

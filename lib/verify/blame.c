@@ -101,10 +101,13 @@ ad_status ad_blame_nodes(ad_check_report *r, const ad_comparison *c, const uint8
   ad_status s = ad_workspace_new(&w, c->program, ad_backend_find("tape"), &o, e);
   if (!s && c->point) s = ad_workspace_set_point(w, c->point, e);
   if (!s) s = ad_workspace_primal(w, e);
-  for (ad_node n = 0; !s && n < ad_graph_node_count(c->graph) && total < MAX_NODES && r->blame_count < MAX_BLAMED; n++) {
+  for (ad_node n = 0; !s && n < ad_graph_node_count(c->graph) && total < MAX_NODES && r->blame_count < MAX_BLAMED;
+       n++) {
     ad_op op = ad_graph_node_op(c->graph, n);
     bool guilty = false;
-    if (!ad_program_runs(c->program, n) || !c->program->active[n] || flags[n] || guilty_of[op] >= MAX_PER_OP || examined[op]++ >= MAX_EXAMINED) continue;
+    if (!ad_program_runs(c->program, n) || !c->program->active[n] || flags[n] || guilty_of[op] >= MAX_PER_OP ||
+        examined[op]++ >= MAX_EXAMINED)
+      continue;
     total++;
     s = examine(r, c, w, n, &guilty, e);
     guilty_of[op] += guilty;
