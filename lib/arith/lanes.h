@@ -83,6 +83,12 @@ typedef V M;
 #define AND(a, b) ((M)((I)(a) & (I)(b)))
 #define OR(a, b) ((M)((I)(a) | (I)(b)))
 #endif
+/* What holds of lane i. */
+#if defined AD_LANES_AVX512
+#define LANE(c, i) ((c) >> (i)&1)
+#else
+#define LANE(c, i) (((I)(c))[i] != 0)
+#endif
 #define IS_ZERO(a) EQ(a, ZERO)
 #define IS_NAN(a) NE(a, a)
 #define IS_INTEGER(a) EQ(FLOOR(a), a)
@@ -233,32 +239,39 @@ static inline V lanes_sqr(V a) {
   return a * a;
 }
 
-/* SLEEF keeps its bound in the normal range; vectors that leave it go lane by lane. */
-#define OUTSIDE_NORMAL(r) ANY(NOT(AND(GE(ABS(r), lanes_all(0x1p-1022)), LE(ABS(r), lanes_all(0x1.fffffffffffffp1023)))))
+/* SLEEF keeps its bound in the normal range; lanes that leave it, and only those, go one by one: no result depends on
+ * its neighbours. */
+#define EACH_LANE(c) \
+  if (ANY(c))        \
+    for (int i = 0; i < LANES; i++) \
+      if (LANE(c, i))
+#define OUTSIDE_NORMAL(r) NOT(AND(GE(ABS(r), lanes_all(0x1p-1022)), LE(ABS(r), lanes_all(0x1.fffffffffffffp1023))))
 
 static inline V lanes_exp(V a) {
-  if (!ANY(GT(ABS(a), lanes_all(707.0)))) return SLEEF(exp, u10)(a);
-  for (int i = 0; i < LANES; i++) a[i] = exp(a[i]);
-  return a;
+  const M far = GT(ABS(a), lanes_all(707.0));
+  V r = SLEEF(exp, u10)(a);
+  EACH_LANE(far) r[i] = exp(a[i]);
+  return r;
 }
 
 static inline V lanes_log1p(V a) {
-  if (!ANY(GT(a, lanes_all(0x1p1000)))) return SLEEF(log1p, u10)(a);
-  for (int i = 0; i < LANES; i++) a[i] = log1p(a[i]);
-  return a;
+  const M far = GT(a, lanes_all(0x1p1000));
+  V r = SLEEF(log1p, u10)(a);
+  EACH_LANE(far) r[i] = log1p(a[i]);
+  return r;
 }
 
 static inline V lanes_pow(const ad_kinks *kinks, V a, V b) {
   V r = SLEEF(pow, u10)(a, b);
-  if (kinks->pow00_nan || OUTSIDE_NORMAL(r))
-    for (int i = 0; i < LANES; i++) r[i] = ad_pow_by_policy(kinks, a[i], b[i]);
+  const M special = kinks->pow00_nan ? EQ(b, ZERO) : LT(ONE, ZERO), odd = OR(OUTSIDE_NORMAL(r), special);
+  EACH_LANE(odd) r[i] = ad_pow_by_policy(kinks, a[i], b[i]);
   return r;
 }
 
 static inline V lanes_pow_partial(const ad_kinks *kinks, V a, V b, V z) {
   V r = b * SLEEF(pow, u10)(a, b - 1.0);
-  if (OUTSIDE_NORMAL(r) || ANY(LT(b, HALF)) || ANY(GT(b, lanes_all(0x1p53))))
-    for (int i = 0; i < LANES; i++) r[i] = ad_pow_partial(kinks, a[i], b[i], z[i]);
+  const M odd = OR(OUTSIDE_NORMAL(r), OR(LT(b, HALF), GT(b, lanes_all(0x1p53))));
+  EACH_LANE(odd) r[i] = ad_pow_partial(kinks, a[i], b[i], z[i]);
   return r;
 }
 
@@ -292,9 +305,10 @@ static inline V lanes_sigmoid(V a) {
 
 /* Where sigmoid is subnormal, the product would show it. */
 static inline V lanes_silu(V a) {
-  if (!ANY(LT(a, lanes_all(-700.0)))) return a * SIGMOID(a);
-  for (int i = 0; i < LANES; i++) a[i] = ad_silu(a[i]);
-  return a;
+  const M far = LT(a, lanes_all(-700.0));
+  V r = a * SIGMOID(a);
+  EACH_LANE(far) r[i] = ad_silu(a[i]);
+  return r;
 }
 
 /* 2 exp(-|x|) / (1 + exp(-2|x|)): no overflow. */
