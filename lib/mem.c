@@ -4,17 +4,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 void *ad_calloc(size_t count, size_t size) {
   return calloc(count ? count : 1, size);
 }
 
 void *ad_calloc_lines(size_t count, size_t size) {
-  enum { LINE = 64 };
+  enum { LINE = 64, HUGE = 2 << 20 };
   size_t bytes;
-  if (__builtin_mul_overflow(count, size, &bytes) || __builtin_add_overflow(bytes, LINE, &bytes)) return NULL;
-  bytes &= ~(size_t)(LINE - 1);
-  void *p = aligned_alloc(LINE, bytes);
+  if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX - HUGE) return NULL;
+  const size_t align = bytes < 2 * HUGE ? LINE : HUGE;
+  bytes = (bytes + align) & ~(align - 1);
+  void *p = aligned_alloc(align, bytes);
+#ifdef MADV_HUGEPAGE
+  if (p && align == HUGE) madvise(p, bytes, MADV_HUGEPAGE); /* random access to many small pages waits for their addresses */
+#endif
   if (p) memset(p, 0, bytes);
   return p;
 }

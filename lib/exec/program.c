@@ -190,6 +190,13 @@ static void count_kept(ad_program *p) {
   }
 }
 
+static ad_status add_spare_args(ad_program *p, ad_error *e) {
+  if (!ad_reserve(&p->arg, &p->arg_capacity, p->arg_count + AD_SPARE_ARGS, sizeof *p->arg)) return ad_fail_memory(e);
+  memset(p->arg + p->arg_count, 0, AD_SPARE_ARGS * sizeof *p->arg);
+  p->arg_count += AD_SPARE_ARGS;
+  return AD_OK;
+}
+
 static ad_status shrink(void *items_ptr, size_t count, size_t size, ad_error *e) {
   void *items;
   memcpy(&items, items_ptr, sizeof items);
@@ -210,6 +217,7 @@ static ad_status finish(ad_program *p, ad_error *e) {
       if (p->arg[b->arg + k] == AD_ABSENT) p->arg[b->arg + k] = p->size;
   }
   count_kept(p);
+  if (add_spare_args(p, e)) return AD_ENOMEM;
   return shrink(&p->arg, p->arg_count, sizeof *p->arg, e) || shrink(&p->op, p->mixed_count, sizeof *p->op, e) ||
                  shrink(&p->dep, p->mixed_count, sizeof *p->dep, e) ||
                  shrink(&p->block, p->block_count, sizeof *p->block, e)
@@ -231,6 +239,7 @@ ad_status ad_program_new(ad_program **out, const ad_graph *g, const ad_program_o
     s = p->offset && p->active ? mark_live(p, o, e) : ad_fail_memory(e);
   }
   if (!s) s = choose_wrt(p, o, e);
+  if (!s) s = add_spare_args(p, e);
   for (ad_node i = 0; !s && i < inputs; i++) s = place(p, i, e);
   if (!s) p->input_size = p->size;
   for (size_t i = inputs; !s && i < n; i++)

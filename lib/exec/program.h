@@ -107,6 +107,7 @@ struct ad_program {
 };
 
 #define AD_ABSENT UINT32_MAX
+enum { AD_SPARE_ARGS = 32 }; /* words before and behind the program's arg, all 0 */
 
 /* One scalar of a MIXED or SAME block. */
 typedef struct ad_scalar {
