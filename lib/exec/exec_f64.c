@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "error.h"
-#include "exec/lanes.h"
+#include "exec/dense.h"
 #include "exec/tape.h"
 #include "exec/workspace.h"
 #include "mem.h"
@@ -88,7 +88,8 @@ static bool f64_vector_adjoint(const f64_state *cx, unsigned op, size_t n, const
 #define ST(p, i, v) ((p)[i] = (v))
 #define ACC(p, i, v) ((p)[i] += (v))
 
-static void f64_kernel_of_block(ad_workspace *w, const ad_block *in, ad_mode mode) {
+/* Structured kernels see one point of a block at a time. */
+static void f64_kernel_of_points(ad_workspace *w, const ad_block *in, ad_mode mode) {
   f64_state *cx = w->state;
   const ad_program *p = w->p;
   const ad_step *s = &p->step[in->step];
@@ -104,10 +105,27 @@ static void f64_kernel_of_block(ad_workspace *w, const ad_block *in, ad_mode mod
   }
 }
 
+/* Whether something else than the kernel for one point did the operation. */
+static bool f64_kernel(ad_workspace *w, const ad_block *b, ad_mode mode) {
+  const f64_state *cx = w->state;
+  const ad_program *p = w->p;
+  const ad_step *s = &p->step[b->step];
+  double *value = w->value, *tangent = w->tangent, *adjoint = w->adjoint;
+  if (cx->points > 1) {
+    f64_kernel_of_points(w, b, mode);
+    return true;
+  }
+  if (mode == AD_MODE_DEFAULT) return ad_dense_primal(cx, p, s, b->op, value, value + b->out);
+  if (mode == AD_MODE_REVERSE) return ad_dense_adjoint(cx, p, s, b->op, value, adjoint, b->out);
+  for (size_t k = 0; k < w->options.directions; k++) /* done for one direction, done for all */
+    if (!ad_dense_tangent(cx, p, s, b->op, value, tangent + k * p->size, tangent + k * p->size + b->out)) return false;
+  return true;
+}
+
 #define POINTS(w) ((size_t)(w)->options.points)
-#define BLOCK_PRIMAL(w, b) f64_kernel_of_block(w, b, AD_MODE_DEFAULT)
-#define BLOCK_TANGENT(w, b) f64_kernel_of_block(w, b, AD_MODE_FORWARD)
-#define BLOCK_ADJOINT(w, b) f64_kernel_of_block(w, b, AD_MODE_REVERSE)
+#define KERNEL_PRIMAL(w, b) f64_kernel(w, b, AD_MODE_DEFAULT)
+#define KERNEL_TANGENT(w, b) f64_kernel(w, b, AD_MODE_FORWARD)
+#define KERNEL_ADJOINT(w, b) f64_kernel(w, b, AD_MODE_REVERSE)
 
 static uint64_t kept_count(const ad_program *p, const ad_workspace_options *o) {
   if (!o->reverse) return 0;

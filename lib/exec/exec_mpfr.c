@@ -35,9 +35,9 @@ typedef struct mp_state {
 #define KEPT_SIZE(w) ((size_t)0)
 #define SCALARS_PRIMAL(w, b, kept) false
 #define SCALARS_ADJOINT(w, b, kept) false
-#define BLOCK_PRIMAL(w, b) ((void)0)
-#define BLOCK_TANGENT(w, b) ((void)0)
-#define BLOCK_ADJOINT(w, b) ((void)0)
+#define KERNEL_PRIMAL(w, b) false
+#define KERNEL_TANGENT(w, b) false
+#define KERNEL_ADJOINT(w, b) false
 #include "exec/sweep.inc"
 
 void ad_thread_cleanup(void) {

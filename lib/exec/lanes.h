@@ -32,6 +32,9 @@ struct ad_lanes {
    * the partial is 0. */
   void (*scatter)(double *plane, const uint32_t *at, size_t n, const double *zbar, const double *partial, size_t stride,
                   bool branch);
+  double (*sum)(const double *x, size_t n);     /* in a fixed tree */
+  double (*largest)(const double *x, size_t n); /* the first of them, or a NaN; n > 0 */
+  bool (*all_finite)(const double *x, size_t n);
 };
 
 extern const ad_lanes ad_lanes_sse2, ad_lanes_avx2, ad_lanes_avx512;

@@ -5,5 +5,17 @@ static bool FN(supported)(void) {
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
 
-const ad_lanes ad_lanes_avx2 = {"avx2",      &ad_tape_fma, FN(supported), FN(primal), FN(record),
-                                FN(tangent), FN(adjoint),  FN(gather),    FN(scatter)};
+const ad_lanes ad_lanes_avx2 = {
+    .name = "avx2",
+    .tape = &ad_tape_fma,
+    .supported = FN(supported),
+    .primal = FN(primal),
+    .record = FN(record),
+    .tangent = FN(tangent),
+    .adjoint = FN(adjoint),
+    .gather = FN(gather),
+    .scatter = FN(scatter),
+    .sum = FN(sum),
+    .largest = FN(largest),
+    .all_finite = FN(all_finite),
+};

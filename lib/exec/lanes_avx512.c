@@ -5,5 +5,17 @@ static bool FN(supported)(void) {
   return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq");
 }
 
-const ad_lanes ad_lanes_avx512 = {"avx512",    &ad_tape_fma, FN(supported), FN(primal), FN(record),
-                                  FN(tangent), FN(adjoint),  FN(gather),    FN(scatter)};
+const ad_lanes ad_lanes_avx512 = {
+    .name = "avx512",
+    .tape = &ad_tape_fma,
+    .supported = FN(supported),
+    .primal = FN(primal),
+    .record = FN(record),
+    .tangent = FN(tangent),
+    .adjoint = FN(adjoint),
+    .gather = FN(gather),
+    .scatter = FN(scatter),
+    .sum = FN(sum),
+    .largest = FN(largest),
+    .all_finite = FN(all_finite),
+};

@@ -5,5 +5,17 @@ static bool FN(supported)(void) {
   return true;
 }
 
-const ad_lanes ad_lanes_sse2 = {"sse2",      &ad_tape_base, FN(supported), FN(primal), FN(record),
-                                FN(tangent), FN(adjoint),   FN(gather),    FN(scatter)};
+const ad_lanes ad_lanes_sse2 = {
+    .name = "sse2",
+    .tape = &ad_tape_base,
+    .supported = FN(supported),
+    .primal = FN(primal),
+    .record = FN(record),
+    .tangent = FN(tangent),
+    .adjoint = FN(adjoint),
+    .gather = FN(gather),
+    .scatter = FN(scatter),
+    .sum = FN(sum),
+    .largest = FN(largest),
+    .all_finite = FN(all_finite),
+};

@@ -37,6 +37,13 @@ static ad_status axis_offsets(ad_program *p, const int64_t *dim, const int64_t *
   return AD_OK;
 }
 
+static uint32_t even_stride(const uint32_t *offset, uint32_t n) {
+  const uint32_t stride = n > 1 ? offset[1] - offset[0] : 1;
+  for (uint32_t i = 2; i < n; i++)
+    if (offset[i] - offset[i - 1] != stride) return 0;
+  return stride;
+}
+
 /* Splits the axes of the argument into lines (over[axis]) and the rest. */
 static ad_status plan_lines(ad_program *p, ad_step *step, const ad_shape *x, const bool *over, ad_error *e) {
   int64_t stride[AD_MAX_RANK], dim[2][AD_MAX_RANK], by[2][AD_MAX_RANK];
@@ -49,8 +56,12 @@ static ad_status plan_lines(ad_program *p, ad_step *step, const ad_shape *x, con
   }
   ad_status s = axis_offsets(p, dim[0], by[0], rank[0], &step->u.lines.line, &step->u.lines.lines, e);
   if (!s) s = axis_offsets(p, dim[1], by[1], rank[1], &step->u.lines.within, &step->u.lines.length, e);
-  if (!s && step->u.lines.length > p->scratch) p->scratch = step->u.lines.length;
-  return s;
+  if (s) return s;
+  if (step->u.lines.length > p->scratch) p->scratch = step->u.lines.length;
+  step->u.lines.stride = even_stride(p->table + step->u.lines.within, step->u.lines.length);
+  step->u.lines.across = 1;
+  for (int i = x->rank - 1; i >= 0 && !over[i]; i--) step->u.lines.across *= (uint32_t)x->dim[i];
+  return AD_OK;
 }
 
 /* The offsets of each product's matrix in an argument whose leading axes broadcast to `batch`. */

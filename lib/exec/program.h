@@ -71,6 +71,8 @@ typedef struct ad_step {
     struct { /* REDUCE, ALONG: element r of line o lies at offsets[line + o] + offsets[within + r] */
       size_t line, within;
       uint32_t lines, length;
+      uint32_t stride; /* between elements of a line; 0: not the same between all */
+      uint32_t across; /* so many neighbouring lines start side by side, from every multiple of it on */
     } lines;
     struct { /* MATMUL: `batch` products [m, k] x [k, n]; argument offsets of product b at offsets[x + b], [y + b] */
       uint32_t batch, m, k, n;
