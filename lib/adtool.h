@@ -357,7 +357,7 @@ AD_API void ad_workspace_free(ad_workspace *w);
 /* A borrowed run of numbers: doubles, or mpfr_t where kind says so. */
 typedef struct ad_span {
   ad_kind kind;
-  size_t count; /* 0: the program does not hold it */
+  size_t count; /* 0: the program does not hold it: no output needs it, or it is computed in passing */
   const void *data;
 } ad_span;
 AD_API double ad_span_double(const ad_span *s, size_t i);
@@ -397,7 +397,7 @@ enum {
   AD_MADE_INF = 16 /* an infinity out of finite arguments */
 };
 typedef void ad_notice_fn(void *context, ad_node n, size_t element, unsigned flags);
-AD_API void ad_workspace_diagnose(const ad_workspace *w, ad_notice_fn *notice, void *context);
+AD_API void ad_workspace_diagnose(ad_workspace *w, ad_notice_fn *notice, void *context);
 
 /* ---- Gradients -------------------------------------------------------------------------------------------------- */
 

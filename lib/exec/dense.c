@@ -57,7 +57,8 @@ static bool product(const ad_program *p, const ad_step *s, double *z, const doub
 }
 
 /* A zero tangent or adjoint multiplies nothing; BLAS multiplies all, which is the same where all factors are finite. */
-static bool finite_operand(const f64_state *cx, const ad_program *p, const ad_step *s, unsigned k, const double *value) {
+static bool finite_operand(const f64_state *cx, const ad_program *p, const ad_step *s, unsigned k,
+                           const double *value) {
   return cx->lanes && cx->lanes->all_finite(operand(p, s, k, value), p->operand[s->operand + k].size);
 }
 
@@ -142,7 +143,8 @@ static double reduce_line(const f64_state *cx, unsigned op, const double *x, siz
   return isfinite(m) ? m + log(exponentials(cx, cx->scratch, x, n, m)) : m;
 }
 
-static bool reduce(const f64_state *cx, const ad_program *p, const ad_step *s, unsigned op, double *z, const double *x) {
+static bool reduce(const f64_state *cx, const ad_program *p, const ad_step *s, unsigned op, double *z,
+                   const double *x) {
   const layout l = layout_of(p, s);
   const bool sums = op == AD_OP_SUM || op == AD_OP_MEAN;
   if (!cx->lanes || !l.length || !l.stride || !(sums || op == AD_OP_REDUCE_MAX || op == AD_OP_LOGSUMEXP)) return false;
@@ -157,8 +159,7 @@ static bool reduce(const f64_state *cx, const ad_program *p, const ad_step *s, u
     return true;
   }
   if (l.length < SHORTEST_LINE) return false;
-  for (size_t o = 0; o < l.lines; o++)
-    z[o] = reduce_line(cx, op, straight(&l, x + l.line[o], cx->scratch), l.length);
+  for (size_t o = 0; o < l.lines; o++) z[o] = reduce_line(cx, op, straight(&l, x + l.line[o], cx->scratch), l.length);
   return true;
 }
 
@@ -246,17 +247,25 @@ bool ad_dense_primal(const f64_state *cx, const ad_program *p, const ad_step *s,
                      double *z) {
   const double *x = operand(p, s, 0, plane);
   switch (s->kernel) {
-    case AD_KERNEL_MOVE: moves(p, s, z, plane); return true;
-    case AD_KERNEL_GATHER: take_rows(s, z, x); return true;
+    case AD_KERNEL_MOVE:
+      moves(p, s, z, plane);
+      return true;
+    case AD_KERNEL_GATHER:
+      take_rows(s, z, x);
+      return true;
     case AD_KERNEL_SCATTER_ADD:
       memcpy(z, x, s->size * sizeof *z);
       add_rows(s, z, operand(p, s, 1, plane));
       return true;
-    case AD_KERNEL_MATMUL: return product(p, s, z, x, operand(p, s, 1, plane), false);
-    case AD_KERNEL_REDUCE: return reduce(cx, p, s, op, z, x);
-    case AD_KERNEL_ALONG: return op == AD_OP_SOFTMAX && softmax(cx, p, s, z, x);
+    case AD_KERNEL_MATMUL:
+      return product(p, s, z, x, operand(p, s, 1, plane), false);
+    case AD_KERNEL_REDUCE:
+      return reduce(cx, p, s, op, z, x);
+    case AD_KERNEL_ALONG:
+      return op == AD_OP_SOFTMAX && softmax(cx, p, s, z, x);
     case AD_KERNEL_ELEMENT:
-    case AD_KERNEL_NONE: break;
+    case AD_KERNEL_NONE:
+      break;
   }
   return false;
 }
@@ -266,13 +275,16 @@ bool ad_dense_tangent(const f64_state *cx, const ad_program *p, const ad_step *s
   switch (s->kernel) {
     case AD_KERNEL_MOVE:
     case AD_KERNEL_GATHER:
-    case AD_KERNEL_SCATTER_ADD: return ad_dense_primal(cx, p, s, op, tangent, zd);
-    case AD_KERNEL_MATMUL: return product_tangent(cx, p, s, value, tangent, zd);
+    case AD_KERNEL_SCATTER_ADD:
+      return ad_dense_primal(cx, p, s, op, tangent, zd);
+    case AD_KERNEL_MATMUL:
+      return product_tangent(cx, p, s, value, tangent, zd);
     case AD_KERNEL_REDUCE:
       return (op == AD_OP_SUM || op == AD_OP_MEAN) && reduce(cx, p, s, op, zd, operand(p, s, 0, tangent));
     case AD_KERNEL_ALONG:
     case AD_KERNEL_ELEMENT:
-    case AD_KERNEL_NONE: break;
+    case AD_KERNEL_NONE:
+      break;
   }
   return false;
 }
@@ -289,13 +301,19 @@ bool ad_dense_adjoint(const f64_state *cx, const ad_program *p, const ad_step *s
         if (o[m->arg].active) ad_dense_move_add(cx->lanes, m, zbar, adjoint + o[m->arg].offset);
       }
       return true;
-    case AD_KERNEL_GATHER: add_rows(s, xbar, zbar); return true;
-    case AD_KERNEL_MATMUL: return product_adjoint(cx, p, s, value, adjoint, zbar);
-    case AD_KERNEL_REDUCE: return reduce_adjoint(cx, p, s, op, value + o->offset, xbar, zbar);
-    case AD_KERNEL_ALONG: return op == AD_OP_SOFTMAX && softmax_adjoint(cx, p, s, zbar, value + out, xbar);
+    case AD_KERNEL_GATHER:
+      add_rows(s, xbar, zbar);
+      return true;
+    case AD_KERNEL_MATMUL:
+      return product_adjoint(cx, p, s, value, adjoint, zbar);
+    case AD_KERNEL_REDUCE:
+      return reduce_adjoint(cx, p, s, op, value + o->offset, xbar, zbar);
+    case AD_KERNEL_ALONG:
+      return op == AD_OP_SOFTMAX && softmax_adjoint(cx, p, s, zbar, value + out, xbar);
     case AD_KERNEL_SCATTER_ADD:
     case AD_KERNEL_ELEMENT:
-    case AD_KERNEL_NONE: break;
+    case AD_KERNEL_NONE:
+      break;
   }
   return false;
 }

@@ -1,5 +1,5 @@
-/* Structured operations in double on tensors that lie as the fast ways want them: BLAS for products, SIMD for reductions,
- * rows and tiles for moves.  Each function says whether it did the step; where not, kernels.inc does it. */
+/* Structured operations in double on tensors that lie as the fast ways want them: BLAS for products, SIMD for
+ * reductions, rows and tiles for moves.  Each function says whether it did the step; where not, kernels.inc does it. */
 #ifndef AD_DENSE_H
 #define AD_DENSE_H
 
@@ -13,8 +13,8 @@ bool ad_dense_tangent(const f64_state *cx, const ad_program *p, const ad_step *s
 bool ad_dense_adjoint(const f64_state *cx, const ad_program *p, const ad_step *s, unsigned op, const double *value,
                       double *adjoint, uint32_t out);
 
-/* z (m x n) = x (m x k) y (k x n), or added to z, by BLAS: false where that is not possible or not worth the call, which
- * depends on the product m k n only. */
+/* z (m x n) = x (m x k) y (k x n), or added to z, by BLAS: false where that is not possible or not worth the call,
+ * which depends on the product m k n only. */
 typedef struct ad_matrix {
   const double *at;
   bool transposed; /* as it is stored */

@@ -62,7 +62,8 @@ static void walk(const nest *t, double *to, const double *from, row_fn *row) {
   const int last = t->rank - 1;
   int other = -1;
   for (int i = 0; i < last && t->stride[0][last] != 0 && t->stride[1][last] != 0; i++)
-    if ((t->stride[1][i] == 1 && t->stride[1][last] != 1) || (t->stride[0][i] == 1 && t->stride[0][last] != 1)) other = i;
+    if ((t->stride[1][i] == 1 && t->stride[1][last] != 1) || (t->stride[0][i] == 1 && t->stride[0][last] != 1))
+      other = i;
   int64_t dim[AD_MAX_RANK], position[2] = {0, 0}, stride[2][AD_MAX_RANK];
   ad_odometer o = {0};
   for (int i = 0; i < last; i++) {

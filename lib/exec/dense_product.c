@@ -23,7 +23,7 @@ bool ad_dense_product(double *z, ad_matrix x, ad_matrix y, size_t m, size_t k, s
   const double beta = add ? 1 : 0;
   const int mi = (int)m, ki = (int)k, ni = (int)n;
   if (!add && (m == 1 || n == 1)) memset(z, 0, m * n * sizeof *z); /* gemv may read what it is told to forget */
-  if (n == 1) /* a column on the right: rows of x times it */
+  if (n == 1)                                                      /* a column on the right: rows of x times it */
     cblas_dgemv(CblasRowMajor, transpose(x.transposed), x.transposed ? ki : mi, x.transposed ? mi : ki, 1, x.at,
                 x.transposed ? mi : ki, y.at, 1, beta, z, 1);
   else if (m == 1)

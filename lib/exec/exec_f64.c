@@ -133,12 +133,14 @@ static uint64_t kept_count(const ad_program *p, const ad_workspace_options *o) {
 }
 
 #define KEPT_SIZE(w) (kept_count((w)->p, &(w)->options) * POINTS(w))
+#define FUSED_ROOM(w) ((double *)(w)->kept + KEPT_SIZE(w)) /* p->kept_fused elements */
 #define SCALARS_PRIMAL(w, b, kept) f64_scalars_primal(w, b, kept)
 #define SCALARS_ADJOINT(w, b, kept) f64_scalars_adjoint(w, b, kept)
 #include "exec/sweep.inc"
 
 static uint64_t f64_bytes(const ad_program *p, const ad_workspace_options *o) {
-  return (((uint64_t)p->size + 1) * (1u + o->directions + o->reverse) + p->input_size + p->scratch + kept_count(p, o)) *
+  return (((uint64_t)p->size + 1) * (1u + o->directions + o->reverse) + p->input_size + p->scratch + kept_count(p, o) +
+          (o->reverse ? p->kept_fused : 0)) *
          o->points * sizeof(double);
 }
 
@@ -180,7 +182,7 @@ static ad_status f64_open(ad_workspace *w, ad_error *e) {
   if (w->options.directions) w->tangent = new_plane((size_t)p->size * w->options.directions, points);
   if (w->options.reverse) {
     w->adjoint = new_plane((size_t)p->size + 1, points);
-    w->kept = new_plane(kept_count(p, &w->options), points);
+    w->kept = new_plane(kept_count(p, &w->options) + p->kept_fused, points);
   }
   if (!s->scratch || !s->tree || !w->value || !w->gradient || (w->options.directions && !w->tangent) ||
       (w->options.reverse && (!w->adjoint || !w->kept)))

@@ -33,6 +33,7 @@ typedef struct mp_state {
 #define mp_vector_adjoint(...) false
 #define POINTS(w) ((size_t)1)
 #define KEPT_SIZE(w) ((size_t)0)
+#define FUSED_ROOM(w) NULL
 #define SCALARS_PRIMAL(w, b, kept) false
 #define SCALARS_ADJOINT(w, b, kept) false
 #define KERNEL_PRIMAL(w, b) false

@@ -1,4 +1,5 @@
 /* Lowering: which nodes are needed, where their elements lie, which depend on the inputs of interest. */
+#include "exec/fuse.h"
 #include "exec/order.h"
 
 #include <math.h>
@@ -9,8 +10,8 @@
 
 void ad_program_free(ad_program *p) {
   if (!p) return;
-  void *parts[] = {p->block, p->op,   p->dep,     p->arg,  p->offset, p->active,
-                   p->wrt,   p->step, p->operand, p->move, p->table};
+  void *parts[] = {p->block, p->op,      p->dep,  p->arg,   p->offset, p->active, p->wrt,
+                   p->step,  p->operand, p->move, p->table, p->fused};
   for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) ad_free(parts[i]);
   ad_free(p);
 }
@@ -177,7 +178,7 @@ static void count_kept(ad_program *p) {
   for (size_t i = 0; i < p->block_count; i++) {
     const ad_block *b = &p->block[i];
     const unsigned each = (unsigned)__builtin_popcount(b->active);
-    if (b->kind == AD_BLOCK_KERNEL) continue;
+    if (b->kind == AD_BLOCK_KERNEL || b->kind == AD_BLOCK_FUSED) continue;
     if (b->kind == AD_BLOCK_MIXED) {
       p->kept_one += 2 * (size_t)b->count;
       for (uint32_t j = 0; j < b->count; j++)
@@ -245,6 +246,7 @@ ad_status ad_program_new(ad_program **out, const ad_graph *g, const ad_program_o
   for (size_t i = inputs; !s && i < n; i++)
     if (p->offset[i] != AD_ABSENT) s = lower_node(p, order, (ad_node)i, !o->keep_all && VIEWS, e);
   if (!s) s = ad_order_flush(order, p, e);
+  if (!s && !o->keep_all && VIEWS) s = ad_fuse(p, o, e);
   if (!s) s = finish(p, e);
   ad_free(order);
   if (s) {

@@ -10,27 +10,29 @@ typedef enum ad_block_kind {
   AD_BLOCK_MIXED, /* scalars, each its own operation */
   AD_BLOCK_SAME,  /* scalars, one operation, none an argument of another */
   AD_BLOCK_RUNS,  /* one elementwise operation on tensors */
+  AD_BLOCK_FUSED, /* several, on tensors of one size: strip by strip */
   AD_BLOCK_KERNEL /* one structured operation */
 } ad_block_kind;
 
-/* How the scalars of a SAME block find an argument. */
+/* How the scalars of a SAME block, or the elements of a FUSED one, find an argument. */
 typedef enum ad_access {
-  AD_ACCESS_LIST, /* at a list of offsets */
+  AD_ACCESS_LIST, /* SAME: at a list of offsets */
   AD_ACCESS_RUN,  /* one behind the other */
-  AD_ACCESS_ONE   /* all at one offset */
+  AD_ACCESS_ONE,  /* all at one offset */
+  AD_ACCESS_STRIP /* FUSED: in the strip at hand */
 } ad_access;
 
 typedef struct ad_block {
   uint8_t kind;
   uint8_t op, nargs; /* not MIXED */
-  uint8_t active;    /* bit i: argument i depends on an input of wrt; KERNEL: 1; not MIXED */
+  uint8_t active;    /* bit i: argument i depends on an input of wrt; KERNEL, FUSED: 1; not MIXED */
   uint8_t access[3]; /* SAME: of each argument */
-  uint32_t count;    /* scalars; 1 for tensors */
+  uint32_t count;    /* scalars; FUSED: operations; 1 for other tensors */
   uint32_t out;      /* offset of the first result; those of the other scalars follow */
-  uint32_t step;     /* RUNS, KERNEL */
+  uint32_t step;     /* RUNS, KERNEL: its number; FUSED: elements */
   size_t arg;        /* its first word in the program's arg: MIXED has two a scalar; SAME has for each argument in turn
                       * `count` (LIST) or one */
-  size_t first;      /* MIXED: of its first scalar in the program's op and dep */
+  size_t first;      /* MIXED: of its first scalar in the program's op and dep; FUSED: in the program's fused */
 } ad_block;
 
 /* A strided copy: out[out0 + sum i_d out_d] from in[in0 + sum i_d in_d] for every index i below dim. */
@@ -48,10 +50,23 @@ typedef struct ad_operand {
   bool active;
 } ad_operand;
 
+/* A strip has at most so many elements. */
+enum { AD_STRIP = 1024 };
+
+/* One operation of a FUSED block. */
+typedef struct ad_fused {
+  ad_node node;
+  uint8_t op, nargs, active;
+  uint8_t access[3];
+  bool inside; /* its result is in a strip */
+  uint32_t out, arg[3];
+} ad_fused;
+
 /* What an instruction on tensors needs to know; which part holds follows from its kernel. */
 typedef struct ad_step {
   ad_node node;
   ad_kernel kernel;
+  bool fused;     /* in a FUSED block */
   uint32_t size;  /* elements of the result */
   size_t operand; /* first of its operands */
   uint32_t operand_count;
@@ -91,9 +106,11 @@ struct ad_program {
   uint32_t *arg;       /* offsets of scalars' arguments */
   size_t kept_one;     /* partials that a reverse sweep wants kept of one point, */
   size_t kept_block;   /* and of each point in a block of them */
-  uint32_t *offset;    /* of each node; AD_ABSENT: not in the program */
+  size_t kept_fused;   /* while a strip goes back */
+  uint32_t *offset;    /* of each node; AD_ABSENT: not in the program, or only in strips */
   uint32_t size;       /* elements of the buffer; one more lies behind them, for what nobody reads */
   uint32_t input_size; /* inputs lie at its start */
+  uint32_t strips;     /* elements at the end of the buffer for the strips of one block */
   uint32_t scratch;    /* elements that the largest kernel needs */
   uint8_t *active;     /* of each node */
   size_t wrt_count;
@@ -106,6 +123,8 @@ struct ad_program {
   ad_move *move;
   size_t table_count, table_capacity;
   uint32_t *table;
+  size_t fused_count;
+  ad_fused *fused;
 };
 
 #define AD_ABSENT UINT32_MAX

@@ -219,7 +219,7 @@ ad_span ad_workspace_gradient(const ad_workspace *w, ad_node input) {
   return span_of(w, w->gradient, 0, input);
 }
 
-void ad_workspace_diagnose(const ad_workspace *w, ad_notice_fn *notice, void *context) {
+void ad_workspace_diagnose(ad_workspace *w, ad_notice_fn *notice, void *context) {
   if (w->primal_done) w->engine->diagnose(w, notice, context);
 }
 

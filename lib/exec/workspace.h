@@ -24,7 +24,7 @@ typedef struct ad_engine {
   void (*primal)(ad_workspace *w);
   void (*forward)(ad_workspace *w);
   void (*reverse)(ad_workspace *w);
-  void (*diagnose)(const ad_workspace *w, ad_notice_fn *notice, void *context);
+  void (*diagnose)(ad_workspace *w, ad_notice_fn *notice, void *context);
 } ad_engine;
 
 extern const ad_engine ad_engine_f64, ad_engine_mpfr;
