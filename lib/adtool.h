@@ -422,7 +422,8 @@ AD_API ad_span ad_workspace_gradient(const ad_workspace *w, ad_node input);
 typedef enum ad_entry_class {
   AD_ENTRY_AGREES,
   AD_ENTRY_KINK,      /* methods differ, and an operation stands on a kink: the derivative is the policy's choice */
-  AD_ENTRY_EDGE,      /* methods differ, and an operation stands on the edge of its domain or outside */
+  AD_ENTRY_EDGE,      /* methods differ, and an operation stands on the edge of its domain or outside, or the output
+                       * is infinite or NaN, so that differences say nothing */
   AD_ENTRY_NAN,       /* not a number by every method */
   AD_ENTRY_UNDECIDED, /* the highest precision allowed could not tell */
   AD_ENTRY_DISAGREES

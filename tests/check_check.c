@@ -71,6 +71,64 @@ START_TEST(edges_are_undecided) {
 }
 END_TEST
 
+/* Where an output is infinite or NaN, differences say nothing about any derivative, also not about one that is 0 because
+ * the output does not depend on that input, or that stands in a branch not taken. */
+START_TEST(infinite_outputs_are_no_disagreement) {
+  static const char *const wild[] = {"log", "recip"};
+  for (size_t i = 0; i < 2; i++) {
+    ad_graph *g;
+    ok(ad_graph_new(&g, NULL, &err));
+    ad_node x = input(g, "x", (ad_shape){0}, "0"), y = input(g, "y", (ad_shape){0}, "2");
+    ad_node z = apply(g, wild[i], x, AD_NO_NODE);
+    ok(ad_graph_output(g, "f", z, &err));
+    ad_node args[3] = {apply(g, "greater", x, y), z, y}, chosen;
+    ok(ad_graph_apply(g, &chosen, ad_op_find("where"), 3, args, 0, NULL, &err));
+    ok(ad_graph_output(g, "h", chosen, &err));
+    ad_check_report r;
+    ok(ad_check(&r, g, NULL, NULL, &err));
+    ck_assert_msg(r.verdict == AD_VERDICT_UNDECIDED, "%s: %s", wild[i], r.reason);
+    ck_assert_uint_eq(r.blame_count, 0);
+    ck_assert_uint_eq(r.by_class[AD_ENTRY_DISAGREES], 0);
+    ad_check_clear(&r);
+    ad_graph_free(g);
+  }
+}
+END_TEST
+
+/* d/dy x^y at (0, 0) is -inf by every method: an edge. */
+START_TEST(power_of_zeros_is_an_edge) {
+  ad_graph *g;
+  ok(ad_graph_new(&g, NULL, &err));
+  ad_node x = input(g, "x", (ad_shape){0}, "0"), y = input(g, "y", (ad_shape){0}, "0");
+  ok(ad_graph_output(g, "f", apply(g, "pow", x, y), &err));
+  ad_check_report r;
+  ok(ad_check(&r, g, NULL, NULL, &err));
+  ck_assert_msg(r.verdict == AD_VERDICT_UNDECIDED && r.blame_count == 0, "%s", r.reason);
+  ck_assert_uint_eq(r.edges, 1);
+  ad_check_clear(&r);
+  ad_graph_free(g);
+}
+END_TEST
+
+/* tanh is 1 to 2885 bits at 1000, and (1e200 + x) - 1e200 loses x in the first precisions. */
+START_TEST(drowned_derivatives_are_no_disagreement) {
+  expect("tanh", "1000", AD_VERDICT_PASS, AD_ENTRY_AGREES);
+  expect("tanh", "20000", AD_VERDICT_PASS, AD_ENTRY_AGREES);
+  expect("sigmoid", "300", AD_VERDICT_PASS, AD_ENTRY_AGREES);
+  expect("erf", "50", AD_VERDICT_PASS, AD_ENTRY_AGREES);
+  ad_graph *g;
+  ok(ad_graph_new(&g, NULL, &err));
+  ad_node x = input(g, "x", (ad_shape){0}, "0.5"), c;
+  ok(ad_graph_constant_text(g, &c, "1e200", &err));
+  ok(ad_graph_output(g, "f", apply(g, "sub", apply(g, "add", x, c), c), &err));
+  ad_check_report r;
+  ok(ad_check(&r, g, NULL, NULL, &err));
+  ck_assert_msg(r.verdict == AD_VERDICT_PASS && r.by_class[AD_ENTRY_AGREES] == 1, "%s", r.reason);
+  ad_check_clear(&r);
+  ad_graph_free(g);
+}
+END_TEST
+
 START_TEST(nan_is_named) {
   ad_graph *g = unary("sqrt", "-1");
   ad_check_report r;
@@ -177,6 +235,9 @@ int main(void) {
   tcase_add_test(c, smooth_points_pass);
   tcase_add_test(c, kinks_pass_by_policy);
   tcase_add_test(c, edges_are_undecided);
+  tcase_add_test(c, infinite_outputs_are_no_disagreement);
+  tcase_add_test(c, power_of_zeros_is_an_edge);
+  tcase_add_test(c, drowned_derivatives_are_no_disagreement);
   tcase_add_test(c, nan_is_named);
   tcase_add_test(c, lost_digits_are_found);
   tcase_add_test(c, large_graphs_are_probed);

@@ -78,7 +78,7 @@ static ad_status examine(ad_check_report *r, const ad_comparison *c, const ad_wo
   ad_status s = isolate(&mini, argument_of, c, w, n, e);
   if (!s) s = ad_compare(&alone, mini, NULL, &o, e);
   for (size_t k = 0; !s && k < alone.entries && !*guilty; k++) {
-    if (alone.cls[k] != AD_ENTRY_DISAGREES) continue;
+    if (alone.cls[k] != AD_ENTRY_DISAGREES || !ad_compare_has_difference(&alone, k)) continue;
     size_t which, element;
     ad_compare_locate(&alone, true, alone.direction[k / alone.weight_count].index[0], &which, &element);
     r->blame[r->blame_count++] =

@@ -104,7 +104,8 @@ static void locate_entry(const ad_comparison *c, size_t k, ad_check_entry *entry
   if (is_unit(w)) ad_compare_locate(c, false, w->index[0], &entry->output, &entry->output_element);
 }
 
-/* Tells kinks and edges apart from disagreement. */
+/* Tells kinks and edges apart from disagreement.  Without a finite difference the output itself is infinite or NaN near
+ * the point, by whatever node, also one that the input does not reach. */
 static ad_status classify(ad_comparison *c, const uint8_t *flags, ad_error *e) {
   ad_check_entry at = {0}, last = {.output = SIZE_MAX - 1};
   unsigned all = 0;
@@ -116,7 +117,7 @@ static ad_status classify(ad_comparison *c, const uint8_t *flags, ad_error *e) {
       s = flags_between(&all, c, flags, at.input, at.output == SIZE_MAX ? AD_NO_NODE : c->output[at.output], e);
     last = at;
     if (s || !sweeps_agree(c, k)) continue;
-    if (all & (AD_AT_EDGE | AD_OUTSIDE | AD_MADE_NAN | AD_MADE_INF))
+    if (all & (AD_AT_EDGE | AD_OUTSIDE | AD_MADE_NAN | AD_MADE_INF) || !ad_compare_has_difference(c, k))
       c->cls[k] = AD_ENTRY_EDGE;
     else if (all & AD_AT_KINK)
       c->cls[k] = AD_ENTRY_KINK;

@@ -12,8 +12,10 @@ enum {
   AGREE_BITS = 50, /* two methods agree to this, relatively ... */
   PROBES = 4,
   MAX_ENTRIES = 4096,
-  MAX_WORK = 20000000, /* MPFR operations of an entry-by-entry check */
-  LANES = 8            /* tangents carried at once */
+  MAX_WORK = 20000000,     /* MPFR operations of an entry-by-entry check */
+  LANES = 8,               /* tangents carried at once */
+  UNSEEN_EXPONENT = -1100, /* below this, a double shows 0 */
+  UNSEEN_PRECISION = 1536  /* ... and differences at this precision would show what a double does */
 };
 
 void ad_compare_locate(const ad_comparison *c, bool input, size_t k, size_t *which, size_t *element) {
@@ -282,11 +284,15 @@ static double gap(mpfr_srcptr a, mpfr_srcptr b, double *absolute) {
 /* The gaps of an entry at one precision: reverse to forward, reverse to difference. */
 typedef struct gaps {
   double relative[2], absolute[2];
+  bool blind; /* the outputs on both sides are equal: the derivative is wrong, or drowns in their rounding */
 } gaps;
 
 /* A wrong derivative differs by the same amount at any precision; rounding and truncation shrink with it.  So two
- * methods agree when they are close, or when doubling the precision p has shrunk their gap by 2^(-p/6) at least. */
-static ad_entry_class judge(const ad_comparison *c, size_t k, const gaps *now, const gaps *before, uint32_t step) {
+ * methods agree when they are close, or when doubling the precision p has shrunk their gap by 2^(-p/6) at least.  A
+ * difference that is blind says nothing before the last precision, as that of tanh at 1000 or of (1e200 + x) - 1e200.
+ */
+static ad_entry_class judge(const ad_comparison *c, size_t k, const gaps *now, const gaps *before, uint32_t step,
+                            bool last) {
   mpfr_srcptr x[3] = {c->reverse + k, c->forward + k, c->difference + k};
   if (mpfr_nan_p(x[0]) && mpfr_nan_p(x[1]) && mpfr_nan_p(x[2])) return AD_ENTRY_NAN;
   for (int i = 0; i < 3; i++)
@@ -294,7 +300,11 @@ static ad_entry_class judge(const ad_comparison *c, size_t k, const gaps *now, c
   bool moving = false;
   for (int i = 0; i < 2; i++) {
     if (now->relative[i] <= -AGREE_BITS) continue;
-    if (!before) return AD_ENTRY_UNDECIDED;
+    if (i == 1 && now->blind) {
+      if (c->precision >= UNSEEN_PRECISION && now->absolute[i] < UNSEEN_EXPONENT) continue;
+      return last ? AD_ENTRY_DISAGREES : AD_ENTRY_UNDECIDED;
+    }
+    if (!before || (i == 1 && before->blind)) return AD_ENTRY_UNDECIDED;
     bool shrinks = now->absolute[i] <= before->absolute[i] - step / 6.0;
     if (!shrinks && now->absolute[i] < before->absolute[i] - 2) moving = true;
     if (!shrinks) return moving ? AD_ENTRY_UNDECIDED : AD_ENTRY_DISAGREES;
@@ -328,15 +338,17 @@ ad_status ad_compare(ad_comparison *c, const ad_graph *g, const ad_point *p, con
   for (uint32_t step = 0; !s; step = c->precision, c->precision *= 2) {
     s = run_methods(c, e);
     size_t open = 0;
+    bool last = c->precision > top / 2;
     for (size_t k = 0; !s && k < c->entries; k++) {
       gaps now;
       now.relative[0] = gap(c->reverse + k, c->forward + k, &now.absolute[0]);
       now.relative[1] = gap(c->reverse + k, c->difference + k, &now.absolute[1]);
-      c->cls[k] = (uint8_t)judge(c, k, &now, step ? &before[k] : NULL, step);
+      now.blind = mpfr_zero_p(c->difference + k) && !mpfr_zero_p(c->reverse + k);
+      c->cls[k] = (uint8_t)judge(c, k, &now, step ? &before[k] : NULL, step, last);
       before[k] = now;
       open += c->cls[k] == AD_ENTRY_UNDECIDED || (!step && c->cls[k] == AD_ENTRY_DISAGREES);
     }
-    if (s || !open || c->precision > top / 2) break;
+    if (s || !open || last) break;
   }
   ad_free(before);
   return s;

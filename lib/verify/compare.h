@@ -44,4 +44,9 @@ void ad_compare_locate(const ad_comparison *c, bool input, size_t k, size_t *whi
 ad_status ad_compare_difference(ad_comparison *c, ad_workspace *w, const ad_vector *direction, __mpfr_struct *result,
                                 ad_error *e);
 
+/* Whether differences say anything about entry k: they do not where the output is infinite or not a number. */
+static inline bool ad_compare_has_difference(const ad_comparison *c, size_t k) {
+  return mpfr_number_p(c->difference + k) != 0;
+}
+
 #endif
