@@ -99,6 +99,8 @@ const char *option_text(option_id id);
 int report(const options *o, const ad_error *e);
 int usage_error(const char *format, ...) AD_PRINTF(1, 2);
 void note(const options *o, const char *format, ...) AD_PRINTF(2, 3);
+/* Writes to standard output; finish_output reports a failure with its reason. */
+void put_stdout(const void *bytes, size_t size);
 /* Ends a run: writes out what is buffered for standard output; a failure there is an exit status of its own. */
 int finish_output(int status);
 

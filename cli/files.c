@@ -3,6 +3,7 @@
 
 #include "cli.h"
 #include "file.h"
+#include "yaml/yaml.h"
 
 static int load(ad_graph **g, const options *o, const char *path) {
   ad_error e = {0};
@@ -38,7 +39,12 @@ static int format_one(const options *o, const char *path) {
   ad_graph *g = NULL;
   ad_error e = {0};
   ad_write_options w = {.format = "yaml", .explicit_nodes = o->explicit_nodes};
+  if (o->in_place && !strcmp(path, "-")) return usage_error("--in-place wants a file, not standard input");
   if (ad_file_read(&old, &old_size, path, &e)) return report(o, &e);
+  if (o->in_place && !ad_yaml_sniff(old, old_size)) {
+    ad_free(old);
+    return usage_error("%s is no YAML file; --in-place would turn it into one: use convert", path);
+  }
   ad_status s = ad_graph_read(&g, old, old_size, strcmp(path, "-") ? path : "standard input", &o->limits, &e);
   if (!s) s = ad_graph_write(g, &text, &size, &w, &e);
   bool same = !s && size == old_size && !memcmp(text, old, size);
@@ -58,6 +64,8 @@ static int format_one(const options *o, const char *path) {
 
 static int run_fmt(const options *o) {
   int first = 0;
+  if (o->in_place + o->check + (o->out != NULL) > 1)
+    return usage_error("--in-place, --check and --out exclude each other");
   if (o->file_count > 1 && !o->in_place && !o->check)
     return usage_error("fmt of several files wants --in-place or --check");
   for (size_t i = 0; i < o->file_count; i++) {

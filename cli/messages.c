@@ -74,12 +74,17 @@ void note(const options *o, const char *format, ...) {
   fputc('\n', stderr);
 }
 
+static int write_errno; /* of the first write to standard output that failed; the stream keeps no reason */
+
+void put_stdout(const void *bytes, size_t size) {
+  if (fwrite(bytes, 1, size, stdout) != size && !write_errno) write_errno = errno;
+}
+
 int finish_output(int status) {
   bool bad = ferror(stdout) != 0;
   errno = 0;
-  if (fclose(stdout) || bad) {
-    fprintf(stderr, "adtool: can't write to standard output: %s\n", strerror(errno ? errno : EIO));
-    return status ? status : AD_EIO;
-  }
-  return status;
+  if (!fclose(stdout) && !bad) return status;
+  int why = write_errno ? write_errno : errno;
+  fprintf(stderr, "adtool: can't write to standard output%s%s\n", why ? ": " : "", why ? strerror(why) : "");
+  return status ? status : AD_EIO;
 }

@@ -104,7 +104,12 @@ static int run_ops(const options *o) {
       return near ? usage_error("unknown operation '%s' (did you mean '%s'?)", o->file[0], near)
                   : usage_error("unknown operation '%s'; `adtool ops` lists them all", o->file[0]);
     }
-    put_full(&b, i);
+    if (o->format == FORMAT_JSON)
+      put_json(&b, i, true), ad_buffer_puts(&b, "\n");
+    else if (o->format == FORMAT_TEXINFO)
+      put_texinfo(&b, i);
+    else
+      put_full(&b, i);
     return send(o, &b);
   }
   if (o->format == FORMAT_JSON) ad_buffer_puts(&b, "[");
@@ -140,6 +145,8 @@ const command command_ops = {
 
 static int run_backends(const options *o) {
   ad_buffer b = {0};
+  if (o->format != FORMAT_TEXT && o->format != FORMAT_JSON)
+    return usage_error("backends has the formats text and json");
   if (o->format == FORMAT_JSON) ad_buffer_puts(&b, "[");
   for (size_t i = 0; i < ad_backend_count(); i++) {
     const ad_backend *x = ad_backend_get(i);

@@ -53,6 +53,7 @@ static int set_at(session *s, const char *text) {
   char name[AD_MAX_NAME + 1];
   if (!equals || equals == text) return usage_error("--at wants NAME=VALUE, not '%s'", text);
   snprintf(name, sizeof name, "%.*s", (int)(equals - text < AD_MAX_NAME ? equals - text : AD_MAX_NAME), text);
+  if (!equals[1 + strspn(equals + 1, " ")]) return usage_error("--at %s has no value after the =", text);
   if (equals[1] == '@') return set_from_npy(s, name, equals + 2);
   ad_error e = {0};
   if (!ad_point_set_text(s->point, name, equals + 1, &e)) return 0;
@@ -126,14 +127,21 @@ static int read_output(session *s) {
     char *end;
     long long v = strtoll(p, &end, 10);
     if (end == p) break;
+    if (v < -shape->dim[i] || v >= shape->dim[i])
+      return usage_error("--output %s: index %.*s is out of range for axis %d of size %lld", s->o->output,
+                         (int)(end - p), p, i, (long long)shape->dim[i]);
     if (v < 0) v += shape->dim[i];
-    if (v < 0 || v >= shape->dim[i]) return usage_error("--output %s: index %d is out of range", s->o->output, i + 1);
     at = at * (size_t)shape->dim[i] + (size_t)v;
     p = end;
     while (*p == ' ') p++;
-    if (i + 1 < shape->rank && *p == ',') p++;
+    if (i + 1 == shape->rank) break;
+    if (*p++ != ',') {
+      p = "";
+      break;
+    }
   }
-  if (strcmp(p, "]") || !shape->rank) {
+  if (!shape->rank) return usage_error("--output %s: '%s' is a scalar; leave the index out", s->o->output, name);
+  if (strcmp(p, "]")) {
     char text[AD_SHAPE_TEXT];
     ad_shape_text(text, shape);
     return usage_error("--output %s: '%s' has shape %s; give one index for each axis", s->o->output, name, text);
@@ -248,8 +256,11 @@ int session_notes(const session *s) {
   if (!s->o->strict || !(c.outside || c.nan || c.inf)) return 0;
   ad_error e = {.code = AD_EDOMAIN, .offset = -1};
   snprintf(e.file, sizeof e.file, "%s", s->path);
-  snprintf(e.message, sizeof e.message, "%zu numbers left the domain of their operation (--strict)",
-           c.outside > c.nan + c.inf ? c.outside : c.nan + c.inf);
+  size_t left = c.outside > c.nan + c.inf ? c.outside : c.nan + c.inf;
+  snprintf(e.message, sizeof e.message,
+           left == 1 ? "a number left the domain of its operation (--strict)"
+                     : "%zu numbers left the domain of their operation (--strict)",
+           left);
   return report(s->o, &e);
 }
 

@@ -135,7 +135,7 @@ int send(const options *o, ad_buffer *b) {
   } else if (o->out && strcmp(o->out, "-")) {
     if (ad_file_write(o->out, b->data, b->size, &e)) status = report(o, &e);
   } else if (b->size) {
-    fwrite(b->data, 1, b->size, stdout);
+    put_stdout(b->data, b->size);
   }
   ad_buffer_clear(b);
   return status;

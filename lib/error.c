@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 int ad_exit_status(ad_status s) {
   return s == AD_ENOMEM ? AD_ELIMIT : (int)s;
@@ -60,12 +61,13 @@ static int common_prefix(const char *a, const char *b) {
   return n;
 }
 
-/* The nearest; of several, the one that starts most alike. */
+/* The nearest; of several, the one that starts most alike.  A word whose every letter would change is not near. */
 const char *ad_suggest(const char *word, ad_candidate_fn *next, const void *context) {
   int limit = 1 + (int)(strlen(word) / 4), best = limit + 1;
   const char *found = NULL, *c;
   for (size_t i = 0; (c = next(context, i)); i++) {
     int d = distance(word, c);
+    if (d >= (int)strlen(word) && strcasecmp(word, c)) continue;
     if (d > limit || d > best || (d == best && common_prefix(word, c) <= common_prefix(word, found))) continue;
     best = d;
     found = c;

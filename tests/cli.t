@@ -109,8 +109,20 @@ y[1] = 4
 $ adtool grad v.yaml --output 'y[-1]' --format json
 {"backend": "tape", "outputs": {"y[2]": {"value": 9, "gradient": {"x": [0, 0, 6]}}}}
 $ adtool grad v.yaml --output 'y[3]'
-adtool: --output y[3]: index 1 is out of range
+adtool: --output y[3]: index 3 is out of range for axis 0 of size 3
 ? 2
+$ adtool grad v.yaml --output 'y[-4]'
+adtool: --output y[-4]: index -4 is out of range for axis 0 of size 3
+? 2
+$ printf 'adtool: 1\ninputs: {x: [[1, 2]]}\noutputs: {y: x, s: sum(x)}\n' >m.yaml && adtool grad m.yaml --output 'y[0 1]'
+adtool: --output y[0 1]: 'y' has shape [1, 2]; give one index for each axis
+? 2
+$ adtool grad m.yaml --output 's[0]'
+adtool: --output s[0]: 's' is a scalar; leave the index out
+? 2
+$ adtool grad m.yaml --output 'y[0, 1]'
+y[0,1] = 2
+  d/dx = [[0, 1]]
 $ adtool grad v.yaml --output y --seed '[1, 10, 100]' --format json
 {"backend": "tape", "outputs": {"y": {"value": [1, 4, 9], "gradient": {"x": [2, 40, 600]}}}}
 $ adtool grad v.yaml --output y --seed 1 --backend dual --format json
@@ -118,11 +130,14 @@ $ adtool grad v.yaml --output y --seed 1 --backend dual --format json
 $ adtool grad v.yaml --seed 1
 adtool: --seed wants --output NAME: the output whose elements it weighs
 ? 2
+$ adtool grad v.yaml --output Y
+adtool: v.yaml has no output 'Y' (did you mean 'y'?)
+? 2
 $ adtool grad v.yaml --output z
-adtool: v.yaml has no output 'z' (did you mean 'y'?)
+adtool: v.yaml has no output 'z'; `adtool info` lists them
 ? 2
 $ adtool grad v.yaml --wrt w
-adtool: v.yaml has no input 'w' (did you mean 'x'?)
+adtool: v.yaml has no input 'w'; `adtool info` lists them
 ? 2
 $ adtool eval v.yaml --at x='[1, 2]'
 --at x:1:1: error: the value for 'x' has 2 numbers, but its shape [3] has 3 elements
@@ -130,8 +145,11 @@ $ adtool eval v.yaml --at x='[1, 2]'
   ^
 ? 3
 $ adtool eval v.yaml --at z=1
---at z: error: the graph has no input 'z' (did you mean 'x'?)
+--at z: error: the graph has no input 'z'; `adtool info` lists them
 ? 3
+$ adtool eval v.yaml --at x=
+adtool: --at x= has no value after the =
+? 2
 $ adtool eval v.yaml --at x
 adtool: --at wants NAME=VALUE, not 'x'
 ? 2
@@ -146,7 +164,7 @@ $ adtool grad s.yaml --at x=-1 --quiet
 y = nan
   d/dx = nan
 $ adtool grad s.yaml --at x=-1 --strict --quiet
-s.yaml: error: 1 numbers left the domain of their operation (--strict)
+s.yaml: error: a number left the domain of its operation (--strict)
 ? 4
 $ adtool grad s.yaml --at x=0 --format json --quiet
 {"backend": "tape", "outputs": {"y": {"value": 0, "gradient": {"x": "inf"}}}}
@@ -194,6 +212,15 @@ outputs:
 $ adtool fmt --check v.yaml
 v.yaml
 ? 1
+$ adtool fmt -i n.adg
+adtool: n.adg is no YAML file; --in-place would turn it into one: use convert
+? 2
+$ adtool fmt -i - <v.yaml
+adtool: --in-place wants a file, not standard input
+? 2
+$ adtool fmt -i --check v.yaml
+adtool: --in-place, --check and --out exclude each other
+? 2
 $ adtool fmt -i v.yaml && adtool fmt --check v.yaml
 $ adtool info tests/examples/network.yaml
 name        two-layer-network
@@ -222,9 +249,23 @@ tanh(x): hyperbolic tangent
   value      TANH(x)
   dz/dx      SECH_SQUARED(x)
   in double  value within 3 ulp, partials within 4
+$ adtool ops tanh --format json
+{"name": "tanh", "class": "elementwise", "min_args": 1, "max_args": 1, "args": "x", "value": "TANH(x)", "partials": ["SECH_SQUARED(x)"], "domain": "", "attributes": [], "doc": "hyperbolic tangent"}
 $ adtool ops sofmax
 adtool: unknown operation 'sofmax' (did you mean 'softmax'?)
 ? 2
+$ adtool ops powi
+adtool: unknown operation 'powi' (did you mean 'pow'?)
+? 2
+$ adtool info v.yaml --format csv
+adtool: info has the formats text and json
+? 2
+$ adtool backends --format npy
+adtool: backends has the formats text and json
+? 2
+$ adtool ops --format json >/dev/full
+adtool: can't write to standard output: No space left on device
+? 5
 $ adtool backends
 tape   double  reverse           reverse mode over the recorded values, in double
 dual   double  forward           forward mode on dual numbers, in double

@@ -83,8 +83,10 @@ ad_op ad_op_find(const char *name) {
 }
 
 static const char *next_name(const void *context, size_t i) {
+  static const char none[] = "";
   (void)context;
-  return i + AD_OP_NEG < AD_OP_COUNT ? infos[i + AD_OP_NEG].name : NULL;
+  if (i + AD_OP_NEG >= AD_OP_COUNT) return NULL;
+  return infos[i + AD_OP_NEG].cls == AD_CLASS_LOWERED ? none : infos[i + AD_OP_NEG].name;
 }
 
 const char *ad_op_suggest(const char *name) {
