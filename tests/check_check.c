@@ -71,8 +71,8 @@ START_TEST(edges_are_undecided) {
 }
 END_TEST
 
-/* Where an output is infinite or NaN, differences say nothing about any derivative, also not about one that is 0 because
- * the output does not depend on that input, or that stands in a branch not taken. */
+/* Where an output is infinite or NaN, differences say nothing about any derivative, also not about one that is 0
+ * because the output does not depend on that input, or that stands in a branch not taken. */
 START_TEST(infinite_outputs_are_no_disagreement) {
   static const char *const wild[] = {"log", "recip"};
   for (size_t i = 0; i < 2; i++) {
