@@ -10,6 +10,27 @@ int ad_exit_status(ad_status s) {
   return s == AD_ENOMEM ? AD_ELIMIT : (int)s;
 }
 
+size_t ad_character(const char *s, const char *end) {
+  const unsigned char *u = (const unsigned char *)s;
+  if (s == end || *u < 32 || *u == 127 || (*u >= 0x80 && *u < 0xC2)) return 0;
+  size_t n = *u < 0x80 ? 1 : *u >= 0xF0 ? 4 : *u >= 0xE0 ? 3 : 2;
+  if (n > (size_t)(end - s)) return 0;
+  for (size_t i = 1; i < n; i++)
+    if ((u[i] & 0xC0) != 0x80) return 0;
+  return *u == 0xC2 && u[1] < 0xA0 ? 0 : n; /* U+0080 to U+009F are controls */
+}
+
+void ad_clean(char *s) {
+  const char *end = s + strlen(s);
+  for (const char *from = s; from < end;) {
+    size_t n = ad_character(from, end);
+    if (!n && ((unsigned char)*from & 0xC0) != 0x80) *s++ = '?';
+    if (!n) from++;
+    for (; n; n--) *s++ = *from++;
+  }
+  *s = '\0';
+}
+
 ad_status ad_fail(ad_error *e, ad_status code, const char *format, ...) {
   if (!e) return code;
   *e = (ad_error){.code = code, .offset = -1};
@@ -17,6 +38,7 @@ ad_status ad_fail(ad_error *e, ad_status code, const char *format, ...) {
   va_start(ap, format);
   vsnprintf(e->message, sizeof e->message, format, ap);
   va_end(ap);
+  ad_clean(e->message);
   return code;
 }
 

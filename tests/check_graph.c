@@ -437,6 +437,18 @@ START_TEST(table_is_sound) {
 }
 END_TEST
 
+/* What a message quotes can't reach a terminal as more than text. */
+START_TEST(messages_are_text) {
+  static const char *const numbers[] = {"1\033[31m", "2\x9b\x33\x31m", "3\xe2\x82", "4\xc2\x9b\x31m",
+                                        "\xff\xfe\xc3\xa9"};
+  static const char *const shown[] = {"'1?[31m'", "'231m'", "'3?'", "'4?1m'", "'??\xc3\xa9'"};
+  ad_numbers *n = ad_numbers_new();
+  for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+    must_fail(AD_EINPUT, shown[i], ad_numbers_push_text(n, numbers[i], strlen(numbers[i]), E));
+  ad_numbers_free(n);
+}
+END_TEST
+
 START_TEST(suggestions) {
   static const char *const pairs[][2] = {
       {"tanhh", "tanh"},         {"sigmod", "sigmoid"},           {"matmull", "matmul"},
@@ -488,6 +500,7 @@ int main(void) {
   tcase_add_test(t, attributes_are_normalised);
   tcase_add_test(t, table_is_sound);
   tcase_add_test(t, suggestions);
+  tcase_add_test(t, messages_are_text);
   tcase_add_test(t, shapes_as_text);
   suite_add_tcase(s, t);
   SRunner *r = srunner_create(s);

@@ -54,17 +54,6 @@ void ad_yaml_locate_byte(const ad_yaml_tree *t, size_t offset, int64_t *line, in
   *column = c.column;
 }
 
-/* The length of the UTF-8 sequence at s, 0 when it is none, cut off by the end, or a control character. */
-static size_t sequence(const char *s, const char *end) {
-  const unsigned char *u = (const unsigned char *)s;
-  if (s == end || *u < 32 || *u == 127 || (*u >= 0x80 && *u < 0xC2)) return 0;
-  size_t n = *u < 0x80 ? 1 : *u >= 0xF0 ? 4 : *u >= 0xE0 ? 3 : 2;
-  if (n > (size_t)(end - s)) return 0;
-  for (size_t i = 1; i < n; i++)
-    if (!is_tail(s[i])) return 0;
-  return *u == 0xC2 && u[1] < 0xA0 ? 0 : n; /* U+0080 to U+009F are controls */
-}
-
 /* Copies the part of the source line around e->column. */
 static void quote_line(const ad_yaml_tree *t, ad_error *e) {
   enum { BEFORE = 60 };
@@ -83,7 +72,7 @@ static void quote_line(const ad_yaml_tree *t, ad_error *e) {
     step(&c);
     size_t bytes = (size_t)(c.s - from);
     if (n + bytes >= sizeof e->excerpt || is_break(from, c.end)) break;
-    if (sequence(from, c.s) == bytes) {
+    if (ad_character(from, c.s) == bytes) {
       memcpy(e->excerpt + n, from, bytes);
       n += bytes;
     } else { /* what a terminal should not see, in its one column */
@@ -95,21 +84,8 @@ static void quote_line(const ad_yaml_tree *t, ad_error *e) {
   if (c.column <= e->column) e->excerpt_column++; /* behind the end of the line */
 }
 
-/* A message quotes the file, cut to some length: it must stay one line of UTF-8. */
-static void clean(char *s) {
-  const char *end = s + strlen(s);
-  for (const char *from = s; from < end;) {
-    size_t n = sequence(from, end);
-    if (!n && !is_tail(*from)) *s++ = '?';
-    if (!n) from++;
-    for (; n; n--) *s++ = *from++;
-  }
-  *s = '\0';
-}
-
 ad_status ad_yaml_place_at(const ad_yaml_tree *t, int64_t line, int64_t column, ad_status s, ad_error *e) {
   if (!s || !e || e->line > 0) return s;
-  clean(e->message);
   ad_error_place(e, t->path, line, column);
   quote_line(t, e);
   return s;

@@ -393,6 +393,7 @@ static ad_status name_args(const ad_graph *g, ad_status s, size_t nargs, const a
   }
   if (nargs && used < sizeof e->message - 1)
     snprintf(e->message + used, sizeof e->message - used, nargs > 4 ? ", ...)" : ")");
+  ad_clean(e->message);
   return s;
 }
 
