@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "adtool.h"
+#include "team.h"
 
 /* ---- The allocator: counts while `counting`, fails the call number `fail_at`, and knows what is alive */
 
@@ -394,6 +395,25 @@ START_TEST(wrong_input) {
 }
 END_TEST
 
+static void double_it(void *context, size_t task, unsigned thread) {
+  (void)thread;
+  ((size_t *)context)[task] = 2 * task;
+}
+
+START_TEST(threads) {
+  ad_team *t;
+  size_t twice[100] = {0};
+  INSIST(ad_team_new(&t, 3, NULL, &err));
+  before(1); /* a run allocates nothing */
+  ad_team_run(t, double_it, twice, 100);
+  heap.counting = false;
+  ck_assert_uint_eq(heap.calls, 0);
+  for (size_t i = 0; i < 100; i++) ck_assert_uint_eq(twice[i], 2 * i);
+  ad_team_free(t);
+  nothing_left();
+}
+END_TEST
+
 int main(void) {
   Suite *s = suite_create("memory");
   TCase *t = tcase_create("each allocation fails once");
@@ -404,6 +424,7 @@ int main(void) {
   tcase_add_test(t, formats);
   tcase_add_test(t, infix_and_files);
   tcase_add_test(t, wrong_input);
+  tcase_add_test(t, threads);
   suite_add_tcase(s, t);
   SRunner *r = srunner_create(s);
   srunner_run_all(r, CK_NORMAL);
