@@ -161,15 +161,7 @@ static int run_one(const options *o, const char *path, ad_buffer *b) {
   if (!status) {
     outputs = ad_calloc(s.output_count + 1, sizeof *outputs);
     for (size_t i = 0; outputs && i < s.output_count; i++) outputs[i] = ad_graph_output_node(s.graph, s.output[i]);
-    ad_check_options c = {.wrt_count = s.wrt_count,
-                          .wrt = s.wrt,
-                          .output_count = s.output_count,
-                          .outputs = outputs,
-                          .max_entries = o->max_entries,
-                          .probes = o->probes,
-                          .seed = o->random_seed,
-                          .max_precision = o->precision,
-                          .min_digits = o->min_digits};
+    const ad_check_options c = session_check_options(&s, outputs);
     ad_status done = outputs ? ad_check(&r, s.graph, s.point, &c, &e) : AD_ENOMEM;
     if (done == AD_EINPUT && !e.file[0]) snprintf(e.file, sizeof e.file, "%s", path);
     if (done) status = report(o, &e);

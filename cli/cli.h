@@ -5,6 +5,8 @@
 #include <stdio.h>
 
 #include "adtool.h"
+#include "batch/fold.h"
+#include "batch/plan.h"
 #include "mem.h"
 
 enum { EXIT_CHECK_FAILED = 1 };
@@ -34,6 +36,11 @@ typedef enum option_id {
   OPT_PROBES,
   OPT_RANDOM_SEED,
   OPT_MAX_ENTRIES,
+  OPT_POINTS,
+  OPT_DO,
+  OPT_REDUCE,
+  OPT_SHARD,
+  OPT_THREADS,
   OPT_QUIET,
   OPT_MAX_NODES,
   OPT_MAX_ELEMENTS,
@@ -46,12 +53,12 @@ typedef enum option_id {
   OPT_COUNT
 } option_id;
 
-typedef enum output_format { FORMAT_TEXT, FORMAT_JSON, FORMAT_CSV, FORMAT_NPY, FORMAT_TEXINFO } output_format;
+typedef enum output_format { FORMAT_TEXT, FORMAT_JSON, FORMAT_CSV, FORMAT_NPY, FORMAT_NDJSON, FORMAT_TEXINFO } output_format;
 
 typedef struct options {
   size_t at_count;
   const char **at; /* NAME=VALUE */
-  const char *point, *wrt, *output, *seed, *out, *to;
+  const char *point, *wrt, *output, *seed, *out, *to, *points, *shard;
   const ad_backend *backend; /* NULL: not said */
   ad_mode mode;
   uint32_t precision; /* bits; 0: not said */
@@ -61,6 +68,9 @@ typedef struct options {
   double min_digits;
   size_t probes, max_entries;
   uint64_t random_seed;
+  ad_batch_task task;
+  ad_fold_kind reduce;
+  unsigned threads; /* 0: one for each processor */
   ad_limits limits;
   size_t file_count;
   const char **file; /* graphs, or other words */
@@ -104,6 +114,18 @@ void put_stdout(const void *bytes, size_t size);
 /* Ends a run: writes out what is buffered for standard output; a failure there is an exit status of its own. */
 int finish_output(int status);
 
+/* ---- Progress (progress.c): a line on standard error, where that is a terminal */
+
+typedef struct progress {
+  bool shown;
+  const char *unit; /* "rows" */
+  uint64_t start, total; /* done before this run; total may be UINT64_MAX */
+  double began, last;    /* seconds */
+} progress;
+void progress_start(progress *p, const options *o, const char *unit, uint64_t start, uint64_t total);
+void progress_show(progress *p, uint64_t done);
+void progress_end(progress *p);
+
 /* ---- Values (values.c) */
 
 /* How numbers are shown: significant digits, 0 for the shortest that reads back. */
@@ -143,6 +165,8 @@ typedef struct session {
 int session_open(session *s, const options *o, const char *path);
 /* Plans and makes a workspace, with the point set and the primal run done. */
 int session_plan(session *s, bool keep_all, uint32_t directions, bool reverse);
+/* What --max-entries and the like say, for ad_check; outputs: a node for each of s->output. */
+ad_check_options session_check_options(const session *s, const ad_node *outputs);
 /* Notes on standard error where the run stood on kinks and edges or left a domain; with --strict an exit status. */
 int session_notes(const session *s);
 void session_close(session *s);

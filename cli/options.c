@@ -5,6 +5,7 @@
 
 #include "cli.h"
 #include "error.h"
+#include "team.h"
 
 typedef struct option_row {
   option_id id;
@@ -22,7 +23,7 @@ static const option_row rows[] = {
     {OPT_MODE, "mode", NULL, "forward|reverse", "the mode, where the backend has both"},
     {OPT_PRECISION, "precision", NULL, "BITS", "precision of the mpfr backend, from 2 (default 256)"},
     {OPT_DIGITS, "digits", NULL, "N", "show N significant digits; mpfr computes with the bits for them and 64 more"},
-    {OPT_FORMAT, "format", NULL, "text|json|csv|npy", "the form of the result (ops: text, json or texinfo)"},
+    {OPT_FORMAT, "format", NULL, "text|json|csv|npy", "the form of the result (ops: text, json or texinfo; batch: npy, csv or ndjson)"},
     {OPT_OUT, "out", "o", "FILE", "write to a file, replaced in one step, instead of standard output"},
     {OPT_TO, "to", NULL, "yaml|adg", "the format to write (default: by the file's name)"},
     {OPT_STORED, "stored", NULL, NULL, ".adg without compression: the canonical form"},
@@ -35,6 +36,11 @@ static const option_row rows[] = {
     {OPT_PROBES, "probes", NULL, "N", "random directions and weights for large graphs (default 4)"},
     {OPT_RANDOM_SEED, "random-seed", NULL, "N", "seed of the probes (default 1)"},
     {OPT_MAX_ENTRIES, "max-entries", NULL, "N", "check entry by entry up to so many derivatives (default 4096)"},
+    {OPT_POINTS, "points", NULL, "FILE", "a table with a point a row: .npy, .npz or CSV"},
+    {OPT_DO, "do", NULL, "eval|grad|check", "what to compute (default grad)"},
+    {OPT_REDUCE, "reduce", NULL, "sum|mean|min|max", "one row over all points, column by column"},
+    {OPT_SHARD, "shard", NULL, "K/N|auto", "only part K of N, to FILE.K-of-N; auto: as the scheduler's environment says"},
+    {OPT_THREADS, "threads", NULL, "N", "use N threads (default: one for each processor)"},
     {OPT_QUIET, "quiet", "q", NULL, "no notes"},
     {OPT_MAX_NODES, "max-nodes", NULL, "N", "limit on nodes (default 100000000)"},
     {OPT_MAX_ELEMENTS, "max-elements", NULL, "N", "limit on a tensor's elements (default 2147483648)"},
@@ -126,7 +132,9 @@ static int set_backend(options *o, const char *s) {
 
 static int set(options *o, const option_row *r, const char *s) {
   static const char *const modes[] = {"forward", "reverse", NULL};
-  static const char *const formats[] = {"text", "json", "csv", "npy", "texinfo", NULL};
+  static const char *const formats[] = {"text", "json", "csv", "npy", "ndjson", "texinfo", NULL};
+  static const char *const tasks[] = {"eval", "grad", "check", NULL};
+  static const char *const folds[] = {"sum", "mean", "min", "max", NULL};
   uint64_t n = 0;
   int status = 0, word = 0;
   switch (r->id) {
@@ -204,6 +212,24 @@ static int set(options *o, const option_row *r, const char *s) {
     case OPT_MAX_ENTRIES:
       status = read_count(r, s, 1, 1000000000, &n);
       o->max_entries = (size_t)n;
+      break;
+    case OPT_POINTS:
+      o->points = s;
+      break;
+    case OPT_DO:
+      status = read_word(r, s, tasks, &word);
+      o->task = (ad_batch_task)word;
+      break;
+    case OPT_REDUCE:
+      status = read_word(r, s, folds, &word);
+      o->reduce = (ad_fold_kind)(AD_FOLD_SUM + word);
+      break;
+    case OPT_SHARD:
+      o->shard = s;
+      break;
+    case OPT_THREADS:
+      status = read_count(r, s, 1, AD_TEAM_MOST, &n);
+      o->threads = (unsigned)n;
       break;
     case OPT_QUIET:
       o->quiet = true;
@@ -284,6 +310,8 @@ static int check_together(const options *o, const command *c) {
                        o->mode == AD_MODE_FORWARD ? "forward" : "reverse");
   if (o->format == FORMAT_TEXINFO && strcmp(c->name, "ops"))
     return usage_error("--format texinfo is for `adtool ops`");
+  if (o->format == FORMAT_NDJSON && strcmp(c->name, "batch"))
+    return usage_error("--format ndjson is for `adtool batch`");
   if (o->seed && !o->output) return usage_error("--seed wants --output NAME: the output whose elements it weighs");
   if (o->file_count < c->min_files)
     return usage_error("%s wants %s; see `adtool help %s`", c->name, c->arguments, c->name);
@@ -293,7 +321,7 @@ static int check_together(const options *o, const command *c) {
 }
 
 int options_parse(options *o, const command *c, int argc, char **argv) {
-  *o = (options){.limits = ad_limits_resolve(NULL)};
+  *o = (options){.limits = ad_limits_resolve(NULL), .task = AD_BATCH_GRAD};
   o->at = ad_calloc((size_t)argc + 1, sizeof *o->at);
   o->file = ad_calloc((size_t)argc + 1, sizeof *o->file);
   if (!o->at || !o->file) {

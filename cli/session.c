@@ -218,6 +218,18 @@ int session_plan(session *s, bool keep_all, uint32_t directions, bool reverse) {
   return status ? report(s->o, &e) : 0;
 }
 
+ad_check_options session_check_options(const session *s, const ad_node *outputs) {
+  return (ad_check_options){.wrt_count = s->wrt_count,
+                            .wrt = s->wrt,
+                            .output_count = s->output_count,
+                            .outputs = outputs,
+                            .max_entries = s->o->max_entries,
+                            .probes = s->o->probes,
+                            .seed = s->o->random_seed,
+                            .max_precision = s->o->precision,
+                            .min_digits = s->o->min_digits};
+}
+
 /* ---- Notes */
 
 typedef struct seen {

@@ -280,6 +280,8 @@ Derivatives of saved computational graphs.
   eval      values of the outputs
   grad      value and gradient of the outputs
   check     all methods against each other: one verdict
+  batch     a graph at every row of a table
+  merge     the parts of a batch as one file
   convert   to another format
   fmt       rewrites a YAML graph canonically
   info      what is in a graph
@@ -311,7 +313,7 @@ With --format json the result is
   --precision BITS           precision of the mpfr backend, from 2 (default 256)
   --digits N                 show N significant digits; mpfr computes with the bits for them and 64 more
   --trace                    show every node with its expression, value and derivative
-  --format text|json|csv|npy the form of the result (ops: text, json or texinfo)
+  --format text|json|csv|npy the form of the result (ops: text, json or texinfo; batch: npy, csv or ndjson)
   -o, --out FILE             write to a file, replaced in one step, instead of standard output
   --strict                   exit 4 when a number leaves an operation's domain
   -q, --quiet                no notes
@@ -333,7 +335,7 @@ $ adtool grad v.yaml --fromat json
 adtool: unknown option --fromat (did you mean --format?)
 ? 2
 $ adtool grad v.yaml --format xml
-adtool: --format is one of text, json, csv, npy, texinfo, not 'xml'
+adtool: --format is one of text, json, csv, npy, ndjson, texinfo, not 'xml'
 ? 2
 $ adtool grad v.yaml --format texinfo
 adtool: --format texinfo is for `adtool ops`
@@ -370,3 +372,39 @@ adtool: error: can't write '/dev/full': No space left on device
 $ adtool eval v.yaml >/dev/full
 adtool: can't write to standard output: No space left on device
 ? 5
+$ adtool batch tests/examples/tutorial.yaml --points tests/examples/points.csv --do check --format ndjson
+{"row": 0, "verdict": "pass", "digits": 17, "ulps": 0, "entries": 3, "agrees": 3}
+{"row": 1, "verdict": "pass", "digits": 17, "ulps": 0, "entries": 3, "agrees": 3}
+{"row": 2, "verdict": "pass", "digits": 17, "ulps": 0, "entries": 3, "agrees": 3}
+$ adtool batch tests/examples/tutorial.yaml --points tests/examples/points.csv --wrt x --format ndjson
+{"row": 0, "outputs": {"loss": {"value": 1, "gradient": {"x": -2}}}}
+{"row": 1, "outputs": {"loss": {"value": 0, "gradient": {"x": 0}}}}
+{"row": 2, "outputs": {"loss": {"value": 0.0625, "gradient": {"x": 0.5}}}}
+$ printf 'x,w\n1,2\n1,zwei\n' | adtool batch tests/examples/tutorial.yaml --points -
+loss,dloss/dw,dloss/dx,dloss/dy
+standard input:3:3: error: 'zwei' is not a number
+? 3
+$ printf 'x,W\n1,2\n' | adtool batch tests/examples/tutorial.yaml --points -
+standard input:1:3: error: the column 'W' is no input of the graph (did you mean 'w'?)
+? 3
+$ printf 'x\n1\n' | adtool batch tests/examples/tutorial.yaml --points - --format npy
+adtool: error: the header of an .npy file has the number of rows, which is not known yet; write to a file (-o), or choose --format csv
+? 2
+$ printf 'x\n1\n' | adtool batch tests/examples/tutorial.yaml --points - --shard 1/2
+adtool: --shard wants -o FILE
+? 2
+$ adtool batch tests/examples/tutorial.yaml --points tests/examples/points.csv --shard 3/2 -o x
+adtool: error: --shard: shard 3 of 2 does not exist; shards count from 1, to 1000000 at most
+? 2
+$ adtool batch tests/examples/network.yaml --points tests/examples/points.csv
+tests/examples/points.csv:1:1: error: the column 'w' is no input of the graph (did you mean 'x'?)
+? 3
+$ adtool batch tests/examples/tutorial.yaml --points nowhere.npy
+adtool: error: can't open 'nowhere.npy': No such file or directory
+? 5
+$ adtool batch tests/examples/tutorial.yaml --points tests/examples/points.csv --do check --reduce sum
+adtool: --reduce is for --do eval and --do grad
+? 2
+$ adtool grad tests/examples/tutorial.yaml --format ndjson
+adtool: --format ndjson is for `adtool batch`
+? 2

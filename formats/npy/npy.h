@@ -19,4 +19,33 @@ void ad_npy_clear(ad_npy *a);
 /* Writes a version 1 file of little-endian doubles. */
 void ad_npy_write(ad_buffer *b, const ad_shape *shape, const double *value);
 
+/* ---- The parts */
+
+typedef struct ad_npy_header {
+  char kind, order; /* f, i, u; < or > */
+  unsigned width;   /* bytes of a number */
+  bool fortran;
+  ad_shape shape;
+  size_t data; /* bytes before the first number */
+} ad_npy_header;
+
+enum { AD_NPY_START = 12 }; /* bytes that say how long the header is */
+
+/* The length of the header, from the first AD_NPY_START bytes, or NULL and what is wrong with byte *at. */
+const char *ad_npy_header_size(const unsigned char *bytes, size_t size, size_t *length, size_t *at);
+/* The header, from all its bytes; AD_EINPUT with what is wrong with it, or AD_ENOMEM. */
+ad_status ad_npy_header_read(ad_npy_header *h, const unsigned char *bytes, size_t length, const char **problem);
+
+/* Number after number, to out[0], out[stride] ... */
+void ad_npy_decode(const ad_npy_header *h, const unsigned char *bytes, size_t count, double *out, size_t stride);
+/* Whether the bytes are the numbers of this machine as they are. */
+bool ad_npy_native(const ad_npy_header *h);
+/* Doubles to the bytes of a file, in place where nothing is to do. */
+void ad_npy_encode(double *value, size_t count);
+
+/* The header of an array [rows, width] (width 0: [rows]), always of the same size, so that it can be written before the
+ * number of rows is known. */
+enum { AD_NPY_HEAD = 128 };
+void ad_npy_head(char head[AD_NPY_HEAD], uint64_t rows, uint64_t width);
+
 #endif

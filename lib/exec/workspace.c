@@ -118,6 +118,12 @@ ad_status ad_workspace_set_input(ad_workspace *w, ad_node input, const double *v
   return AD_OK;
 }
 
+void ad_workspace_set_numbers(ad_workspace *w, ad_node input, const ad_numbers *value) {
+  load(w, input, NULL, ad_numbers_count(value), NULL, value);
+  w->input_set[input] = true;
+  w->primal_done = false;
+}
+
 ad_status ad_workspace_set_points(ad_workspace *w, ad_node input, const double *rows, size_t pitch, size_t count,
                                   ad_error *e) {
   if (input >= ad_graph_input_count(w->p->graph)) return ad_fail(e, AD_EUSAGE, "node %u is not an input", input);

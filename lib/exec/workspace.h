@@ -49,6 +49,9 @@ struct ad_workspace {
 /* The numbers of an input in place, to be moved by finite differences; the primal values are stale afterwards. */
 void *ad_workspace_input_data(ad_workspace *w, ad_node input);
 
+/* The value of an input as a point holds it: one number for all elements or one for each. */
+void ad_workspace_set_numbers(ad_workspace *w, ad_node input, const ad_numbers *value);
+
 #ifdef ADTOOL_PLANT
 /* Set by the test program that links this build; AD_NO_OP plants nothing. */
 extern unsigned ad_planted_op;

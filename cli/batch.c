@@ -1,0 +1,33 @@
+#include "batch.h"
+
+static int run(const options *o) {
+  if (o->format == FORMAT_TEXINFO) return usage_error("batch has the formats npy, csv and ndjson");
+  return batch_points(o);
+}
+
+static const option_id takes[] = {
+    OPT_POINTS,     OPT_DO,        OPT_AT,          OPT_POINT,       OPT_WRT,    OPT_OUTPUT,    OPT_SEED,  OPT_BACKEND,
+    OPT_MODE,       OPT_PRECISION, OPT_DIGITS,      OPT_REDUCE,      OPT_FORMAT, OPT_OUT,       OPT_SHARD, OPT_THREADS,
+    OPT_MIN_DIGITS, OPT_PROBES,    OPT_RANDOM_SEED, OPT_MAX_ENTRIES, OPT_QUIET,  OPT_MAX_NODES, OPT_COUNT};
+const command command_batch = {
+    "batch",
+    "GRAPH",
+    "a graph at every row of a table",
+    "Evaluates or differentiates the graph at every row of a table of points, on all processors.  The table is an "
+    ".npy\n"
+    "array [points, elements of all inputs in the file's order]; an .npz with an array [points, shape ...] for each "
+    "input\n"
+    "by its name; or CSV with a line of names, `x` for a scalar and `x[0,1]` for an element, then a line a point.  "
+    "Inputs\n"
+    "that an .npz or CSV leaves out keep the graph's value, or that of --at and --point.\n"
+    "A row of the result is the outputs' elements; with --do grad each output's value is followed by its gradient; "
+    "with\n"
+    "--do check it is the verdict (in .npy: 0 pass, 1 fail, 2 undecided), digits, ulps, entries and how many agree.\n"
+    "The results are .npy, CSV or ndjson, by --format or the output's name, in the order of the points.  What a row\n"
+    "becomes depends on that row alone: the bits are the same for any number of threads and of parts.\n"
+    "A run that was killed goes on where it was when it is started again.  With --shard it writes one part of many, for\n"
+    "`adtool merge`; a part that is finished is not done again.",
+    1,
+    1,
+    takes,
+    run};

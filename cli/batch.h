@@ -1,0 +1,47 @@
+/* The parts of `adtool batch`. */
+#ifndef AD_CLI_BATCH_H
+#define AD_CLI_BATCH_H
+
+#include "batch/output.h"
+#include "batch/run.h"
+#include "batch/shard.h"
+#include "cli.h"
+
+int batch_points(const options *o);
+
+/* ---- Rows as text (batch_rows.c) */
+
+/* The outputs of a row, as eval and grad have them with --format json: {"loss": {"value": 1, "gradient": {...}}}. */
+void put_row_outputs(ad_buffer *b, const ad_batch_plan *p, const double *row, unsigned digits);
+/* The fields of a check: "verdict": "pass", ... */
+void put_row_check(ad_buffer *b, const double *row);
+/* A row as a line. */
+void put_row(ad_buffer *b, const ad_batch_plan *p, const double *row, uint64_t number, const options *o,
+             output_format format);
+/* The first line of a CSV file. */
+void put_columns(ad_buffer *b, const ad_batch_plan *p);
+
+/* ---- Where results go (batch_place.c) */
+
+typedef struct batch_place {
+  ad_shard shard;
+  uint64_t first, end, total; /* items of this run and of all; rows or graphs */
+  ad_output *out;
+  ad_buffer path, key;
+  size_t head;
+} batch_place;
+
+/* npy, csv or ndjson: as said, or by the output's name. */
+output_format batch_format(const options *o, output_format otherwise);
+/* Whether a path is, or will be, a regular file. */
+bool batch_regular(const char *path);
+/* The lines of a key that all batches have. */
+ad_status batch_put_key(ad_buffer *b, const options *o, output_format format, const char *task, ad_error *e);
+/* Opens the output, or finds that this part is finished.  The shard and the items are set. */
+ad_status batch_open(batch_place *p, const options *o, const ad_buffer *key, const ad_buffer *head, bool *ready,
+                     ad_error *e);
+/* Puts it in its place, with its head as it is known now; clears the head. */
+int batch_finish(batch_place *p, const options *o, ad_buffer *head);
+void batch_place_clear(batch_place *p);
+
+#endif

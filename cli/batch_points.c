@@ -1,0 +1,290 @@
+/* One graph at every row of a table. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "batch.h"
+#include "error.h"
+#include "file.h"
+#include "npy/npy.h"
+#include "table.h"
+
+typedef struct job {
+  const options *o;
+  output_format format;
+  session s;
+  ad_points points;
+  ad_batch_plan *plan;
+  ad_team *team;
+  batch_place place; /* where the results go */
+  ad_fold fold;
+  progress shown;
+  uint64_t done; /* rows */
+  _Atomic uint64_t failed;
+} job;
+
+static const char *output_path(const job *j) {
+  return j->o->out ? j->o->out : "-";
+}
+
+/* ---- What the result follows from */
+
+/* The numbers of the inputs that rows do not give. */
+static void put_constants(ad_buffer *b, const job *j) {
+  for (ad_node n = 0; n < ad_graph_input_count(j->s.graph); n++)
+    if (!j->plan->given[n]) {
+      ad_buffer_printf(b, "input %u ", n);
+      ad_batch_put_value(b, j->plan, n);
+      ad_buffer_puts(b, "\n");
+    }
+}
+
+static ad_status put_key(ad_buffer *b, job *j, ad_error *e) {
+  static const char *const tasks[] = {"eval", "grad", "check"};
+  const ad_batch_plan *p = j->plan;
+  ad_status s = batch_put_key(b, j->o, j->format, tasks[p->o.task], e);
+  char hex[65];
+  if (!s) s = ad_graph_hash(j->s.graph, hex, e);
+  if (s) return s;
+  ad_buffer_printf(b, "graph %s\nbackend %s %d %u\nwidth %zu\nunit %zu\nsimd %s\n", hex, ad_backend_name(p->o.backend),
+                   (int)p->o.mode, p->o.precision, p->width, ad_batch_chunk(p), ad_batch_simd());
+  for (size_t i = 0; i < p->o.output_count; i++)
+    ad_buffer_printf(b, "output %zu %zu\n", p->o.output[i], p->o.element[i]);
+  for (size_t i = 0; i < p->o.weight_count; i++) ad_buffer_printf(b, "weight %a\n", p->o.weight[i]);
+  for (size_t i = 0; i < ad_program_wrt_count(p->program); i++)
+    ad_buffer_printf(b, "wrt %u\n", ad_program_wrt(p->program, i));
+  if (p->o.task == AD_BATCH_CHECK)
+    ad_buffer_printf(b, "check %zu %zu %" PRIu64 " %a\n", j->o->max_entries, j->o->probes, j->o->random_seed,
+                     j->o->min_digits);
+  put_constants(b, j);
+  return ad_batch_put_file(b, j->o->points, e);
+}
+
+/* ---- The sink */
+
+static void count_failures(job *j, const double *rows, size_t count) {
+  for (size_t i = 0; i < count; i++)
+    if (rows[i * AD_CHECK_COLUMNS + AD_CHECK_VERDICT] == AD_VERDICT_FAIL) atomic_fetch_add(&j->failed, 1);
+}
+
+static ad_status render(void *context, uint64_t first, double *rows, size_t count, ad_buffer *text, const void **bytes,
+                        size_t *size, ad_error *e) {
+  job *j = context;
+  const size_t width = j->plan->width;
+  if (j->plan->o.task == AD_BATCH_CHECK) count_failures(j, rows, count);
+  if (j->o->reduce) ad_fold_rows(j->o->reduce, rows, count, width);
+  if (j->o->reduce || j->format == FORMAT_NPY) {
+    const size_t n = j->o->reduce ? width : count * width;
+    if (!j->o->reduce || j->place.shard.of) ad_npy_encode(rows, n);
+    *bytes = rows;
+    *size = n * sizeof *rows;
+    return AD_OK;
+  }
+  text->size = 0;
+  for (size_t i = 0; i < count; i++) put_row(text, j->plan, rows + i * width, first + i, j->o, j->format);
+  *bytes = text->data;
+  *size = text->size;
+  return text->failed ? ad_fail_memory(e) : AD_OK;
+}
+
+static ad_status write_chunk(void *context, const void *bytes, size_t size, size_t count, ad_error *e) {
+  job *j = context;
+  ad_status s = AD_OK;
+  if (j->o->reduce && !j->place.shard.of) s = ad_fold_add(&j->fold, bytes, e);
+  if (!s && j->place.out) s = ad_output_write(j->place.out, bytes, size, count, e);
+  j->done += count;
+  progress_show(&j->shown, j->done);
+  return s;
+}
+
+/* Takes the chunks of an earlier run into the fold. */
+static ad_status fold_again(job *j, ad_error *e) {
+  const size_t size = j->plan->width * sizeof(double);
+  double *row = ad_malloc(j->plan->width, sizeof *row);
+  ad_status s = row ? AD_OK : ad_fail_memory(e);
+  for (uint64_t i = 0; !s && i < ad_output_chunks(j->place.out); i++) {
+    s = ad_output_read(j->place.out, i * size, row, size, e);
+    if (!s) s = ad_fold_add(&j->fold, row, e);
+  }
+  ad_free(row);
+  return s;
+}
+
+/* ---- The end */
+
+static int send_fold(job *j) {
+  ad_buffer b = {0};
+  const size_t width = j->plan->width;
+  double *row = ad_malloc(width, sizeof *row);
+  if (row) {
+    ad_fold_end(&j->fold, j->done, row);
+    if (j->format == FORMAT_NPY) {
+      char head[AD_NPY_HEAD];
+      ad_npy_head(head, width, 0);
+      ad_npy_encode(row, width);
+      ad_buffer_put(&b, head, sizeof head);
+      ad_buffer_put(&b, row, width * sizeof *row);
+    } else {
+      if (j->format == FORMAT_CSV) put_columns(&b, j->plan);
+      put_row(&b, j->plan, row, 0, j->o, j->format);
+    }
+  }
+  b.failed = b.failed || !row;
+  ad_free(row);
+  return send(j->o, &b);
+}
+
+static void put_head(ad_buffer *b, const job *j, uint64_t rows) {
+  if (j->format == FORMAT_NPY && (!j->o->reduce || j->place.shard.of)) {
+    char head[AD_NPY_HEAD];
+    ad_npy_head(head, rows, j->plan->width);
+    ad_buffer_put(b, head, sizeof head);
+  } else if (j->format == FORMAT_CSV && !j->o->reduce) {
+    put_columns(b, j->plan);
+  }
+}
+
+/* The rows of the result: as many as there are points, or chunks. */
+static uint64_t result_rows(const job *j, uint64_t points) {
+  const size_t unit = ad_batch_chunk(j->plan);
+  return j->o->reduce ? points / unit + (points % unit != 0) : points;
+}
+
+static int finish(job *j, uint64_t first) {
+  if (j->o->reduce && !j->place.shard.of) {
+    ad_output_leave(j->place.out, false);
+    j->place.out = NULL;
+    return send_fold(j);
+  }
+  ad_buffer head = {0};
+  put_head(&head, j, result_rows(j, j->done - first));
+  return batch_finish(&j->place, j->o, &head);
+}
+
+static int run(job *j) {
+  ad_error e = {0};
+  const size_t unit = ad_batch_chunk(j->plan);
+  const uint64_t total = j->place.total, first = j->place.first;
+  ad_batch_run r = {.plan = j->plan,
+                    .points = &j->points,
+                    .sink = {j, render, write_chunk},
+                    .first = first,
+                    .end = j->place.end,
+                    .chunk = unit,
+                    .team = j->team};
+  ad_status s = AD_OK;
+  if (j->place.out) r.first += ad_output_rows(j->place.out);
+  if (j->place.out && j->o->reduce && !j->place.shard.of) s = fold_again(j, &e);
+  j->done = r.first;
+  progress_start(&j->shown, j->o, "rows", j->done, total == AD_ROWS_UNKNOWN ? total : j->place.end);
+  /* A last chunk that is not full says that the table has ended. */
+  if (!s && r.first < r.end && (r.first - first) % unit == 0) s = ad_batch_do(&r, &e);
+  progress_end(&j->shown);
+  if (s) {
+    ad_output_leave(j->place.out, s == AD_EIO || s == AD_ENOMEM || s == AD_ELIMIT);
+    j->place.out = NULL;
+    return report(j->o, &e);
+  }
+  int status = finish(j, first);
+  if (!status && j->failed) {
+    note(j->o, "%s: %" PRIu64 " points failed the check", j->s.path, (uint64_t)j->failed);
+    status = EXIT_CHECK_FAILED;
+  }
+  return status;
+}
+
+/* ---- The beginning */
+
+static int choose_format(job *j) {
+  j->format = batch_format(j->o, j->o->reduce ? FORMAT_NDJSON : FORMAT_CSV);
+  if (j->o->reduce && j->o->task == AD_BATCH_CHECK) return usage_error("--reduce is for --do eval and --do grad");
+  if (j->o->reduce && j->place.shard.of && j->format != FORMAT_NPY)
+    return usage_error("--reduce with --shard wants --format npy: merge folds the parts");
+  return 0;
+}
+
+static ad_status make_plan(job *j, const ad_check_options *check, ad_error *e) {
+  const options *o = j->o;
+  const session *s = &j->s;
+  const ad_batch_options b = {.task = o->task,
+                              .backend = s->backend,
+                              .mode = s->mode,
+                              .precision = o->precision,
+                              .output_count = s->output_count,
+                              .output = s->output,
+                              .element = s->element,
+                              .weight_count = s->seed_count,
+                              .weight = s->weight,
+                              .wrt_count = s->wrt_count,
+                              .wrt = s->wrt,
+                              .check = check};
+  ad_status status = ad_batch_plan_new(&j->plan, s->graph, s->point, &b, j->points.given, e);
+  if (!status) j->fold = (ad_fold){.kind = o->reduce, .width = j->plan->width};
+  return status ? status : ad_team_new(&j->team, o->threads, ad_thread_cleanup, e);
+}
+
+/* Which rows, and what is there of them already; *ready when nothing is to do. */
+static ad_status open_place(job *j, bool *ready, ad_error *e) {
+  ad_buffer key = {0}, head = {0};
+  const bool fold = j->o->reduce && !j->place.shard.of;
+  ad_status s = put_key(&key, j, e);
+  j->place.total = j->points.count;
+  if (!s && j->place.shard.of) s = ad_table_count(&j->points, &j->place.total, e);
+  if (!s) ad_shard_range(&j->place.shard, j->place.total, ad_batch_chunk(j->plan), &j->place.first, &j->place.end);
+  const bool known = j->place.total != AD_ROWS_UNKNOWN;
+  if (!s) put_head(&head, j, known ? result_rows(j, j->place.end - j->place.first) : 0);
+  if (!s && (key.failed || head.failed)) s = ad_fail_memory(e);
+  if (!s && !known && j->format == FORMAT_NPY && !fold && !batch_regular(output_path(j)))
+    s = ad_fail(e, AD_EUSAGE,
+                "the header of an .npy file has the number of rows, which is not known yet; write to a "
+                "file (-o), or choose --format csv");
+  if (!s && fold && !batch_regular(output_path(j)))
+    ad_buffer_clear(&key); /* one row at the end: nothing to write before */
+  else if (!s)
+    s = batch_open(&j->place, j->o, &key, &head, ready, e);
+  ad_buffer_clear(&key);
+  ad_buffer_clear(&head);
+  return s;
+}
+
+static int run_job(job *j) {
+  const options *o = j->o;
+  ad_error e = {0};
+  bool ready = false;
+  int status = 0;
+  if (o->shard && ad_shard_read(&j->place.shard, o->shard, &e)) return report(o, &e);
+  if (o->shard && !batch_regular(output_path(j))) return usage_error("--shard wants -o FILE");
+  if (!status) status = choose_format(j);
+  if (!status) status = session_open(&j->s, o, o->file[0]);
+  if (status) return status;
+  ad_node *outputs = ad_calloc(j->s.output_count + 1, sizeof *outputs);
+  for (size_t i = 0; outputs && i < j->s.output_count; i++)
+    outputs[i] = ad_graph_output_node(j->s.graph, j->s.output[i]);
+  const ad_check_options check = session_check_options(&j->s, outputs);
+  ad_status s = outputs ? ad_table_open(&j->points, o->points, j->s.graph, &e) : ad_fail_memory(&e);
+  if (!s) s = make_plan(j, &check, &e);
+  if (!s) s = open_place(j, &ready, &e);
+  if (s) status = report(o, &e);
+  if (!status && ready)
+    note(o, "%s is there already", j->place.path.data);
+  else if (!status)
+    status = run(j);
+  ad_free(outputs);
+  return status;
+}
+
+int batch_points(const options *o) {
+  if (o->file_count != 1) return usage_error("batch with --points takes one GRAPH; see `adtool help batch`");
+  job j = {.o = o};
+  int status = run_job(&j);
+  ad_output_leave(j.place.out, true);
+  batch_place_clear(&j.place);
+  ad_fold_clear(&j.fold);
+  ad_team_free(j.team);
+  ad_batch_plan_free(j.plan);
+  ad_table_close(&j.points);
+  session_close(&j.s);
+  return status;
+}

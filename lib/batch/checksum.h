@@ -1,0 +1,19 @@
+/* A checksum of bytes against torn and lost writes, at the speed of memory.  Not against malice. */
+#ifndef AD_BATCH_CHECKSUM_H
+#define AD_BATCH_CHECKSUM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct ad_checksum {
+  uint64_t lane[4], size;
+  unsigned char rest[32]; /* size % 32 bytes that wait for more */
+} ad_checksum;
+
+void ad_checksum_start(ad_checksum *c);
+void ad_checksum_add(ad_checksum *c, const void *bytes, size_t size);
+/* The same for the same bytes, however they were cut. */
+uint64_t ad_checksum_end(const ad_checksum *c);
+uint64_t ad_checksum_of(const void *bytes, size_t size);
+
+#endif

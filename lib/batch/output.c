@@ -1,0 +1,256 @@
+#include "batch/output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "batch/checksum.h"
+#include "error.h"
+#include "mem.h"
+
+enum { PIECE = 1 << 18 };
+
+static const char magic[8] = {'A', 'D', 'J', 'N', 'L', '1', '\r', '\n'};
+
+/* A line of the journal; `self` is the checksum of the others with their number. */
+typedef struct entry {
+  uint64_t rows, size, data, self;
+} entry;
+
+struct ad_output {
+  char *path, *part, *journal_path; /* one allocation */
+  int fd, journal;                  /* journal -1: none */
+  bool direct;
+  size_t head_size;
+  uint64_t chunks, rows, size; /* size: behind the head */
+};
+
+static bool put_all(int fd, const void *bytes, size_t n) {
+  for (const char *p = bytes; n;) {
+    ssize_t put = write(fd, p, n);
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) return false;
+    p += put;
+    n -= (size_t)put;
+  }
+  return true;
+}
+
+/* All n bytes at an offset, or fewer at the end of the file; -1 on an error. */
+static ssize_t get_at(int fd, void *bytes, size_t n, uint64_t at) {
+  size_t have = 0;
+  while (have < n) {
+    ssize_t got = pread(fd, (char *)bytes + have, n - have, (off_t)(at + have));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return -1;
+    if (!got) break;
+    have += (size_t)got;
+  }
+  return (ssize_t)have;
+}
+
+static ad_status sum_range(int fd, const char *path, uint64_t at, uint64_t size, uint64_t *checksum, uint64_t *got,
+                           ad_error *e) {
+  ad_checksum c;
+  ad_checksum_start(&c);
+  char *piece = ad_malloc(PIECE, 1);
+  if (!piece) return ad_fail_memory(e);
+  ad_status s = AD_OK;
+  *got = 0;
+  while (!s && *got < size) {
+    ssize_t n = get_at(fd, piece, size - *got < PIECE ? (size_t)(size - *got) : PIECE, at + *got);
+    if (n < 0) s = ad_fail_errno(e, "read", path);
+    if (n <= 0) break;
+    ad_checksum_add(&c, piece, (size_t)n);
+    *got += (uint64_t)n;
+  }
+  ad_free(piece);
+  *checksum = ad_checksum_end(&c);
+  return s;
+}
+
+ad_status ad_output_sum(const char *path, uint64_t *size, uint64_t *checksum, ad_error *e) {
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return ad_fail_errno(e, "open", path);
+  ad_status s = sum_range(fd, path, 0, UINT64_MAX, checksum, size, e);
+  close(fd);
+  return s;
+}
+
+static uint64_t self_of(const entry *x, uint64_t number) {
+  const uint64_t words[4] = {x->rows, x->size, x->data, number};
+  return ad_checksum_of(words, sizeof words);
+}
+
+/* What the journal says about the key, and where its entries start. */
+static bool same_run(const ad_output *o, const char *key, uint64_t *entries) {
+  const size_t n = strlen(key), head = sizeof magic + sizeof(uint64_t);
+  uint64_t size = 0;
+  char start[sizeof magic + sizeof size], *text = ad_malloc(n + 1, 1);
+  *entries = head + n;
+  bool same = text && get_at(o->journal, start, sizeof start, 0) == (ssize_t)sizeof start;
+  if (same) memcpy(&size, start + sizeof magic, sizeof size);
+  same = same && !memcmp(start, magic, sizeof magic) && size == n &&
+         get_at(o->journal, text, n, sizeof start) == (ssize_t)n && !memcmp(text, key, n);
+  ad_free(text);
+  return same;
+}
+
+/* Goes through an earlier run's journal as far as its lines and the data that they speak of are whole. */
+static ad_status read_journal(ad_output *o, uint64_t entries, ad_error *e) {
+  ad_status s = AD_OK;
+  for (entry x; !s && get_at(o->journal, &x, sizeof x, entries + o->chunks * sizeof x) == (ssize_t)sizeof x;) {
+    uint64_t data, got;
+    if (x.self != self_of(&x, o->chunks)) break;
+    s = sum_range(o->fd, o->part, o->head_size + o->size, x.size, &data, &got, e);
+    if (s || got != x.size || data != x.data) break;
+    o->chunks++;
+    o->rows += x.rows;
+    o->size += x.size;
+  }
+  return s;
+}
+
+static ad_status begin(ad_output *o, const char *key, const void *head, ad_error *e) {
+  const uint64_t n = strlen(key);
+  if (ftruncate(o->journal, 0) || ftruncate(o->fd, 0) || lseek(o->journal, 0, SEEK_SET) || lseek(o->fd, 0, SEEK_SET) ||
+      !put_all(o->fd, head, o->head_size) || !put_all(o->journal, magic, sizeof magic) ||
+      !put_all(o->journal, &n, sizeof n) || !put_all(o->journal, key, n))
+    return ad_fail_errno(e, "write", o->part);
+  return AD_OK;
+}
+
+static ad_status resume(ad_output *o, uint64_t entries, ad_error *e) {
+  ad_status s = read_journal(o, entries, e);
+  const uint64_t end = entries + o->chunks * sizeof(entry), data = o->head_size + o->size;
+  if (!s && (ftruncate(o->journal, (off_t)end) || ftruncate(o->fd, (off_t)data) ||
+             lseek(o->journal, (off_t)end, SEEK_SET) < 0 || lseek(o->fd, (off_t)data, SEEK_SET) < 0))
+    s = ad_fail_errno(e, "go on with", o->part);
+  return s;
+}
+
+static ad_status open_direct(ad_output *o, const void *head, ad_error *e) {
+  o->direct = true;
+  o->fd = strcmp(o->path, "-") ? open(o->path, O_WRONLY | O_CLOEXEC) : STDOUT_FILENO;
+  if (o->fd < 0) return ad_fail_errno(e, "open", o->path);
+  return put_all(o->fd, head, o->head_size) ? AD_OK : ad_fail_errno(e, "write", o->path);
+}
+
+static ad_status open_part(ad_output *o, const char *key, const void *head, const struct stat *old, ad_error *e) {
+  o->journal = open(o->journal_path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (o->journal < 0) return ad_fail_errno(e, "create", o->journal_path);
+  struct stat st;
+  if (flock(o->journal, LOCK_EX | LOCK_NB) || fstat(o->journal, &st) || !st.st_nlink) /* 0: it has just finished */
+    return ad_fail(e, AD_EIO, "another run is writing '%s'; wait for it, or end it", o->path);
+  o->fd = open(o->part, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (o->fd < 0) return ad_fail_errno(e, "create", o->part);
+  if (old && fchmod(o->fd, old->st_mode & 07777)) return ad_fail_errno(e, "set the mode of", o->part);
+  uint64_t entries;
+  bool there = !fstat(o->fd, &st) && (uint64_t)st.st_size >= o->head_size && same_run(o, key, &entries);
+  return there ? resume(o, entries, e) : begin(o, key, head, e);
+}
+
+static void close_all(ad_output *o) {
+  if (o->fd >= 0 && o->fd != STDOUT_FILENO) close(o->fd);
+  if (o->journal >= 0) close(o->journal);
+  ad_free(o->path);
+  ad_free(o);
+}
+
+ad_status ad_output_open(ad_output **out, const char *path, const char *key, const void *head, size_t head_size,
+                         ad_error *e) {
+  const size_t room = strlen(path) + 16;
+  ad_output *o = ad_calloc(1, sizeof *o);
+  if (o) o->path = ad_calloc(3, room);
+  if (!o || !o->path) {
+    ad_free(o);
+    return ad_fail_memory(e);
+  }
+  o->fd = o->journal = -1;
+  o->head_size = head_size;
+  o->part = o->path + room;
+  o->journal_path = o->part + room;
+  snprintf(o->path, room, "%s", path);
+  snprintf(o->part, room, "%s.part", path);
+  snprintf(o->journal_path, room, "%s.journal", path);
+  struct stat st;
+  const bool there = strcmp(path, "-") && !stat(path, &st);
+  ad_status s = !strcmp(path, "-") || (there && !S_ISREG(st.st_mode)) ? open_direct(o, head, e)
+                                                                      : open_part(o, key, head, there ? &st : NULL, e);
+  if (s) {
+    close_all(o);
+    return s;
+  }
+  *out = o;
+  return AD_OK;
+}
+
+uint64_t ad_output_chunks(const ad_output *o) {
+  return o->chunks;
+}
+
+uint64_t ad_output_rows(const ad_output *o) {
+  return o->rows;
+}
+
+bool ad_output_can_patch(const ad_output *o) {
+  return !o->direct;
+}
+
+ad_status ad_output_write(ad_output *o, const void *bytes, size_t size, uint64_t rows, ad_error *e) {
+  if (!put_all(o->fd, bytes, size))
+    return ad_fail_errno(e, "write", o->direct ? strcmp(o->path, "-") ? o->path : "standard output" : o->part);
+  entry x = {.rows = rows, .size = size};
+  if (!o->direct) {
+    x.data = ad_checksum_of(bytes, size);
+    x.self = self_of(&x, o->chunks);
+    if (!put_all(o->journal, &x, sizeof x)) return ad_fail_errno(e, "write", o->journal_path);
+  }
+  o->chunks++;
+  o->rows += rows;
+  o->size += size;
+  return AD_OK;
+}
+
+ad_status ad_output_read(ad_output *o, uint64_t at, void *bytes, size_t size, ad_error *e) {
+  ssize_t got = get_at(o->fd, bytes, size, o->head_size + at);
+  if (got < 0) return ad_fail_errno(e, "read", o->part);
+  return (size_t)got == size ? AD_OK : ad_fail(e, AD_EIO, "'%s' became shorter while it was written", o->part);
+}
+
+static ad_status settle(ad_output *o, const void *head, uint64_t *size, uint64_t *checksum, ad_error *e) {
+  if (head && pwrite(o->fd, head, o->head_size, 0) != (ssize_t)o->head_size) return ad_fail_errno(e, "write", o->part);
+  ad_status s = AD_OK;
+  if (checksum) s = sum_range(o->fd, o->part, 0, UINT64_MAX, checksum, size, e);
+  if (!s && fsync(o->fd)) s = ad_fail_errno(e, "write", o->part);
+  if (!s && rename(o->part, o->path)) s = ad_fail_errno(e, "replace", o->path);
+  if (s) return s;
+  char *slash = strrchr(o->path, '/');
+  if (slash) slash[slash == o->path] = '\0';
+  int folder = open(slash ? o->path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder >= 0) {
+    fsync(folder); /* not every file system lets a folder be synced; the file itself is safe */
+    close(folder);
+  }
+  unlink(o->journal_path);
+  return AD_OK;
+}
+
+ad_status ad_output_finish(ad_output *o, const void *head, uint64_t *size, uint64_t *checksum, ad_error *e) {
+  ad_status s = o->direct ? AD_OK : settle(o, head, size, checksum, e);
+  close_all(o);
+  return s;
+}
+
+void ad_output_leave(ad_output *o, bool keep) {
+  if (!o) return;
+  if (!o->direct && !keep) {
+    unlink(o->part);
+    unlink(o->journal_path);
+  }
+  close_all(o);
+}

@@ -1,0 +1,125 @@
+#!/bin/sh
+# `adtool batch` from end to end: every way to cut a batch up gives the same bytes, also when runs are killed.
+set -eu
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+rows=60000
+seed=${ADTOOL_TEST_SEED:-20240229}
+echo "ADTOOL_TEST_SEED=$seed"
+checks=0
+bad=0
+verdict() {
+  checks=$((checks + 1))
+  "$@" || { bad=$((bad + 1)) && echo "failed: $*"; }
+}
+
+awk -v n=$rows -v seed="$seed" 'BEGIN { srand(seed); print "x"; for (i = 0; i < n; i++) printf "%.17g\n", 6 * rand() - 3 }' >x.csv
+cat >wave.yaml <<'END'
+adtool: 1
+inputs: {x: 1, k: 2}
+outputs: {f: sin(k*x) * exp(-x^2) + tanh(x)}
+END
+
+for format in csv ndjson npy; do
+  adtool batch wave.yaml --points x.csv -o "all.$format" --threads 1
+  adtool batch wave.yaml --points x.csv -o "two.$format" --threads 3
+  verdict cmp "all.$format" "two.$format"
+  adtool batch wave.yaml --points - -o "pipe.$format" <x.csv
+  verdict cmp "all.$format" "pipe.$format"
+done
+adtool batch wave.yaml --points x.csv --threads 2 >out.csv
+verdict cmp all.csv out.csv
+verdict [ "$(wc -l <all.csv)" -eq $((rows + 1)) ]
+verdict [ "$(wc -l <all.ndjson)" -eq $rows ]
+verdict [ "$(head -n 1 all.csv)" = 'f,df/dx,df/dk' ]
+
+# A fold has the same bits for any number of threads.
+for fold in sum mean min max; do
+  adtool batch wave.yaml --points x.csv --reduce $fold --threads 1 >one.$fold
+  adtool batch wave.yaml --points x.csv --reduce $fold --threads 3 -o three.$fold --format ndjson
+  verdict cmp one.$fold three.$fold
+done
+# The least and the greatest are in the table itself.
+for column in 1 2 3; do
+  least=$(tail -n +2 all.csv | cut -d, -f$column | LC_ALL=C sort -g | head -n 1)
+  verdict grep -qF -e "$least" one.min
+done
+
+# Parts put together are the whole, in any number; a finished part is not done again; wrong sets are refused.
+for format in csv ndjson npy; do
+  for of in 1 3 40; do
+    part=1
+    while [ $part -le $of ]; do
+      adtool batch wave.yaml --points x.csv -o part.$format --shard $part/$of
+      part=$((part + 1))
+    done
+    adtool merge part.$format.*-of-"$of" part.$format.*.shard -o merged.$format
+    verdict cmp all.$format merged.$format
+  done
+done
+verdict grep -q 'there already' <<END
+$(adtool batch wave.yaml --points x.csv -o part.npy --shard 2/3 2>&1)
+END
+refused() {
+  message=$1
+  shift
+  status=0
+  "$@" >refused.out 2>&1 || status=$?
+  verdict [ $status -eq 3 ]
+  verdict grep -q "$message" refused.out
+}
+refused 'part 2 of 3 is missing' adtool merge part.npy.1-of-3 part.npy.3-of-3 -o no.npy
+refused 'part 3 of 3 is missing' adtool merge part.npy.1-of-3 part.npy.2-of-3 -o no.npy
+refused 'there twice' adtool merge part.npy.1-of-3 part.npy.1-of-3 part.npy.2-of-3 -o no.npy
+refused 'different batches (format)' adtool merge part.npy.1-of-3 part.csv.2-of-3 -o no.npy
+sed 's/tanh/sinh/' wave.yaml >other.yaml
+adtool batch other.yaml --points x.csv -o other.npy --shard 2/3
+refused 'different batches (graph)' adtool merge part.npy.1-of-3 other.npy.2-of-3 part.npy.3-of-3 -o no.npy
+cp part.npy.2-of-3 broken.npy
+cp part.npy.2-of-3.shard broken.npy.shard
+printf x | dd of=broken.npy bs=1 seek=5000 conv=notrunc 2>/dev/null
+refused 'other bytes' adtool merge part.npy.1-of-3 broken.npy part.npy.3-of-3 -o no.npy
+verdict [ ! -e no.npy ]
+
+# Folds of parts as well.
+adtool batch wave.yaml --points x.csv --reduce mean -o mean.npy
+for part in 1 2 3 4 5; do
+  adtool batch wave.yaml --points x.csv --reduce mean -o fold.npy --shard $part/5 --threads 2
+done
+adtool merge fold.npy.* -o merged.npy
+verdict cmp mean.npy merged.npy
+
+# Killed at random moments, a run goes on where it was.
+cat >wide.yaml <<'END'
+adtool: 1
+inputs: {x: 1}
+nodes:
+  k: {op: reshape, args: [x], shape: [1]}
+  w: {op: broadcast_to, args: [k], shape: [40]}
+outputs: {f: sin(w)}
+END
+head -n 20001 x.csv >some.csv
+resumed=0
+for format in csv npy; do
+  adtool batch wide.yaml --points some.csv --do eval -o want.$format
+  for round in 1 2 3 4; do
+    rm -f killed.$format*
+    for try in 0 1 2 3 4; do
+      adtool batch wide.yaml --points some.csv --do eval -o killed.$format --threads 2 &
+      pid=$!
+      sleep "0.$(((seed + round * 7 + try * 3) % 4))$round"
+      kill -9 $pid 2>/dev/null || true
+      wait $pid 2>/dev/null || true
+      if [ -e killed.$format.part ] && [ "$(wc -c <killed.$format.part)" -gt 1000 ]; then resumed=$((resumed + 1)); fi
+    done
+    adtool batch wide.yaml --points some.csv --do eval -o killed.$format --threads 2
+    verdict cmp want.$format killed.$format
+    verdict [ ! -e killed.$format.part ]
+    verdict [ ! -e killed.$format.journal ]
+  done
+done
+verdict [ $resumed -gt 0 ]
+
+echo "$(((checks - bad) * 100 / checks))%: Checks: $checks, Failures: $bad, Errors: 0"
+[ "$bad" -eq 0 ]

@@ -1,0 +1,524 @@
+/* Batches of points: every row is, bit for bit, what it is alone, in each instruction set and for any number of
+ * threads, and in scalar code what a single evaluation gives; files of points are read rightly or refused with a place;
+ * folds have one tree; outputs go on where a journal says. */
+#include <check.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "batch/checksum.h"
+#include "batch/fold.h"
+#include "batch/output.h"
+#include "batch/run.h"
+#include "batch/shard.h"
+#include "graphs.h"
+#include "mem.h"
+#include "npy/npy.h"
+#include "random_graph.h"
+#include "table.h"
+#include "ulps.h"
+
+static char folder[] = "/tmp/check_batch.XXXXXX";
+
+static const char *in_folder(const char *name) {
+  static char path[4][200];
+  static int next;
+  next = (next + 1) % 4;
+  snprintf(path[next], sizeof path[next], "%s/%s", folder, name);
+  return path[next];
+}
+
+static void write_file(const char *path, const void *bytes, size_t size) {
+  FILE *f = fopen(path, "wb");
+  ck_assert_ptr_nonnull(f);
+  ck_assert_uint_eq(fwrite(bytes, 1, size, f), size);
+  ck_assert_int_eq(fclose(f), 0);
+}
+
+/* ---- Rows depend on nothing but themselves */
+
+typedef struct rows {
+  double *in, *out;
+  size_t count, inputs, width;
+} rows;
+
+static ad_status take_row(void *self, ad_points_block *b, ad_error *e) {
+  const rows *r = self;
+  (void)e;
+  if (b->first + b->count > r->count) b->count = b->first < r->count ? r->count - (size_t)b->first : 0;
+  return AD_OK;
+}
+
+static ad_status decode_row(void *self, ad_points_block *b, double *to, ad_error *e) {
+  const rows *r = self;
+  (void)e;
+  memcpy(to, r->in + b->first * r->inputs, b->count * r->inputs * sizeof *to);
+  return AD_OK;
+}
+
+static ad_status render_row(void *self, uint64_t first, double *from, size_t count, ad_buffer *text, const void **bytes,
+                            size_t *size, ad_error *e) {
+  (void)self, (void)first, (void)text, (void)e;
+  *bytes = from;
+  *size = count;
+  return AD_OK;
+}
+
+static ad_status write_row(void *self, const void *bytes, size_t size, size_t count, ad_error *e) {
+  rows *r = self;
+  (void)size, (void)e;
+  if (count) memcpy(r->out, bytes, count * r->width * sizeof *r->out);
+  r->out += count * r->width;
+  return AD_OK;
+}
+
+static ad_batch_options all_outputs(const ad_graph *g, ad_batch_task task, size_t *output, size_t *element) {
+  const size_t n = ad_graph_output_count(g);
+  size_t used = 0;
+  for (size_t i = 0; i < n; i++)
+    if (task == AD_BATCH_EVAL || ad_shape_size(ad_graph_node_shape(g, ad_graph_output_node(g, i))) == 1) {
+      output[used] = i;
+      element[used++] = SIZE_MAX;
+    }
+  return (ad_batch_options){.task = task, .output_count = used, .output = output, .element = element};
+}
+
+static void run_rows(rows *r, const ad_batch_plan *p, size_t chunk, unsigned threads) {
+  ad_team *team;
+  double *start = r->out;
+  const ad_points points = {.self = r, .count = r->count, .take = take_row, .decode = decode_row};
+  must(ad_team_new(&team, threads, ad_thread_cleanup, &graphs_error));
+  const ad_batch_run run = {
+      .plan = p, .points = &points, .sink = {r, render_row, write_row}, .end = r->count, .chunk = chunk, .team = team};
+  must(ad_batch_do(&run, &graphs_error));
+  ck_assert_ptr_eq(r->out, start + r->count * r->width);
+  r->out = start;
+  ad_team_free(team);
+}
+
+/* One row, with a workspace of a single point. */
+static void single(const ad_batch_plan *p, const double *in, double *out) {
+  ad_workspace *w;
+  must(ad_workspace_new(&w, p->program, p->o.backend,
+                        &(ad_workspace_options){.reverse = p->o.mode == AD_MODE_REVERSE,
+                                                .directions = p->o.mode == AD_MODE_FORWARD ? 8 : 0},
+                        &graphs_error));
+  for (ad_node n = 0; n < ad_graph_input_count(p->graph); n++)
+    must(ad_workspace_set_input(w, n, in + p->first[n], p->first[n + 1] - p->first[n], &graphs_error));
+  must(ad_workspace_primal(w, &graphs_error));
+  for (size_t i = 0; i < p->o.output_count; i++) {
+    const ad_node f = ad_graph_output_node(p->graph, p->o.output[i]);
+    ad_span v = ad_workspace_value(w, f);
+    for (size_t j = 0; j < v.count; j++) *out++ = ad_span_double(&v, j);
+    if (p->o.task != AD_BATCH_GRAD) continue;
+    must(ad_workspace_run_gradient(w, &(ad_gradient_request){.output = f, .mode = p->o.mode}, &graphs_error));
+    for (size_t k = 0; k < ad_program_wrt_count(p->program); k++) {
+      v = ad_workspace_gradient(w, ad_program_wrt(p->program, k));
+      for (size_t j = 0; j < v.count; j++) *out++ = ad_span_double(&v, j);
+    }
+  }
+  ad_workspace_free(w);
+}
+
+static bool same_bits(const double *a, const double *b, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    if (isnan(a[i]) && isnan(b[i])) continue;
+    if (memcmp(a + i, b + i, sizeof *a) != 0) return false;
+  }
+  return true;
+}
+
+/* A row alone, in a worker of its own. */
+static void alone(const ad_batch_plan *p, double *in, double *out) {
+  ad_batch_worker *w;
+  must(ad_batch_worker_new(&w, p, &graphs_error));
+  must(ad_batch_work(w, in, 1, out, &graphs_error));
+  ad_batch_worker_free(w);
+}
+
+static void expect_rows(const ad_graph *g, const char *backend, ad_batch_task task, bool scalar, ulps_random *random) {
+  size_t output[64], element[64];
+  ad_batch_options o = all_outputs(g, task, output, element);
+  if (!o.output_count) return;
+  o.backend = ad_backend_find(backend);
+  ad_batch_plan *p;
+  must(ad_batch_plan_new(&p, g, NULL, &o, NULL, &graphs_error));
+  rows r = {.count = 301, .inputs = p->inputs, .width = p->width};
+  double *want = calloc(r.count * r.width + 1, sizeof *want);
+  r.in = calloc(r.count * r.inputs + 1, sizeof *r.in);
+  r.out = calloc(r.count * r.width + 1, sizeof *r.out);
+  for (size_t i = 0; i < r.count * r.inputs; i++)
+    r.in[i] = i % 97 == 5 ? 1e300 : i % 89 == 3 ? 0 : ulps_random_uniform(random, -3, 3);
+  for (size_t i = 0; i < r.count; i++)
+    scalar ? single(p, r.in + i * r.inputs, want + i * r.width) : alone(p, r.in + i * r.inputs, want + i * r.width);
+  for (unsigned threads = 1; threads <= 3; threads++) {
+    run_rows(&r, p, threads == 3 ? 512 : 16, threads);
+    for (size_t i = 0; i < r.count; i++)
+      ck_assert_msg(same_bits(want + i * r.width, r.out + i * r.width, r.width),
+                    "%s, %u threads: row %zu is not what it is alone", backend, threads, i);
+  }
+  free(want);
+  free(r.in);
+  free(r.out);
+  ad_batch_plan_free(p);
+}
+
+START_TEST(rows_are_what_they_are_alone) {
+  graphs_use_simd(graphs_simd[_i % GRAPHS_SIMD]);
+  const bool tensors = _i / GRAPHS_SIMD, scalar = !strcmp(graphs_simd[_i % GRAPHS_SIMD], "none");
+  static size_t used[1000];
+  for (uint64_t k = 0; k < 4; k++) {
+    random_graph r = random_graph_new(ulps_seed() + k, 60, tensors, used);
+    expect_rows(r.g, "tape", AD_BATCH_EVAL, scalar, &r.random);
+    expect_rows(r.g, "tape", AD_BATCH_GRAD, scalar, &r.random);
+    expect_rows(r.g, "dual", AD_BATCH_GRAD, scalar, &r.random);
+    random_graph_free(&r);
+  }
+}
+END_TEST
+
+/* ---- Files of points */
+
+static ad_graph *three_inputs(void) {
+  static const double one = 1;
+  ad_graph *g = graphs_new();
+  graphs_input(g, "a", SCALAR, &one, 1);
+  graphs_input(g, "b", SHAPE(2, 2), &one, 1);
+  const ad_node s = graphs_apply(g, "sum", NODES(graphs_binary(g, "mul", 0, 1)), 0, NULL);
+  must(ad_graph_output(g, "f", s, &graphs_error));
+  return g;
+}
+
+/* Reads all rows of a file in pieces of `piece`. */
+static ad_status read_table(const char *path, size_t piece, double *to, size_t most, size_t *count) {
+  ad_graph *g = three_inputs();
+  ad_points p;
+  ad_points_block b = {0};
+  ad_status s = ad_table_open(&p, path, g, &graphs_error);
+  *count = 0;
+  while (!s) {
+    b.first = *count;
+    b.count = piece;
+    s = p.take(p.self, &b, &graphs_error);
+    if (s || !b.count) break;
+    ck_assert_uint_le(*count + b.count, most);
+    s = p.decode(p.self, &b, to + *count * 5, &graphs_error);
+    *count += b.count;
+  }
+  ad_buffer_clear(&b.raw);
+  ad_table_close(&p);
+  ad_graph_free(g);
+  return s;
+}
+
+static double expected(size_t row, size_t column) {
+  return (double)row * 8 + (double)column - 3.5; /* exact in float, too */
+}
+
+static void expect_table(const char *path, size_t want) {
+  static double got[100 * 5];
+  for (size_t piece = 1; piece <= 64; piece *= 4) {
+    size_t count;
+    memset(got, 0, sizeof got);
+    must(read_table(path, piece, got, 100, &count));
+    ck_assert_uint_eq(count, want);
+    for (size_t i = 0; i < want; i++)
+      for (size_t j = 0; j < 5; j++) ck_assert_double_eq(got[i * 5 + j], expected(i, j));
+  }
+}
+
+static void put_number(ad_buffer *b, double v, const char *type) {
+  unsigned char bytes[8];
+  const float f = (float)v;
+  const size_t n = type[2] == '4' ? 4 : 8;
+  memcpy(bytes, n == 4 ? (const void *)&f : (const void *)&v, n);
+  for (size_t i = 0; i < n; i++) ad_buffer_put(b, &bytes[type[0] == '>' ? n - 1 - i : i], 1);
+}
+
+static void put_array(ad_buffer *b, const char *type, int version, bool fortran, size_t rows_, const char *shape) {
+  char text[200];
+  const int n = snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': %s, 'shape': %s, }\n", type,
+                         fortran ? "True" : "False", shape);
+  const unsigned char head[12] = {0x93, 'N', 'U', 'M', 'P', 'Y', (unsigned char)version, 0, (unsigned char)n, 0, 0, 0};
+  b->size = 0;
+  ad_buffer_put(b, head, version == 1 ? 10 : 12);
+  ad_buffer_put(b, text, (size_t)n);
+  for (size_t i = 0; i < rows_ * 5; i++)
+    put_number(b, fortran ? expected(i % rows_, i / rows_) : expected(i / 5, i % 5), type);
+}
+
+static void refuse(const char *path, const char *part, int64_t line, int64_t offset) {
+  static double got[100 * 5];
+  size_t count;
+  must_fail(AD_EINPUT, part, read_table(path, 16, got, 100, &count));
+  ck_assert_msg(!strcmp(graphs_error.file, path), "'%s' is not the file", graphs_error.file);
+  ck_assert_int_eq(graphs_error.line, line);
+  if (!line) ck_assert_int_eq(graphs_error.offset, offset);
+}
+
+START_TEST(npy_files) {
+  static const char *const types[] = {"<f8", ">f8", "<f4", ">f4"};
+  const char *path = in_folder("points.npy");
+  ad_buffer b = {0};
+  for (int t = 0; t < 4; t++)
+    for (int version = 1; version <= 3; version++)
+      for (int fortran = 0; fortran < 2; fortran++) {
+        put_array(&b, types[t], version, fortran, 70, "(70, 5)");
+        write_file(path, b.data, b.size);
+        expect_table(path, 70);
+      }
+  put_array(&b, "<f8", 1, false, 0, "(0, 5)");
+  write_file(path, b.data, b.size);
+  expect_table(path, 0);
+
+  put_array(&b, "<f8", 1, false, 70, "(70, 5)");
+  for (size_t n = 0; n < b.size; n += n < 90 ? 1 : 397) { /* cut off */
+    double got[500];
+    size_t count;
+    write_file(path, b.data, n);
+    const ad_status s = read_table(path, 16, got, 100, &count);
+    ck_assert_msg(s == AD_EINPUT && !strcmp(graphs_error.file, path), "%zu bytes: status %d", n, s);
+    ck_assert_msg(graphs_error.offset >= 0 || graphs_error.line == 1, "%zu bytes: no place", n);
+  }
+  ad_buffer_puts(&b, "x");
+  write_file(path, b.data, b.size);
+  refuse(path, "behind the last number", 0, (int64_t)b.size - 1);
+  put_array(&b, "<f8", 1, false, 70, "(70, 4)");
+  write_file(path, b.data, b.size);
+  refuse(path, "behind the last number", 0, (int64_t)b.size - 70 * 8);
+  put_array(&b, "<f8", 1, false, 70, "(350,)");
+  write_file(path, b.data, b.size);
+  refuse(path, "points want [points, 5]", 0, 0);
+  put_array(&b, "|O", 1, false, 70, "(70, 5)");
+  write_file(path, b.data, b.size);
+  refuse(path, "object arrays can't be read", 0, 10);
+  put_array(&b, "<c8", 1, false, 70, "(70, 5)");
+  write_file(path, b.data, b.size);
+  refuse(path, "only floats and integers", 0, 10);
+  put_array(&b, "<f8", 4, false, 70, "(70, 5)");
+  write_file(path, b.data, b.size);
+  refuse(path, "versions 1 to 3", 0, 6);
+  put_array(&b, "<f8", 1, false, 70, "(4611686018427387904, 5)");
+  write_file(path, b.data, b.size);
+  refuse(path, "too large", 0, 10);
+  ad_buffer_clear(&b);
+}
+END_TEST
+
+static void expect_csv(const char *text, const char *part, int64_t line, int64_t column) {
+  const char *path = in_folder("points.csv");
+  write_file(path, text, strlen(text));
+  if (!part) {
+    expect_table(path, 2);
+    return;
+  }
+  refuse(path, part, line, 0);
+  ck_assert_int_eq(graphs_error.column, column);
+}
+
+#define HEADER "a,\"b[0,0]\",\"b[0,1]\",\"b[1,0]\",\"b[1,1]\"\n"
+
+START_TEST(csv_files) {
+  expect_csv(HEADER "-3.5,-2.5,-1.5,-0.5,0.5\n4.5,5.5,6.5,7.5,8.5\n", NULL, 0, 0);
+  expect_csv(
+      "\xEF\xBB\xBF\"a\", \"b[0, 0]\" ,\"b[0,1]\",\"b[1,0]\",\"b[1,1]\"\r\n-7/2, -2.5 ,\"-1.5\",-5e-1,0x1p-1\r\n"
+      "4.5,5.5,6.5,7.5,8.5\r\n\r\n\n",
+      NULL, 0, 0);
+  expect_csv("\"b[1,1]\",\"b[0,0]\",a,\"b[0,1]\",\"b[1,0]\"\n.5,-2.5,-3.5,-1.5,-0.5\n8.5,5.5,4.5,6.5,7.5", NULL, 0, 0);
+  expect_csv(HEADER "1,2,3,4\n", "this line has 4 columns, the first line 5", 2, 1);
+  expect_csv(HEADER "1,2,3,4,5\n1,2,3,4,5,6\n", "this line has 6 columns", 3, 1);
+  expect_csv(HEADER "1,2,3,4,5\n1,2,three,4,5\n", "'three' is not a number", 3, 5);
+  expect_csv(HEADER "1,2,,4,5\n", "there is no number", 2, 5);
+  expect_csv(HEADER "\n1,2,3,4,5\n", "this line is empty", 2, 1);
+  expect_csv("a,b\n1,2\n", "name a column for each", 1, 3);
+  expect_csv("a,c\n1,2\n", "'c' is no input of the graph", 1, 3);
+  expect_csv("a,a\n1,2\n", "there twice", 1, 3);
+  expect_csv("a,\"b[0,0]\"\n1,2\n", "element 1 of 'b' has no column", 1, 0);
+  expect_csv("a,\"b[0,2]\"\n1,2\n", "no element of the input", 1, 3);
+  expect_csv("a,\"b[0]\"\n1,2\n", "no element of the input", 1, 3);
+  expect_csv("", "no table of points", 1, 0);
+
+  const char *path = in_folder("nan.csv");
+  double got[5 * 4];
+  size_t count;
+  write_file(path, "a\nnan\nNaN\n-inf\nInfinity\n", 24);
+  must(read_table(path, 4, got, 4, &count));
+  ck_assert_uint_eq(count, 4);
+  ck_assert(isnan(got[0]) && isnan(got[5]) && got[10] == -INFINITY && got[15] == INFINITY);
+}
+END_TEST
+
+/* ---- Folds */
+
+START_TEST(folds_have_one_tree) {
+  enum { WIDTH = 3, MOST = 200 };
+  static double data[MOST * WIDTH], copy[MOST * WIDTH], want[WIDTH], got[WIDTH];
+  ulps_random random = {ulps_seed()};
+  for (size_t i = 0; i < MOST * WIDTH; i++) data[i] = ldexp(ulps_random_uniform(&random, -1, 1), (int)(i % 40));
+  for (int kind = AD_FOLD_SUM; kind <= AD_FOLD_MAX; kind++)
+    for (size_t n = 1; n <= MOST; n += n < 20 ? 1 : 23) {
+      memcpy(copy, data, sizeof data);
+      ad_fold_rows((ad_fold_kind)kind, copy, n, WIDTH);
+      memcpy(want, copy, sizeof want);
+      for (size_t chunk = 1; chunk <= 256; chunk *= 2) {
+        ad_fold f = {.kind = (ad_fold_kind)kind, .width = WIDTH};
+        memcpy(copy, data, sizeof data);
+        for (size_t i = 0; i < n; i += chunk) {
+          ad_fold_rows(f.kind, copy + i * WIDTH, n - i < chunk ? n - i : chunk, WIDTH);
+          must(ad_fold_add(&f, copy + i * WIDTH, &graphs_error));
+        }
+        ad_fold_end(&f, n, got);
+        for (int i = 0; i < WIDTH; i++)
+          ck_assert_msg(got[i] == (kind == AD_FOLD_MEAN ? want[i] / (double)n : want[i]), "kind %d, %zu rows by %zu",
+                        kind, n, chunk);
+        ad_fold_clear(&f);
+      }
+    }
+  /* integers: the sum itself; least and greatest by comparison, with nan and zeros of both signs */
+  for (size_t i = 0; i < 100; i++) copy[i] = (double)i;
+  ad_fold_rows(AD_FOLD_SUM, copy, 100, 1);
+  ck_assert_double_eq(copy[0], 4950);
+  double zeros[] = {0.0, -0.0, 0.0}, some[] = {2, NAN, 1};
+  ad_fold_rows(AD_FOLD_MIN, zeros, 3, 1);
+  ck_assert(signbit(zeros[0]));
+  ad_fold_rows(AD_FOLD_MAX, some, 3, 1);
+  ck_assert(isnan(some[0]));
+}
+END_TEST
+
+/* ---- Outputs */
+
+START_TEST(checksums) {
+  unsigned char bytes[200];
+  for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (unsigned char)(i * 37);
+  for (size_t n = 0; n <= sizeof bytes; n += 7) {
+    const uint64_t whole = ad_checksum_of(bytes, n);
+    for (size_t cut = 0; cut <= n; cut++) {
+      ad_checksum c;
+      ad_checksum_start(&c);
+      ad_checksum_add(&c, bytes, cut);
+      ad_checksum_add(&c, bytes + cut, n - cut);
+      ck_assert_uint_eq(ad_checksum_end(&c), whole);
+    }
+    for (size_t bit = 0; bit < 8 * n; bit++) {
+      bytes[bit / 8] ^= (unsigned char)(1u << bit % 8);
+      ck_assert_uint_ne(ad_checksum_of(bytes, n), whole);
+      bytes[bit / 8] ^= (unsigned char)(1u << bit % 8);
+    }
+  }
+  ck_assert_uint_ne(ad_checksum_of("\0", 1), ad_checksum_of("\0\0", 2));
+}
+END_TEST
+
+/* Whatever the part and the journal were cut to, the file comes out the same. */
+START_TEST(outputs_go_on) {
+  const char *path = in_folder("out"), *part = in_folder("out.part"), *journal = in_folder("out.journal");
+  char want[5 + 20 * 10 + 1] = "head\n";
+  for (int i = 0; i < 20; i++) sprintf(want + 5 + 10 * i, "line %4d\n", i);
+  ad_output *o;
+  uint64_t seen = 0;
+  for (long cut = 0; cut < 1200; cut += 5) {
+    must(ad_output_open(&o, path, "key", "head\n", 5, &graphs_error));
+    must_fail(AD_EIO, "another run", ad_output_open(&(ad_output *){NULL}, path, "key", "head\n", 5, &graphs_error));
+    for (uint64_t i = ad_output_chunks(o); i < 20; i++)
+      must(ad_output_write(o, want + 5 + 10 * i, 10, 1, &graphs_error));
+    ad_output_leave(o, true);
+    if (cut < 600)
+      ck_assert_int_eq(truncate(journal, cut), 0);
+    else
+      ck_assert_int_eq(truncate(part, cut - 600), 0);
+    must(ad_output_open(&o, path, cut % 3 ? "key" : "another", "head\n", 5, &graphs_error));
+    seen += ad_output_chunks(o);
+    if (cut % 3 == 0) ck_assert_uint_eq(ad_output_chunks(o), 0);
+    ck_assert_uint_eq(ad_output_rows(o), ad_output_chunks(o));
+    for (uint64_t i = ad_output_chunks(o); i < 20; i++)
+      must(ad_output_write(o, want + 5 + 10 * i, 10, 1, &graphs_error));
+    uint64_t size, sum, again;
+    must(ad_output_finish(o, NULL, &size, &sum, &graphs_error));
+    ck_assert_uint_eq(size, sizeof want - 1);
+    must(ad_output_sum(path, &size, &again, &graphs_error));
+    ck_assert_uint_eq(sum, again);
+    char got[sizeof want + 1] = "";
+    FILE *f = fopen(path, "rb");
+    ck_assert_uint_eq(fread(got, 1, sizeof got, f), sizeof want - 1);
+    fclose(f);
+    ck_assert_str_eq(got, want);
+    ck_assert(access(part, F_OK) && access(journal, F_OK));
+  }
+  ck_assert_uint_gt(seen, 100);
+}
+END_TEST
+
+/* ---- Shards */
+
+START_TEST(shards_divide) {
+  ad_shard s;
+  for (uint32_t of = 1; of <= 9; of++)
+    for (uint64_t items = 0; items < 60; items += 7)
+      for (uint64_t unit = 1; unit <= 16; unit *= 4) {
+        uint64_t next = 0, first, end;
+        for (uint32_t k = 1; k <= of; k++) {
+          ad_shard_range(&(ad_shard){k, of}, items, unit, &first, &end);
+          ck_assert_uint_eq(first, next);
+          ck_assert_uint_le(first, end);
+          ck_assert(first % unit == 0 || first == items);
+          next = end;
+        }
+        ck_assert_uint_eq(next, items);
+      }
+  must(ad_shard_read(&s, "2/8", &graphs_error));
+  ck_assert(s.number == 2 && s.of == 8);
+  static const char *const wrong[] = {"0/8", "9/8", "1", "/", "1/", "-1/8", "1/8x", "a/b", "", "1/0"};
+  for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+    must_fail(AD_EUSAGE, "shard", ad_shard_read(&s, wrong[i], &graphs_error));
+  must_fail(AD_EUSAGE, "SLURM_ARRAY_TASK_ID", ad_shard_read(&s, "auto", &graphs_error));
+  setenv("PMI_RANK", "0", 1);
+  setenv("PMI_SIZE", "3", 1);
+  must(ad_shard_read(&s, "auto", &graphs_error));
+  ck_assert(s.number == 1 && s.of == 3);
+  setenv("SLURM_ARRAY_TASK_ID", "14", 1);
+  setenv("SLURM_ARRAY_TASK_COUNT", "4", 1);
+  setenv("SLURM_ARRAY_TASK_MIN", "10", 1);
+  setenv("SLURM_ARRAY_TASK_STEP", "2", 1);
+  must(ad_shard_read(&s, "auto", &graphs_error));
+  ck_assert(s.number == 3 && s.of == 4);
+  setenv("SLURM_ARRAY_TASK_ID", "13", 1);
+  must_fail(AD_EUSAGE, "does not exist", ad_shard_read(&s, "auto", &graphs_error));
+}
+END_TEST
+
+static void clean_up(void) {
+  char command[100];
+  snprintf(command, sizeof command, "rm -rf '%s'", folder);
+  if (system(command)) perror(folder);
+}
+
+int main(void) {
+  if (!mkdtemp(folder)) return EXIT_FAILURE;
+  printf("ADTOOL_TEST_SEED=%llu\n", (unsigned long long)ulps_seed());
+  fflush(stdout);
+  unsetenv("SLURM_ARRAY_TASK_ID");
+  unsetenv("OMPI_COMM_WORLD_RANK");
+  unsetenv("PMI_RANK");
+  Suite *s = suite_create("batch");
+  TCase *c = tcase_create("batch");
+  tcase_set_timeout(c, 300);
+  tcase_add_loop_test(c, rows_are_what_they_are_alone, 0, 2 * GRAPHS_SIMD);
+  tcase_add_test(c, npy_files);
+  tcase_add_test(c, csv_files);
+  tcase_add_test(c, folds_have_one_tree);
+  tcase_add_test(c, checksums);
+  tcase_add_test(c, outputs_go_on);
+  tcase_add_test(c, shards_divide);
+  suite_add_tcase(s, c);
+  SRunner *r = srunner_create(s);
+  srunner_run_all(r, CK_NORMAL);
+  const int failed = srunner_ntests_failed(r);
+  srunner_free(r);
+  clean_up();
+  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
