@@ -2,18 +2,22 @@
 
 static int run(const options *o) {
   if (o->format == FORMAT_TEXINFO) return usage_error("batch has the formats npy, csv and ndjson");
-  return batch_points(o);
+  if (!o->points && !o->file_count && !o->list)
+    return usage_error("batch wants a GRAPH with --points, or graphs, folders or a --list of them");
+  return o->points ? batch_points(o) : batch_graphs(o);
 }
 
 static const option_id takes[] = {
-    OPT_POINTS,     OPT_DO,        OPT_AT,          OPT_POINT,       OPT_WRT,    OPT_OUTPUT,    OPT_SEED,  OPT_BACKEND,
-    OPT_MODE,       OPT_PRECISION, OPT_DIGITS,      OPT_REDUCE,      OPT_FORMAT, OPT_OUT,       OPT_SHARD, OPT_THREADS,
-    OPT_MIN_DIGITS, OPT_PROBES,    OPT_RANDOM_SEED, OPT_MAX_ENTRIES, OPT_QUIET,  OPT_MAX_NODES, OPT_COUNT};
+    OPT_POINTS,      OPT_LIST,        OPT_TIMEOUT, OPT_NO_TIME,   OPT_DO,      OPT_AT,         OPT_POINT,
+    OPT_WRT,         OPT_OUTPUT,      OPT_SEED,    OPT_BACKEND,   OPT_MODE,    OPT_PRECISION,  OPT_DIGITS,
+    OPT_REDUCE,      OPT_FORMAT,      OPT_OUT,     OPT_SHARD,     OPT_THREADS, OPT_MIN_DIGITS, OPT_PROBES,
+    OPT_RANDOM_SEED, OPT_MAX_ENTRIES, OPT_QUIET,   OPT_MAX_NODES, OPT_COUNT};
 const command command_batch = {
     "batch",
-    "GRAPH",
-    "a graph at every row of a table",
-    "Evaluates or differentiates the graph at every row of a table of points, on all processors.  The table is an "
+    "GRAPH|FOLDER...",
+    "a graph at every row of a table, or many graphs",
+    "With --points evaluates or differentiates the graph at every row of a table of points, on all processors.  The "
+    "table is an "
     ".npy\n"
     "array [points, elements of all inputs in the file's order]; an .npz with an array [points, shape ...] for each "
     "input\n"
@@ -25,9 +29,18 @@ const command command_batch = {
     "--do check it is the verdict (in .npy: 0 pass, 1 fail, 2 undecided), digits, ulps, entries and how many agree.\n"
     "The results are .npy, CSV or ndjson, by --format or the output's name, in the order of the points.  What a row\n"
     "becomes depends on that row alone: the bits are the same for any number of threads and of parts.\n"
-    "A run that was killed goes on where it was when it is started again.  With --shard it writes one part of many, for\n"
-    "`adtool merge`; a part that is finished is not done again.",
-    1,
-    1,
+    "A run that was killed goes on where it was when it is started again.  With --shard it writes one part of many, "
+    "for\n"
+    "`adtool merge`; a part that is finished is not done again.\n"
+    "\n"
+    "Without --points runs every graph that is named, lies in a FOLDER or stands in the --list, each at its own point, "
+    "and\n"
+    "writes a line of JSON for each, in order: graph, status (ok, error, crashed, timeout, memory), outputs or "
+    "verdict,\n"
+    "seconds.  Worker processes do them, so that a graph that crashes, never ends or takes all memory costs itself "
+    "only.\n"
+    "The exit status is 1 when a graph has no result or fails the check.",
+    0,
+    SIZE_MAX,
     takes,
     run};

@@ -8,6 +8,7 @@
 #include "cli.h"
 
 int batch_points(const options *o);
+int batch_graphs(const options *o);
 
 /* ---- Rows as text (batch_rows.c) */
 

@@ -40,6 +40,9 @@ typedef enum option_id {
   OPT_DO,
   OPT_REDUCE,
   OPT_SHARD,
+  OPT_LIST,
+  OPT_TIMEOUT,
+  OPT_NO_TIME,
   OPT_THREADS,
   OPT_QUIET,
   OPT_MAX_NODES,
@@ -58,14 +61,14 @@ typedef enum output_format { FORMAT_TEXT, FORMAT_JSON, FORMAT_CSV, FORMAT_NPY, F
 typedef struct options {
   size_t at_count;
   const char **at; /* NAME=VALUE */
-  const char *point, *wrt, *output, *seed, *out, *to, *points, *shard;
+  const char *point, *wrt, *output, *seed, *out, *to, *points, *shard, *list;
   const ad_backend *backend; /* NULL: not said */
   ad_mode mode;
   uint32_t precision; /* bits; 0: not said */
   unsigned digits;
   output_format format;
-  bool stored, explicit_nodes, in_place, check, trace, strict, quiet, help;
-  double min_digits;
+  bool stored, explicit_nodes, in_place, check, trace, strict, quiet, no_time, help;
+  double min_digits, timeout;
   size_t probes, max_entries;
   uint64_t random_seed;
   ad_batch_task task;
@@ -107,6 +110,8 @@ const char *option_text(option_id id);
 
 /* Prints an error of the library as text or, with --format json, as JSON; returns the exit status. */
 int report(const options *o, const ad_error *e);
+/* The object of an error in JSON. */
+void put_json_error(ad_buffer *b, const ad_error *e);
 int usage_error(const char *format, ...) AD_PRINTF(1, 2);
 void note(const options *o, const char *format, ...) AD_PRINTF(2, 3);
 /* Writes to standard output; finish_output reports a failure with its reason. */

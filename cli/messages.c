@@ -11,18 +11,24 @@ static bool in_colour(void) {
   return isatty(STDERR_FILENO) && !(no && *no);
 }
 
+void put_json_error(ad_buffer *b, const ad_error *e) {
+  ad_buffer_puts(b, "{\"message\": ");
+  put_json_string(b, e->message);
+  if (e->file[0]) {
+    ad_buffer_puts(b, ", \"file\": ");
+    put_json_string(b, e->file);
+  }
+  if (e->line > 0) ad_buffer_printf(b, ", \"line\": %lld", (long long)e->line);
+  if (e->column > 0) ad_buffer_printf(b, ", \"column\": %lld", (long long)e->column);
+  if (e->offset >= 0) ad_buffer_printf(b, ", \"offset\": %lld", (long long)e->offset);
+  ad_buffer_printf(b, ", \"status\": %d}", ad_exit_status(e->code));
+}
+
 static void report_json(const ad_error *e) {
   ad_buffer b = {0};
-  ad_buffer_puts(&b, "{\"error\": {\"message\": ");
-  put_json_string(&b, e->message);
-  if (e->file[0]) {
-    ad_buffer_puts(&b, ", \"file\": ");
-    put_json_string(&b, e->file);
-  }
-  if (e->line > 0) ad_buffer_printf(&b, ", \"line\": %lld", (long long)e->line);
-  if (e->column > 0) ad_buffer_printf(&b, ", \"column\": %lld", (long long)e->column);
-  if (e->offset >= 0) ad_buffer_printf(&b, ", \"offset\": %lld", (long long)e->offset);
-  ad_buffer_printf(&b, ", \"status\": %d}}\n", ad_exit_status(e->code));
+  ad_buffer_puts(&b, "{\"error\": ");
+  put_json_error(&b, e);
+  ad_buffer_puts(&b, "}\n");
   if (!b.failed) fwrite(b.data, 1, b.size, stderr);
   ad_buffer_clear(&b);
 }

@@ -40,6 +40,9 @@ static const option_row rows[] = {
     {OPT_DO, "do", NULL, "eval|grad|check", "what to compute (default grad)"},
     {OPT_REDUCE, "reduce", NULL, "sum|mean|min|max", "one row over all points, column by column"},
     {OPT_SHARD, "shard", NULL, "K/N|auto", "only part K of N, to FILE.K-of-N; auto: as the scheduler's environment says"},
+    {OPT_LIST, "list", NULL, "FILE", "read the names of graphs from a file, one a line"},
+    {OPT_TIMEOUT, "timeout", NULL, "SECONDS", "give up on a graph after so long"},
+    {OPT_NO_TIME, "no-time", NULL, NULL, "records without seconds: the same bytes each time"},
     {OPT_THREADS, "threads", NULL, "N", "use N threads (default: one for each processor)"},
     {OPT_QUIET, "quiet", "q", NULL, "no notes"},
     {OPT_MAX_NODES, "max-nodes", NULL, "N", "limit on nodes (default 100000000)"},
@@ -226,6 +229,19 @@ static int set(options *o, const option_row *r, const char *s) {
       break;
     case OPT_SHARD:
       o->shard = s;
+      break;
+    case OPT_LIST:
+      o->list = s;
+      break;
+    case OPT_TIMEOUT: {
+      char *end;
+      o->timeout = strtod(s, &end);
+      if (*end || end == s || !(o->timeout > 0 && o->timeout < 1e9))
+        status = usage_error("--timeout wants a number of seconds, not '%s'", s);
+      break;
+    }
+    case OPT_NO_TIME:
+      o->no_time = true;
       break;
     case OPT_THREADS:
       status = read_count(r, s, 1, AD_TEAM_MOST, &n);

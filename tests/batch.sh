@@ -90,6 +90,43 @@ done
 adtool merge fold.npy.* -o merged.npy
 verdict cmp mean.npy merged.npy
 
+# Many graphs: one record each, in order; a bad one is a record; what single runs print is what the records hold.
+mkdir -p many/deep
+i=100
+while [ $i -lt 160 ]; do
+  sed "s/k: 2/k: 2.$i/" wave.yaml >many/g$i.yaml
+  i=$((i + 1))
+done
+cp wave.yaml many/deep/a.yaml
+adtool convert wave.yaml -o many/deep/b.adg
+echo 'adtool: 1' >many/bad.yaml
+echo 'not a graph' >many/notes.txt
+echo "inputs: {x: 1}" >many/worse.yaml
+status=0
+adtool batch many --no-time -o many.ndjson --quiet || status=$?
+verdict [ $status -eq 1 ]
+verdict [ "$(wc -l <many.ndjson)" -eq 64 ]
+verdict [ "$(grep -c '"status": "error", "error": {"message": ' many.ndjson)" -eq 2 ]
+find many -type f ! -name '*.txt' | LC_ALL=C sort >list
+adtool batch --list list --no-time --threads 3 --quiet >listed.ndjson || true
+verdict cmp many.ndjson listed.ndjson
+for g in many/g100.yaml many/deep/b.adg; do
+  want=$(adtool grad $g --format json | sed 's/.*"outputs": //; s/}$//')
+  verdict grep -qF -e "\"$g\", \"status\": \"ok\", \"outputs\": $want}" many.ndjson
+done
+for part in 1 2 3; do adtool batch --list list --no-time -o many.parts --shard $part/3 --quiet || true; done
+adtool merge many.parts.* -o merged.ndjson
+verdict cmp many.ndjson merged.ndjson
+status=0
+adtool batch many/g1*.yaml --do check --quiet >checked.ndjson || status=$?
+verdict [ $status -eq 0 ]
+verdict [ "$(grep -c '"verdict": "pass"' checked.ndjson)" -eq 60 ]
+awk 'BEGIN { print "adtool: 1\ninputs: {x: 1}\nnodes:\n  n0: sin(x)"; for (i = 1; i < 300; i++) print "  n" i ": sin(n" i-1 ")"; print "outputs: {f: n299}" }' >long.yaml
+adtool batch wave.yaml long.yaml wave.yaml --backend mpfr --precision 9000000 --max-precision 9000000 --timeout 0.2 \
+  --threads 1 --no-time --quiet >late.ndjson || true
+verdict [ "$(grep -c '"graph": "long.yaml", "status": "timeout"' late.ndjson)" -eq 1 ]
+verdict [ "$(wc -l <late.ndjson)" -eq 3 ]
+
 # Killed at random moments, a run goes on where it was.
 cat >wide.yaml <<'END'
 adtool: 1
@@ -120,6 +157,22 @@ for format in csv npy; do
   done
 done
 verdict [ $resumed -gt 0 ]
+
+# The same for many graphs, whether the parent dies or a worker; a worker's graph is a record then.
+for round in 1 2 3 4; do
+  rm -f killed.ndjson*
+  for try in 1 2; do
+    adtool batch --list list --do check --no-time --quiet -o killed.ndjson --threads 2 &
+    pid=$!
+    sleep "0.$(((seed + round + try) % 2))$round"
+    kill -9 $pid 2>/dev/null || true
+    wait $pid 2>/dev/null || true
+  done
+  adtool batch --list list --do check --no-time --quiet -o killed.ndjson --threads 1 || true
+  [ -e checks.ndjson ] || cp killed.ndjson checks.ndjson
+  verdict cmp checks.ndjson killed.ndjson
+done
+verdict [ "$(wc -l <checks.ndjson)" -eq 64 ]
 
 echo "$(((checks - bad) * 100 / checks))%: Checks: $checks, Failures: $bad, Errors: 0"
 [ "$bad" -eq 0 ]

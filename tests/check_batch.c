@@ -4,17 +4,21 @@
 #include <check.h>
 #include <fcntl.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "batch/checksum.h"
 #include "batch/fold.h"
 #include "batch/output.h"
+#include "batch/pool.h"
 #include "batch/run.h"
 #include "batch/shard.h"
+#include "error.h"
 #include "graphs.h"
 #include "mem.h"
 #include "npy/npy.h"
@@ -491,6 +495,81 @@ START_TEST(shards_divide) {
 }
 END_TEST
 
+/* ---- Worker processes */
+
+enum { ITEMS = 1000 };
+
+typedef struct pool_record {
+  uint64_t next;
+  size_t lost[3];
+} pool_record;
+
+/* Some items crash, abort, loop, leave, or end their worker in other ways; the others answer. */
+static void pool_work(void *context, uint64_t item, ad_buffer *record) {
+  (void)context;
+  if (item % 97 == 13) raise(SIGSEGV);
+  if (item % 101 == 17) abort();
+  if (item == 55 || item == 999)
+    for (;;) pause();
+  if (item % 211 == 5) _exit(AD_POOL_NO_MEMORY);
+  if (item % 307 == 6) _exit(0);
+  if (item % 401 == 7) kill(getpid(), SIGKILL);
+  ad_buffer_printf(record, "item %llu", (unsigned long long)item);
+  if (item % 10 == 0)
+    for (int i = 0; i < 10000; i++) ad_buffer_puts(record, " and more");
+}
+
+static bool dies(uint64_t item) {
+  return item % 97 == 13 || item % 101 == 17 || item == 55 || item == 999 || item % 211 == 5 || item % 307 == 6 ||
+         item % 401 == 7;
+}
+
+static void pool_lost(void *context, uint64_t item, ad_pool_loss why, int detail, ad_buffer *record) {
+  pool_record *r = context;
+  ck_assert(dies(item));
+  ck_assert_int_eq(why, item == 55 || item == 999 ? AD_POOL_TIMEOUT
+                        : item % 211 == 5         ? AD_POOL_MEMORY
+                                                  : AD_POOL_CRASHED);
+  if (item % 97 == 13) ck_assert_int_eq(detail, SIGSEGV);
+  r->lost[why]++;
+  ad_buffer_puts(record, "lost");
+}
+
+static ad_status pool_write(void *context, uint64_t item, const void *record, size_t size, ad_error *e) {
+  pool_record *r = context;
+  char want[40];
+  const int n = dies(item) ? sprintf(want, "lost") : sprintf(want, "item %llu", (unsigned long long)item);
+  (void)e;
+  ck_assert_uint_eq(item, r->next++);
+  ck_assert_uint_eq(size, (size_t)n + (!dies(item) && item % 10 == 0 ? 90000 : 0));
+  ck_assert(!memcmp(record, want, (size_t)n));
+  return AD_OK;
+}
+
+static ad_status pool_full(void *context, uint64_t item, const void *record, size_t size, ad_error *e) {
+  (void)context, (void)record, (void)size;
+  return item < 100 ? AD_OK : ad_fail(e, AD_EIO, "the disk is full");
+}
+
+START_TEST(workers_die_alone) {
+  pool_record r = {0};
+  ad_pool p = {.context = &r,
+               .workers = (unsigned)_i,
+               .timeout = 0.3,
+               .work = pool_work,
+               .lost = pool_lost,
+               .write = pool_write};
+  must(ad_pool_run(&p, 0, ITEMS, &graphs_error));
+  ck_assert_uint_eq(r.next, ITEMS);
+  ck_assert_uint_eq(r.lost[AD_POOL_TIMEOUT], 2);
+  ck_assert_uint_eq(r.lost[AD_POOL_MEMORY], 5);
+  must(ad_pool_run(&p, 7, 7, &graphs_error));
+  p.write = pool_full;
+  must_fail(AD_EIO, "the disk is full", ad_pool_run(&p, 0, ITEMS, &graphs_error));
+  ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1); /* no child is left */
+}
+END_TEST
+
 static void clean_up(void) {
   char command[100];
   snprintf(command, sizeof command, "rm -rf '%s'", folder);
@@ -499,6 +578,7 @@ static void clean_up(void) {
 
 int main(void) {
   if (!mkdtemp(folder)) return EXIT_FAILURE;
+  signal(SIGPIPE, SIG_IGN);
   printf("ADTOOL_TEST_SEED=%llu\n", (unsigned long long)ulps_seed());
   fflush(stdout);
   unsetenv("SLURM_ARRAY_TASK_ID");
@@ -514,6 +594,7 @@ int main(void) {
   tcase_add_test(c, checksums);
   tcase_add_test(c, outputs_go_on);
   tcase_add_test(c, shards_divide);
+  tcase_add_loop_test(c, workers_die_alone, 1, 4);
   suite_add_tcase(s, c);
   SRunner *r = srunner_create(s);
   srunner_run_all(r, CK_NORMAL);
