@@ -280,7 +280,7 @@ Derivatives of saved computational graphs.
   eval      values of the outputs
   grad      value and gradient of the outputs
   check     all methods against each other: one verdict
-  batch     a graph at every row of a table
+  batch     a graph at every row of a table, or many graphs
   merge     the parts of a batch as one file
   convert   to another format
   fmt       rewrites a YAML graph canonically
