@@ -136,11 +136,12 @@ static bool same_bits(const double *a, const double *b, size_t n) {
   return true;
 }
 
-/* A row alone, in a worker of its own. */
-static void alone(const ad_batch_plan *p, double *in, double *out) {
+/* Every row alone in its block. */
+static void each_alone(const ad_batch_plan *p, const rows *r, double *out) {
   ad_batch_worker *w;
   must(ad_batch_worker_new(&w, p, &graphs_error));
-  must(ad_batch_work(w, in, 1, out, &graphs_error));
+  for (size_t i = 0; i < r->count; i++)
+    must(ad_batch_work(w, r->in + i * r->inputs, 1, out + i * r->width, &graphs_error));
   ad_batch_worker_free(w);
 }
 
@@ -151,14 +152,14 @@ static void expect_rows(const ad_graph *g, const char *backend, ad_batch_task ta
   o.backend = ad_backend_find(backend);
   ad_batch_plan *p;
   must(ad_batch_plan_new(&p, g, NULL, &o, NULL, &graphs_error));
-  rows r = {.count = 301, .inputs = p->inputs, .width = p->width};
+  rows r = {.count = 75, .inputs = p->inputs, .width = p->width};
   double *want = calloc(r.count * r.width + 1, sizeof *want);
   r.in = calloc(r.count * r.inputs + 1, sizeof *r.in);
   r.out = calloc(r.count * r.width + 1, sizeof *r.out);
   for (size_t i = 0; i < r.count * r.inputs; i++)
     r.in[i] = i % 97 == 5 ? 1e300 : i % 89 == 3 ? 0 : ulps_random_uniform(random, -3, 3);
-  for (size_t i = 0; i < r.count; i++)
-    scalar ? single(p, r.in + i * r.inputs, want + i * r.width) : alone(p, r.in + i * r.inputs, want + i * r.width);
+  if (!scalar) each_alone(p, &r, want);
+  for (size_t i = 0; scalar && i < r.count; i++) single(p, r.in + i * r.inputs, want + i * r.width);
   for (unsigned threads = 1; threads <= 3; threads++) {
     run_rows(&r, p, threads == 3 ? 512 : 16, threads);
     for (size_t i = 0; i < r.count; i++)
@@ -175,7 +176,7 @@ START_TEST(rows_are_what_they_are_alone) {
   graphs_use_simd(graphs_simd[_i % GRAPHS_SIMD]);
   const bool tensors = _i / GRAPHS_SIMD, scalar = !strcmp(graphs_simd[_i % GRAPHS_SIMD], "none");
   static size_t used[1000];
-  for (uint64_t k = 0; k < 4; k++) {
+  for (uint64_t k = 0; k < 3; k++) {
     random_graph r = random_graph_new(ulps_seed() + k, 60, tensors, used);
     expect_rows(r.g, "tape", AD_BATCH_EVAL, scalar, &r.random);
     expect_rows(r.g, "tape", AD_BATCH_GRAD, scalar, &r.random);
