@@ -20,11 +20,11 @@ ad_status ad_file_read(void **bytes, size_t *size, const char *path, ad_error *e
   ad_status s = AD_OK;
   if (!fstat(fd, &st)) {
     if (S_ISDIR(st.st_mode)) errno = EISDIR, s = ad_fail_errno(e, "read", path);
-    if (S_ISREG(st.st_mode) && st.st_size > 0 && !ad_reserve(&data, &capacity, (size_t)st.st_size + 1, 1))
+    if (S_ISREG(st.st_mode) && st.st_size > 0 && !ad_reserve(&data, &capacity, (size_t)st.st_size + 2, 1))
       s = ad_fail_memory(e);
   }
   while (!s) {
-    if (!ad_reserve(&data, &capacity, n + 65536, 1)) {
+    if (capacity - n < 2 && !ad_reserve(&data, &capacity, n + 65536, 1)) { /* room to see that this is the end */
       s = ad_fail_memory(e);
       break;
     }

@@ -6,19 +6,23 @@
 #include "error.h"
 #include "file.h"
 #include "mem.h"
+#include "nl/nl.h"
 #include "yaml/yaml.h"
 
+/* beside: takes up what further files beside this one say; may be NULL. */
 typedef struct format {
   ad_format_info info;
   bool (*sniff)(const void *bytes, size_t size);
   ad_status (*read)(ad_graph **g, const void *bytes, size_t size, const char *path, const ad_limits *limits,
                     ad_error *e);
   ad_status (*write)(const ad_graph *g, ad_buffer *out, const ad_write_options *o, ad_error *e);
+  ad_status (*beside)(ad_graph *g, const char *path, ad_error *e);
 } format;
 
 static const format formats[] = {
-    {{"adg", ".adg", true, "compressed binary, for machines"}, ad_adg_sniff, ad_adg_read, ad_adg_write},
-    {{"yaml", ".yaml", true, "text with infix expressions, for people"}, ad_yaml_sniff, ad_yaml_read, ad_yaml_write},
+    {{"adg", ".adg", true, "compressed binary, for machines"}, ad_adg_sniff, ad_adg_read, ad_adg_write, NULL},
+    {{"nl", ".nl", false, "models of AMPL, text and binary"}, ad_nl_sniff, ad_nl_read, NULL, ad_nl_names},
+    {{"yaml", ".yaml", true, "text with infix expressions, for people"}, ad_yaml_sniff, ad_yaml_read, ad_yaml_write, NULL},
 };
 
 size_t ad_format_count(void) {
@@ -29,26 +33,40 @@ const ad_format_info *ad_format_get(size_t i) {
   return i < ad_format_count() ? &formats[i].info : NULL;
 }
 
+/* *f is the format that it was. */
+static ad_status read_as(ad_graph **g, const format **f, const void *bytes, size_t size, const char *path,
+                         const ad_limits *limits, ad_error *e) {
+  ad_status s = AD_OK;
+  for (*f = formats; *f < formats + ad_format_count() && !(*f)->sniff(bytes, size);) ++*f;
+  if (*f < formats + ad_format_count())
+    s = (*f)->read(g, bytes, size, path, limits, e);
+  else
+    s = ad_fail(e, AD_EINPUT, "this is no graph in any format that adtool knows: no text, .nl or .adg");
+  if (s && e && !e->file[0]) snprintf(e->file, sizeof e->file, "%s", path);
+  return s;
+}
+
 ad_status ad_graph_read(ad_graph **g, const void *bytes, size_t size, const char *path, const ad_limits *limits,
                         ad_error *e) {
-  for (size_t i = 0; i < ad_format_count(); i++) {
-    if (!formats[i].sniff(bytes, size)) continue;
-    ad_status s = formats[i].read(g, bytes, size, path, limits, e);
-    if (s && e && !e->file[0]) snprintf(e->file, sizeof e->file, "%s", path);
-    return s;
-  }
-  ad_status s = ad_fail(e, AD_EINPUT, "this is no graph in any format that adtool knows: neither text nor .adg");
-  if (e) snprintf(e->file, sizeof e->file, "%s", path);
-  return s;
+  const format *f;
+  return read_as(g, &f, bytes, size, path, limits, e);
 }
 
 ad_status ad_graph_load(ad_graph **g, const char *path, const ad_limits *limits, ad_error *e) {
   void *bytes;
   size_t size;
+  const format *f;
+  ad_graph *loaded;
   ad_status s = ad_file_read(&bytes, &size, path, e);
   if (s) return s;
-  s = ad_graph_read(g, bytes, size, strcmp(path, "-") ? path : "standard input", limits, e);
+  s = read_as(&loaded, &f, bytes, size, strcmp(path, "-") ? path : "standard input", limits, e);
   ad_free(bytes);
+  if (s) return s;
+  if (f->beside) s = f->beside(loaded, path, e);
+  if (s)
+    ad_graph_free(loaded);
+  else
+    *g = loaded;
   return s;
 }
 
@@ -69,6 +87,7 @@ static const format *by_extension(const char *path) {
 
 static ad_status write_as(const format *f, const ad_graph *g, ad_buffer *b, const ad_write_options *o, ad_error *e) {
   static const ad_write_options none = {0};
+  if (!f->write) return ad_fail(e, AD_EUSAGE, "adtool reads %s, but does not write it", f->info.name);
   ad_status s = f->write(g, b, o ? o : &none, e);
   if (!s && b->failed) s = ad_fail_memory(e);
   if (s) ad_buffer_clear(b);

@@ -197,6 +197,9 @@ AD_API const char *ad_graph_name(const ad_graph *g);                            
 AD_API ad_status ad_graph_set_kinks(ad_graph *g, const ad_kinks *k, ad_error *e);
 AD_API ad_kinks ad_graph_kinks(const ad_graph *g);
 
+/* Room for so many more nodes with so many arguments: a reader that can guess saves the copying of growing arrays. */
+AD_API ad_status ad_graph_reserve(ad_graph *g, size_t nodes, size_t args, ad_error *e);
+
 /* Free text about the graph that survives load and save: key "author", "nl.suffixes" ...  Order is kept. */
 AD_API ad_status ad_graph_set_meta(ad_graph *g, const char *key, const char *text, ad_error *e);
 AD_API size_t ad_graph_meta_count(const ad_graph *g);
@@ -213,6 +216,9 @@ typedef struct ad_input_spec {
   bool fixed; /* not differentiated unless asked for by name (`diff: no`) */
 } ad_input_spec;
 AD_API ad_status ad_graph_input(ad_graph *g, ad_node *out, const ad_input_spec *spec, ad_error *e);
+/* Gives an input another value of its own, for readers of files where values stand behind the nodes; copied. */
+AD_API ad_status ad_graph_set_input_value(ad_graph *g, ad_node input, const ad_numbers *value, ad_dtype dtype,
+                                          ad_error *e);
 
 /* A constant.  value: as for inputs, required. */
 AD_API ad_status ad_graph_constant(ad_graph *g, ad_node *out, const ad_shape *shape, const ad_numbers *value,

@@ -37,6 +37,8 @@ OPS = {
     "floor": (lambda x: floor(x), UNARY),
     "ceil": (lambda x: ceil(x), UNARY),
     "round": (lambda x: nint(x), UNARY),
+    "trunc": (lambda x: floor(x) if x > 0 else ceil(x), UNARY),
+    "rem": (lambda x, y: x - y * (floor(x / y) if x / y > 0 else ceil(x / y)), PAIRS),
     "max": (lambda x, y: x if x > y else y, PAIRS),
     "min": (lambda x, y: x if x < y else y, PAIRS),
     "clip": (lambda x, lo, hi: min(max(x, lo), hi), TRIPLES),

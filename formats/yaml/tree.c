@@ -32,11 +32,11 @@ typedef struct builder {
 
 static ad_status fail_at(const builder *b, const yaml_mark_t *m, const char *message) {
   ad_status s = ad_fail(b->e, AD_EINPUT, "%s", message);
-  return ad_yaml_place_at(b->t, (int64_t)m->line + 1, (int64_t)m->column + 1, s, b->e);
+  return ad_source_place(&b->t->source, (int64_t)m->line + 1, (int64_t)m->column + 1, s, b->e);
 }
 
 static ad_status fail_limit(const builder *b, const yaml_mark_t *m, ad_status s) {
-  return ad_yaml_place_at(b->t, (int64_t)m->line + 1, (int64_t)m->column + 1, s, b->e);
+  return ad_source_place(&b->t->source, (int64_t)m->line + 1, (int64_t)m->column + 1, s, b->e);
 }
 
 static ad_status add_item(builder *b, const yaml_event_t *v, ad_yaml_kind kind, uint32_t *out) {
@@ -224,13 +224,15 @@ static const char *hint_for(const char *problem, char at) {
 
 static ad_status parser_error(const builder *b, const yaml_parser_t *p) {
   if (p->error == YAML_MEMORY_ERROR) return ad_fail_memory(b->e);
-  int64_t line = (int64_t)p->problem_mark.line + 1, column = (int64_t)p->problem_mark.column + 1;
-  if (p->error == YAML_READER_ERROR) ad_yaml_locate_byte(b->t, p->problem_offset, &line, &column);
+  const ad_source *src = &b->t->source;
+  const ad_cursor at = p->error == YAML_READER_ERROR
+                           ? ad_source_go_to_byte(src, p->problem_offset)
+                           : ad_source_go(src, (int64_t)p->problem_mark.line + 1, (int64_t)p->problem_mark.column + 1);
   const char *problem = p->problem ? p->problem : "this is not YAML", *context = p->context ? p->context : "";
-  const char *hint = hint_for(problem, ad_yaml_source_at(b->t, line, column));
+  const char *hint = hint_for(problem, at.s < at.end ? *at.s : '\0');
   ad_status s = ad_fail(b->e, AD_EINPUT, "not YAML: %s%s%s%s%s", context, *context ? ": " : "", problem,
                         hint ? "; " : "", hint ? hint : "");
-  return ad_yaml_place_at(b->t, line, column, s, b->e);
+  return ad_source_place(src, at.line, at.column, s, b->e);
 }
 
 static ad_status read_events(builder *b, yaml_parser_t *parser) {
@@ -247,40 +249,38 @@ static ad_status read_events(builder *b, yaml_parser_t *parser) {
     if (s) return s;
   }
   if (b->t->count >= 2) return AD_OK;
-  return ad_yaml_place_at(b->t, 1, 1, ad_fail(b->e, AD_EINPUT, "the file is empty"), b->e);
+  return ad_source_place(&b->t->source, 1, 1, ad_fail(b->e, AD_EINPUT, "the file is empty"), b->e);
 }
 
 /* libyaml compares each %TAG directive with all before it. */
 static ad_status refuse_directives(const builder *b) {
-  const char *s = b->t->source, *end = s + b->t->size;
+  const char *s = b->t->source.text, *end = s + b->t->source.size;
   while (s < end && *s != '%') {
     const char *next = memchr(s, '\n', (size_t)(end - s));
     if (!next) return AD_OK;
     s = next + 1;
   }
   if (s >= end) return AD_OK;
-  int64_t line, column;
-  ad_yaml_locate_byte(b->t, (size_t)(s - b->t->source), &line, &column);
-  return ad_yaml_place_at(b->t, line, column,
-                          ad_fail(b->e, AD_EINPUT,
-                                  "a line that starts with '%%' is a directive to YAML, which has no "
-                                  "meaning in a graph; remove or indent it"),
-                          b->e);
+  return ad_source_place_byte(&b->t->source, (size_t)(s - b->t->source.text),
+                              ad_fail(b->e, AD_EINPUT,
+                                      "a line that starts with '%%' is a directive to YAML, which has no "
+                                      "meaning in a graph; remove or indent it"),
+                              b->e);
 }
 
 /* Skips UTF-8's byte order mark; any other encoding is refused. */
 static ad_status check_encoding(builder *b) {
   ad_yaml_tree *t = b->t;
-  const unsigned char *s = (const unsigned char *)t->source;
-  if (t->size >= 2 && ((s[0] == 0xFE && s[1] == 0xFF) || (s[0] == 0xFF && s[1] == 0xFE)))
-    return ad_yaml_place_at(t, 1, 1, ad_fail(b->e, AD_EINPUT, "the file is UTF-16; save it as UTF-8"), b->e);
-  if (t->size >= 3 && !memcmp(s, "\xEF\xBB\xBF", 3)) t->source += 3, t->size -= 3;
+  const unsigned char *s = (const unsigned char *)t->source.text;
+  if (t->source.size >= 2 && ((s[0] == 0xFE && s[1] == 0xFF) || (s[0] == 0xFF && s[1] == 0xFE)))
+    return ad_source_place(&t->source, 1, 1, ad_fail(b->e, AD_EINPUT, "the file is UTF-16; save it as UTF-8"), b->e);
+  if (t->source.size >= 3 && !memcmp(s, "\xEF\xBB\xBF", 3)) t->source.text += 3, t->source.size -= 3;
   return AD_OK;
 }
 
 ad_status ad_yaml_parse(ad_yaml_tree *t, const void *bytes, size_t size, const char *path, const ad_limits *limits,
                         ad_error *e) {
-  *t = (ad_yaml_tree){.path = path, .source = bytes, .size = size, .limits = ad_limits_resolve(limits), .count = 1};
+  *t = (ad_yaml_tree){.source = {bytes, size, path}, .limits = ad_limits_resolve(limits), .count = 1};
   builder b = {.t = t, .e = e};
   ad_status s = ad_reserve(&t->item, &t->capacity, 2, sizeof *t->item) ? AD_OK : ad_fail_memory(e);
   if (!s) t->item[0] = (ad_yaml_item){0};
@@ -291,7 +291,7 @@ ad_status ad_yaml_parse(ad_yaml_tree *t, const void *bytes, size_t size, const c
     s = ad_fail_memory(e);
   } else if (!s) {
     yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&parser, (const unsigned char *)t->source, t->size);
+    yaml_parser_set_input_string(&parser, (const unsigned char *)t->source.text, t->source.size);
     s = read_events(&b, &parser);
     yaml_parser_delete(&parser);
   }

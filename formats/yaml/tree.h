@@ -4,6 +4,7 @@
 
 #include "adtool.h"
 #include "mem.h"
+#include "source.h"
 #include "yaml/symbols.h"
 
 typedef enum ad_yaml_kind { AD_YAML_SCALAR, AD_YAML_LIST, AD_YAML_MAP } ad_yaml_kind;
@@ -25,8 +26,7 @@ typedef struct ad_yaml_item {
 } ad_yaml_item;
 
 typedef struct ad_yaml_tree {
-  const char *path, *source; /* borrowed */
-  size_t size;
+  ad_source source; /* borrowed */
   ad_limits limits;
   ad_yaml_item *item; /* item[0] is no item; item[1] the root */
   size_t count, capacity;
@@ -75,11 +75,5 @@ ad_status ad_yaml_fail(const ad_yaml_tree *t, uint32_t item, size_t skip, ad_err
     AD_PRINTF(5, 6);
 /* Gives an error from below that has no place yet the place of an item; returns s. */
 ad_status ad_yaml_place(const ad_yaml_tree *t, uint32_t item, size_t skip, ad_status s, ad_error *e);
-/* The same for a place in the source. */
-ad_status ad_yaml_place_at(const ad_yaml_tree *t, int64_t line, int64_t column, ad_status s, ad_error *e);
-/* The byte that stands there; 0 behind the end. */
-char ad_yaml_source_at(const ad_yaml_tree *t, int64_t line, int64_t column);
-/* The place of a byte of the source. */
-void ad_yaml_locate_byte(const ad_yaml_tree *t, size_t offset, int64_t *line, int64_t *column);
 
 #endif

@@ -68,6 +68,8 @@ typedef double V;
 #define FLOOR(a) floor(a)
 #define CEIL(a) ceil(a)
 #define ROUND(a) nearbyint(a)
+#define TRUNC(a) trunc(a)
+#define REM(a, b) fmod(a, b)
 #define MAX(a, b) f64_max(a, b)
 #define MIN(a, b) f64_min(a, b)
 #define EXP(a) exp(a)

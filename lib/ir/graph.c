@@ -203,6 +203,26 @@ static ad_status intern_shape(ad_graph *g, const ad_shape *s, uint32_t *id, ad_e
 
 /* ---- Nodes */
 
+/* The columns of `nodes` more nodes, and the end of the last one's arguments. */
+static ad_status reserve_columns(ad_graph *g, size_t nodes, ad_error *e) {
+  size_t a = g->node_capacity, b = a, c = a, need;
+  if (__builtin_add_overflow(g->count + 1, nodes, &need) || !ad_reserve(&g->op, &a, need, sizeof *g->op) ||
+      !ad_reserve(&g->first_arg, &b, need, sizeof *g->first_arg) ||
+      !ad_reserve(&g->shape, &c, need, sizeof *g->shape))
+    return ad_fail_memory(e);
+  g->node_capacity = a;
+  g->first_arg[g->count] = (uint32_t)g->arg_count;
+  return AD_OK;
+}
+
+ad_status ad_graph_reserve(ad_graph *g, size_t nodes, size_t args, ad_error *e) {
+  size_t need;
+  if (nodes > g->limits.max_nodes) nodes = (size_t)g->limits.max_nodes;
+  if (__builtin_add_overflow(g->arg_count, args, &need) || need > UINT32_MAX) need = UINT32_MAX;
+  if (!ad_reserve(&g->arg, &g->arg_capacity, need, sizeof *g->arg)) return ad_fail_memory(e);
+  return reserve_columns(g, nodes, e);
+}
+
 /* Makes room for one node with `words` argument words. */
 static inline ad_status reserve_node(ad_graph *g, size_t words, ad_error *e) {
   if (g->count >= g->limits.max_nodes)
@@ -210,13 +230,8 @@ static inline ad_status reserve_node(ad_graph *g, size_t words, ad_error *e) {
                    (unsigned long long)g->limits.max_nodes);
   if (g->arg_count + words > UINT32_MAX) return ad_fail(e, AD_ELIMIT, "the graph has more than 2^32 arguments");
   if (g->count + 1 >= g->node_capacity) {
-    size_t a = g->node_capacity, b = a, c = a;
-    if (!ad_reserve(&g->op, &a, g->count + 2, sizeof *g->op) ||
-        !ad_reserve(&g->first_arg, &b, g->count + 2, sizeof *g->first_arg) ||
-        !ad_reserve(&g->shape, &c, g->count + 2, sizeof *g->shape))
-      return ad_fail_memory(e);
-    g->node_capacity = a;
-    g->first_arg[g->count] = (uint32_t)g->arg_count;
+    ad_status s = reserve_columns(g, 1, e);
+    if (s) return s;
   }
   if (!ad_reserve(&g->arg, &g->arg_capacity, g->arg_count + words, sizeof *g->arg)) return ad_fail_memory(e);
   return AD_OK;
@@ -292,6 +307,17 @@ ad_status ad_graph_input(ad_graph *g, ad_node *out, const ad_input_spec *spec, a
   *out = add_node(g, AD_OP_INPUT, shape, 0, NULL, true, id);
   g->input_count++;
   return AD_OK;
+}
+
+ad_status ad_graph_set_input_value(ad_graph *g, ad_node input, const ad_numbers *value, ad_dtype dtype, ad_error *e) {
+  if (input >= g->input_count) return ad_fail(e, AD_EUSAGE, "node %u is not an input", input);
+  char what[AD_MAX_NAME + 16];
+  snprintf(what, sizeof what, "input '%s'", ad_names_of(&g->names, input));
+  uint32_t *literal = &g->arg[g->first_arg[input]], id;
+  ad_status s = check_count(value, &g->shapes[g->shape[input]], what, e);
+  if (!s) s = add_literal(g, value, dtype, g->literal[*literal].fixed, &id, e);
+  if (!s) *literal = id;
+  return s;
 }
 
 ad_status ad_graph_constant(ad_graph *g, ad_node *out, const ad_shape *shape, const ad_numbers *value, ad_dtype dtype,
@@ -399,31 +425,23 @@ static ad_status name_args(const ad_graph *g, ad_status s, size_t nargs, const a
 
 static ad_status apply_generally(ad_graph *g, ad_node *out, ad_op op, size_t nargs, const ad_node *args, size_t nattrs,
                                  const ad_attr *attrs, ad_error *e) {
-  const ad_op_info *info = &*ad_op_get(op);
+  const ad_op_info *info = ad_op_get(op);
   const ad_op_rule *rule = ad_op_rule_get(op);
   const ad_shape *few[8], **arg = few;
-  ad_status s = AD_OK;
   if (nargs > 8 && !(arg = ad_malloc(nargs, sizeof *arg))) return ad_fail_memory(e);
   for (size_t i = 0; i < nargs; i++) arg[i] = &g->shapes[g->shape[args[i]]];
-  ad_infer *in = ad_calloc(1, sizeof *in);
-  if (!in) s = ad_fail_memory(e);
-  if (!s) {
-    in->op = op;
-    in->nargs = nargs;
-    in->arg = arg;
-    s = sort_attrs(in, info, nattrs, attrs, e);
-  }
+  ad_infer in = {.op = op, .nargs = nargs, .arg = arg};
+  ad_status s = sort_attrs(&in, info, nattrs, attrs, e);
   if (!s)
     s = name_args(g,
-                  rule->infer ? rule->infer(in, e) : ad_infer_broadcast_shapes(&in->shape, arg, nargs, info->name, e),
+                  rule->infer ? rule->infer(&in, e) : ad_infer_broadcast_shapes(&in.shape, arg, nargs, info->name, e),
                   nargs, args, e);
-  if (!s) s = check_shape(g, &in->shape, info->name, e);
+  if (!s) s = check_shape(g, &in.shape, info->name, e);
   uint32_t shape = 0, first = 0;
-  if (!s) s = intern_shape(g, &in->shape, &shape, e);
+  if (!s) s = intern_shape(g, &in.shape, &shape, e);
   if (!s) s = reserve_node(g, nargs + 1, e);
-  if (!s && info->attr_count) s = add_attrs(g, in, info->attr_count, &first, e);
+  if (!s && info->attr_count) s = add_attrs(g, &in, info->attr_count, &first, e);
   if (!s) *out = add_node(g, op, shape, nargs, args, info->attr_count > 0, first);
-  ad_free(in);
   if (arg != few) ad_free(arg);
   return s;
 }

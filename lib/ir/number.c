@@ -276,16 +276,47 @@ static double read_back(const char *s) {
   return ad_number_round(s, AD_F64, &exact);
 }
 
+static size_t put_text(char *buf, const char *text) {
+  const size_t n = strlen(text);
+  memcpy(buf, text, n + 1);
+  return n;
+}
+
+size_t ad_number_plain_text(char *buf, double v) {
+  enum { PLACES = 15, ROOM = 24 };
+  static const double power[PLACES + 1] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                           1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+  const double size = fabs(v);
+  if (!isfinite(v)) return 0;
+  int places = 0;
+  double m = nearbyint(size);
+  while (m < 1e15 && places < PLACES && m / power[places] != size) places++, m = nearbyint(size * power[places]);
+  if (m >= 1e15 || m / power[places] != size || (size < 1e-4 && size > 0)) return 0;
+  char text[ROOM], *p = text + ROOM;
+  uint64_t digits = (uint64_t)m;
+  for (int i = 0; digits || i <= places; i++) {
+    if (i == places && i) *--p = '.';
+    *--p = (char)('0' + digits % 10);
+    digits /= 10;
+  }
+  if (signbit(v)) *--p = '-';
+  const size_t n = (size_t)(text + ROOM - p);
+  memcpy(buf, p, n);
+  buf[n] = '\0';
+  return n;
+}
+
 size_t ad_number_short_text(char *buf, double v) {
-  if (isnan(v)) return (size_t)sprintf(buf, "nan");
-  if (isinf(v)) return (size_t)sprintf(buf, v < 0 ? "-inf" : "inf");
-  if (v == floor(v) && fabs(v) < 1e15) return (size_t)sprintf(buf, signbit(v) && v == 0 ? "-0" : "%.0f", v);
+  if (isnan(v)) return put_text(buf, "nan");
+  if (isinf(v)) return put_text(buf, v < 0 ? "-inf" : "inf");
+  const size_t plain = ad_number_plain_text(buf, v);
+  if (plain) return plain;
   /* Every decimal of up to 15 digits survives a normal double, so "%.15g", which drops trailing zeros, already is the
    * shortest of those; subnormals hold fewer digits. */
   for (int p = fabs(v) < DBL_MIN ? 1 : 15; p <= 17; p++) {
     snprintf(buf, AD_NUMBER_TEXT, "%.*g", p, v);
     plain_point(buf);
-    if (read_back(buf) == v) break;
+    if (p == 17 || read_back(buf) == v) break;
   }
   return strlen(buf);
 }

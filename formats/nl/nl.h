@@ -1,0 +1,17 @@
+/* The .nl format of AMPL: D. M. Gay, Writing .nl Files, Sandia National Laboratories, SAND2005-7907P, 2005; and Hooking
+ * Your Solver to AMPL, Bell Laboratories, 1997. */
+#ifndef AD_NL_H
+#define AD_NL_H
+
+#include "adtool.h"
+#include "mem.h"
+
+bool ad_nl_sniff(const void *bytes, size_t size);
+/* Text and binary of either byte order.  One input x; outputs obj (obj0, obj1 ... where there are several) and con.
+ * What is no computation is kept as texts of the graph: see the manual, .nl. */
+ad_status ad_nl_read(ad_graph **g, const void *bytes, size_t size, const char *path, const ad_limits *limits,
+                     ad_error *e);
+/* Keeps the names of variables, constraints and objectives that stand in .col and .row beside STUB.nl. */
+ad_status ad_nl_names(ad_graph *g, const char *path, ad_error *e);
+
+#endif
