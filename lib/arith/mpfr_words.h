@@ -158,6 +158,15 @@ static inline V mp_w_powi(CX *cx, V a, V b) {
   return cx->kinks.pow00_nan && mpfr_zero_p(a) && mpfr_zero_p(b) ? NAN_VALUE : r;
 }
 
+/* y x^(y-1) for an integer y: y - 1 may need a bit more than y, and x^0 is 1 here whatever the policy. */
+static inline V mp_w_powi_partial(CX *cx, V a, V b) {
+  if (mpfr_zero_p(b)) return NUM(0);
+  mpfr_ptr r = mp_next(cx);
+  mpfr_pow_si(r, a, mpfr_get_si(b, MPFR_RNDN) - 1, MPFR_RNDN);
+  mpfr_mul(r, r, b, MPFR_RNDN);
+  return r;
+}
+
 /* y x^(y-1).  Where y - 1 is not exact, y is an even integer, and the power has the sign of x, or small and no integer,
  * though y - 1 may have become one. */
 static inline V mp_w_pow_partial(CX *cx, V a, V b) {
@@ -213,7 +222,7 @@ static inline V mp_w_polygamma(CX *cx, V n, V a) {
 #define POW(a, b) mp_w_pow(cx, a, b)
 #define POW_PARTIAL(a, b, z) mp_w_pow_partial(cx, a, b)
 #define POWI(a, b) mp_w_powi(cx, a, b)
-#define POWI_PARTIAL(a, b) SELECT(IS_ZERO(b), NUM(0), MUL(b, POWI(a, SUB(b, NUM(1)))))
+#define POWI_PARTIAL(a, b) mp_w_powi_partial(cx, a, b)
 #define SQRT(a) mp_w_sqrt(cx, a)
 #define CBRT(a) mp_w_cbrt(cx, a)
 #define HYPOT(a, b) mp_w_hypot(cx, a, b)
