@@ -239,7 +239,7 @@ static void add_operation(maker *m) {
   if (chance(m, 20)) must(ad_graph_set_node_name(m->g, out, name(m, buf), &graphs_error));
 }
 
-ad_graph *random_graph(uint64_t seed) {
+ad_graph *graph_of_everything(uint64_t seed) {
   maker m = {.g = graphs_new(), .state = seed * 0x9E3779B97F4A7C15u + 1};
   char buf[AD_MAX_NAME + 1];
   if (chance(&m, 50)) must(ad_graph_set_name(m.g, name(&m, buf), &graphs_error));

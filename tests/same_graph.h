@@ -8,6 +8,6 @@
 void same_graph(const ad_graph *a, const ad_graph *b, const char *what);
 
 /* A graph with every kind of node, attribute, number and name, at random. */
-ad_graph *random_graph(uint64_t seed);
+ad_graph *graph_of_everything(uint64_t seed);
 
 #endif
