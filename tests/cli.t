@@ -397,7 +397,7 @@ $ adtool batch tests/examples/tutorial.yaml --points tests/examples/points.csv -
 adtool: error: --shard: shard 3 of 2 does not exist; shards count from 1, to 1000000 at most
 ? 2
 $ adtool batch tests/examples/network.yaml --points tests/examples/points.csv
-tests/examples/points.csv:1:1: error: the column 'w' is no input of the graph (did you mean 'x'?)
+tests/examples/points.csv:1:1: error: the column 'w' is no input of the graph; `adtool info` lists them
 ? 3
 $ adtool batch tests/examples/tutorial.yaml --points nowhere.npy
 adtool: error: can't open 'nowhere.npy': No such file or directory
