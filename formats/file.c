@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "io.h"
 #include "mem.h"
 
 ad_status ad_file_read(void **bytes, size_t *size, const char *path, ad_error *e) {
@@ -45,17 +46,6 @@ ad_status ad_file_read(void **bytes, size_t *size, const char *path, ad_error *e
   return AD_OK;
 }
 
-static bool write_all(int fd, const char *p, size_t n) {
-  while (n) {
-    ssize_t put = write(fd, p, n);
-    if (put < 0 && errno == EINTR) continue;
-    if (put < 0) return false;
-    p += put;
-    n -= (size_t)put;
-  }
-  return true;
-}
-
 /* The folder that holds a path. */
 static void folder_of(char *folder, size_t size, const char *path) {
   const char *slash = strrchr(path, '/');
@@ -79,7 +69,7 @@ static ad_status replace(const char *path, const void *bytes, size_t size, const
     return s;
   }
   if (old && fchmod(fd, old->st_mode & 07777)) s = ad_fail_errno(e, "set the mode of", temporary);
-  if (!s && (!write_all(fd, bytes, size) || fsync(fd))) s = ad_fail_errno(e, "write", path);
+  if (!s && (!ad_write_all(fd, bytes, size) || fsync(fd))) s = ad_fail_errno(e, "write", path);
   if (close(fd) && !s) s = ad_fail_errno(e, "write", path);
   if (!s && rename(temporary, path)) s = ad_fail_errno(e, "replace", path);
   if (s) {
@@ -101,7 +91,7 @@ ad_status ad_file_write(const char *path, const void *bytes, size_t size, ad_err
   if (!output && (!there || S_ISREG(st.st_mode))) return replace(path, bytes, size, there ? &st : NULL, e);
   int fd = output ? STDOUT_FILENO : open(path, O_WRONLY | O_CLOEXEC);
   if (fd < 0) return ad_fail_errno(e, "open", path);
-  ad_status s = write_all(fd, bytes, size) ? AD_OK : ad_fail_errno(e, "write", output ? "standard output" : path);
+  ad_status s = ad_write_all(fd, bytes, size) ? AD_OK : ad_fail_errno(e, "write", output ? "standard output" : path);
   if (!output && close(fd) && !s) s = ad_fail_errno(e, "write", path);
   return s;
 }

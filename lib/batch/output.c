@@ -10,6 +10,7 @@
 
 #include "batch/checksum.h"
 #include "error.h"
+#include "io.h"
 #include "mem.h"
 
 enum { PIECE = 1 << 18 };
@@ -28,17 +29,6 @@ struct ad_output {
   size_t head_size;
   uint64_t chunks, rows, size; /* size: behind the head */
 };
-
-static bool put_all(int fd, const void *bytes, size_t n) {
-  for (const char *p = bytes; n;) {
-    ssize_t put = write(fd, p, n);
-    if (put < 0 && errno == EINTR) continue;
-    if (put < 0) return false;
-    p += put;
-    n -= (size_t)put;
-  }
-  return true;
-}
 
 /* All n bytes at an offset, or fewer at the end of the file; -1 on an error. */
 static ssize_t get_at(int fd, void *bytes, size_t n, uint64_t at) {
@@ -118,8 +108,8 @@ static ad_status read_journal(ad_output *o, uint64_t entries, ad_error *e) {
 static ad_status begin(ad_output *o, const char *key, const void *head, ad_error *e) {
   const uint64_t n = strlen(key);
   if (ftruncate(o->journal, 0) || ftruncate(o->fd, 0) || lseek(o->journal, 0, SEEK_SET) || lseek(o->fd, 0, SEEK_SET) ||
-      !put_all(o->fd, head, o->head_size) || !put_all(o->journal, magic, sizeof magic) ||
-      !put_all(o->journal, &n, sizeof n) || !put_all(o->journal, key, n))
+      !ad_write_all(o->fd, head, o->head_size) || !ad_write_all(o->journal, magic, sizeof magic) ||
+      !ad_write_all(o->journal, &n, sizeof n) || !ad_write_all(o->journal, key, n))
     return ad_fail_errno(e, "write", o->part);
   return AD_OK;
 }
@@ -137,7 +127,7 @@ static ad_status open_direct(ad_output *o, const void *head, ad_error *e) {
   o->direct = true;
   o->fd = strcmp(o->path, "-") ? open(o->path, O_WRONLY | O_CLOEXEC) : STDOUT_FILENO;
   if (o->fd < 0) return ad_fail_errno(e, "open", o->path);
-  return put_all(o->fd, head, o->head_size) ? AD_OK : ad_fail_errno(e, "write", o->path);
+  return ad_write_all(o->fd, head, o->head_size) ? AD_OK : ad_fail_errno(e, "write", o->path);
 }
 
 static ad_status open_part(ad_output *o, const char *key, const void *head, const struct stat *old, ad_error *e) {
@@ -202,13 +192,13 @@ bool ad_output_can_patch(const ad_output *o) {
 }
 
 ad_status ad_output_write(ad_output *o, const void *bytes, size_t size, uint64_t rows, ad_error *e) {
-  if (!put_all(o->fd, bytes, size))
+  if (!ad_write_all(o->fd, bytes, size))
     return ad_fail_errno(e, "write", o->direct ? strcmp(o->path, "-") ? o->path : "standard output" : o->part);
   entry x = {.rows = rows, .size = size};
   if (!o->direct) {
     x.data = ad_checksum_of(bytes, size);
     x.self = self_of(&x, o->chunks);
-    if (!put_all(o->journal, &x, sizeof x)) return ad_fail_errno(e, "write", o->journal_path);
+    if (!ad_write_all(o->journal, &x, sizeof x)) return ad_fail_errno(e, "write", o->journal_path);
   }
   o->chunks++;
   o->rows += rows;

@@ -16,6 +16,7 @@
 #endif
 
 #include "error.h"
+#include "io.h"
 
 enum { DEPTH = 64, FLUSH = 1 << 15, IDLE_DEATHS = 16 };
 static const uint64_t flush_after = 20000000; /* nanoseconds */
@@ -62,17 +63,6 @@ static size_t get_items(int fd, uint64_t *item) {
   }
 }
 
-static bool put_all(int fd, const void *bytes, size_t n) {
-  for (const char *p = bytes; n;) {
-    ssize_t put = write(fd, p, n);
-    if (put < 0 && errno == EINTR) continue;
-    if (put < 0) return false;
-    p += put;
-    n -= (size_t)put;
-  }
-  return true;
-}
-
 /* ---- A worker's life */
 
 static void limit_memory(uint64_t more) {
@@ -112,7 +102,7 @@ static void live(const ad_pool *p, desk *d, int in, int out) {
       memcpy(answers.data + at, head, sizeof head);
       atomic_store(&d->item, 0);
       if (i + 1 < n && answers.size < FLUSH && start - flushed < flush_after) continue;
-      if (!put_all(out, answers.data, answers.size)) _exit(0);
+      if (!ad_write_all(out, answers.data, answers.size)) _exit(0);
       answers.size = 0;
       flushed = start;
     }
@@ -181,7 +171,7 @@ static void deal(pool *q, worker *w) {
   const size_t had = w->count;
   if (had > DEPTH / 2) return;
   while (w->count < DEPTH && next_item(q, &item)) w->queue[w->count++] = item;
-  if (w->count > had) put_all(w->in, w->queue + had, (w->count - had) * sizeof item);
+  if (w->count > had) ad_write_all(w->in, w->queue + had, (w->count - had) * sizeof item);
 }
 
 static ad_status keep(pool *q, uint64_t item, const void *bytes, size_t size, ad_error *e) {

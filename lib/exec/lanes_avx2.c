@@ -1,21 +1,6 @@
 #define AD_LANES_AVX2
+#define LANES_NAME "avx2"
+#define LANES_TABLE ad_lanes_avx2
+#define LANES_TAPE ad_tape_fma
+#define LANES_SUPPORTED (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
 #include "exec/lanes.inc"
-
-static bool FN(supported)(void) {
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-}
-
-const ad_lanes ad_lanes_avx2 = {
-    .name = "avx2",
-    .tape = &ad_tape_fma,
-    .supported = FN(supported),
-    .primal = FN(primal),
-    .record = FN(record),
-    .tangent = FN(tangent),
-    .adjoint = FN(adjoint),
-    .gather = FN(gather),
-    .scatter = FN(scatter),
-    .sum = FN(sum),
-    .largest = FN(largest),
-    .all_finite = FN(all_finite),
-};
