@@ -371,9 +371,11 @@ AD_API double ad_span_double(const ad_span *s, size_t i);
  * size bytes with the final zero; returns the length it wanted, like snprintf. */
 AD_API size_t ad_span_text(char *buf, size_t size, const ad_span *s, size_t i, unsigned digits);
 
-/* The inputs of the workspace: all from a point, or one from doubles. */
+/* The inputs of the workspace: all from a point, one from doubles, or all from doubles: the elements of every input in
+ * the graph's order one behind the other. */
 AD_API ad_status ad_workspace_set_point(ad_workspace *w, const ad_point *p, ad_error *e);
 AD_API ad_status ad_workspace_set_input(ad_workspace *w, ad_node input, const double *value, size_t count, ad_error *e);
+AD_API ad_status ad_workspace_set_inputs(ad_workspace *w, const double *value, size_t count, ad_error *e);
 
 /* The values of an input at the first `count` points of a block: row b, `pitch` numbers behind row b-1, holds its elements
  * at point b.  Points beyond count repeat the last one.  Spans of a block hold `points` numbers for each element: element
@@ -420,6 +422,8 @@ typedef struct ad_gradient_request {
  * used several inputs at a time. */
 AD_API ad_status ad_workspace_run_gradient(ad_workspace *w, const ad_gradient_request *r, ad_error *e);
 AD_API ad_span ad_workspace_gradient(const ad_workspace *w, ad_node input);
+/* That of all inputs one behind the other, in the graph's order; 0 for inputs that are not in the program's wrt. */
+AD_API ad_span ad_workspace_gradients(const ad_workspace *w);
 
 /* ---- Verification ----------------------------------------------------------------------------------------------- */
 

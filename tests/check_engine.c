@@ -300,6 +300,44 @@ START_TEST(zeros) {
 }
 END_TEST
 
+/* ---- All inputs at once */
+
+/* f = a . b + c with a fixed: values and gradients of all inputs in one run of numbers, by each backend */
+START_TEST(all_inputs) {
+  static const double x[7] = {2, 3, 5, 7, 11, 13, 17};
+  ad_graph *g = graphs_new();
+  ad_node a;
+  must(ad_graph_input(g, &a, &(ad_input_spec){.name = "a", .shape = SHAPE(3), .fixed = true},
+                      &graphs_error));
+  const ad_node b = graphs_input(g, "b", SHAPE(3), NULL, 0);
+  const ad_node c = graphs_input(g, "c", SCALAR, NULL, 0);
+  const ad_node f = graphs_binary(g, "add", graphs_binary(g, "dot", a, b), c);
+  must(ad_graph_output(g, "f", f, &graphs_error));
+  for (size_t i = 0; i < ad_backend_count(); i++) {
+    const ad_backend *backend = ad_backend_get(i);
+    const bool reverse = ad_backend_mode(backend) == AD_MODE_REVERSE;
+    ad_program *p;
+    ad_workspace *w;
+    must(ad_program_new(&p, g, NULL, &graphs_error));
+    must(ad_workspace_new(&w, p, backend, &(ad_workspace_options){.reverse = reverse, .directions = reverse ? 0 : 2},
+                          &graphs_error));
+    must_fail(AD_EINPUT, "'a' has no value", ad_workspace_primal(w, &graphs_error));
+    must_fail(AD_EUSAGE, "7 elements, not 6", ad_workspace_set_inputs(w, x, 6, &graphs_error));
+    must(ad_workspace_set_inputs(w, x, 7, &graphs_error));
+    must(ad_workspace_primal(w, &graphs_error));
+    ck_assert_double_eq(at(ad_workspace_value(w, f), 0), 2 * 7 + 3 * 11 + 5 * 13 + 17);
+    must(ad_workspace_run_gradient(w, &(ad_gradient_request){.output = f}, &graphs_error));
+    const double want[7] = {0, 0, 0, 2, 3, 5, 1};
+    const ad_span got = ad_workspace_gradients(w);
+    ck_assert_uint_eq(got.count, 7);
+    for (size_t j = 0; j < 7; j++) ck_assert_double_eq(at(got, j), want[j]);
+    ad_workspace_free(w);
+    ad_program_free(p);
+  }
+  ad_graph_free(g);
+}
+END_TEST
+
 int main(void) {
   Suite *s = suite_create("engine");
   TCase *t = tcase_create("the same numbers");
@@ -311,6 +349,7 @@ int main(void) {
   tcase_add_test(t, many_windows);
   tcase_add_test(t, views);
   tcase_add_test(t, zeros);
+  tcase_add_test(t, all_inputs);
   suite_add_tcase(s, t);
   SRunner *r = srunner_create(s);
   srunner_run_all(r, CK_NORMAL);

@@ -44,6 +44,11 @@ static void load(ad_workspace *w, ad_node n, const double *value, size_t count, 
   }
 }
 
+static void mark_set(ad_workspace *w, ad_node input) {
+  w->unset -= !w->input_set[input];
+  w->input_set[input] = true;
+}
+
 ad_status ad_workspace_new(ad_workspace **out, const ad_program *p, const ad_backend *b, const ad_workspace_options *o,
                            ad_error *e) {
   const ad_graph *g = p->graph;
@@ -65,6 +70,7 @@ ad_status ad_workspace_new(ad_workspace **out, const ad_program *p, const ad_bac
     return s;
   }
   w->input_set = ad_calloc(ad_graph_input_count(g), sizeof *w->input_set);
+  w->unset = ad_graph_input_count(g);
   s = w->input_set ? w->engine->open(w, e) : ad_fail_memory(e);
   if (s) {
     ad_workspace_free(w);
@@ -73,7 +79,7 @@ ad_status ad_workspace_new(ad_workspace **out, const ad_program *p, const ad_bac
   for (ad_node n = 0; n < ad_graph_node_count(g); n++) {
     if (p->offset[n] == UINT32_MAX || ad_graph_node_op(g, n) > AD_OP_CONSTANT) continue;
     ad_values v = ad_graph_node_values(g, n);
-    if (n < ad_graph_input_count(g)) w->input_set[n] = v.count > 0 || ad_shape_size(ad_graph_node_shape(g, n)) == 0;
+    if (n < ad_graph_input_count(g) && (v.count || !ad_shape_size(ad_graph_node_shape(g, n)))) mark_set(w, n);
     if (v.count) load(w, n, v.value, v.count, &v, NULL);
   }
   *out = w;
@@ -87,6 +93,11 @@ void ad_workspace_free(ad_workspace *w) {
   ad_free(w);
 }
 
+static ad_status no_value(const ad_workspace *w, ad_node input, ad_error *e) {
+  const char *name = ad_graph_node_name(w->p->graph, input);
+  return ad_fail(e, AD_EINPUT, "the input '%s' has no value; give one with --at %s=... or in the file", name, name);
+}
+
 ad_status ad_workspace_set_point(ad_workspace *w, const ad_point *p, ad_error *e) {
   const ad_graph *g = w->p->graph;
   if (p->graph != g) return ad_fail(e, AD_EUSAGE, "the point belongs to another graph");
@@ -98,10 +109,9 @@ ad_status ad_workspace_set_point(ad_workspace *w, const ad_point *p, ad_error *e
     } else if (v.count) {
       load(w, n, v.value, v.count, &v, NULL);
     } else if (ad_shape_size(ad_graph_node_shape(g, n))) {
-      const char *name = ad_graph_node_name(g, n);
-      return ad_fail(e, AD_EINPUT, "the input '%s' has no value; give one with --at %s=... or in the file", name, name);
+      return no_value(w, n, e);
     }
-    w->input_set[n] = true;
+    mark_set(w, n);
   }
   return AD_OK;
 }
@@ -113,14 +123,27 @@ ad_status ad_workspace_set_input(ad_workspace *w, ad_node input, const double *v
     return ad_fail(e, AD_EUSAGE, "the input '%s' has %zu elements, not %zu", ad_graph_node_name(w->p->graph, input),
                    size, count);
   load(w, input, value, count, NULL, NULL);
-  w->input_set[input] = true;
+  mark_set(w, input);
+  w->primal_done = false;
+  return AD_OK;
+}
+
+ad_status ad_workspace_set_inputs(ad_workspace *w, const double *value, size_t count, ad_error *e) {
+  if (count != w->p->input_size)
+    return ad_fail(e, AD_EUSAGE, "the inputs have %u elements, not %zu", w->p->input_size, count);
+  if (w->engine->kind == AD_KIND_F64 && w->options.points == 1)
+    memcpy(w->value, value, count * sizeof *value);
+  else
+    for (size_t i = 0; i < count; i++) w->engine->set(w, w->value, i, value[i], NULL);
+  memset(w->input_set, true, ad_graph_input_count(w->p->graph));
+  w->unset = 0;
   w->primal_done = false;
   return AD_OK;
 }
 
 void ad_workspace_set_numbers(ad_workspace *w, ad_node input, const ad_numbers *value) {
   load(w, input, NULL, ad_numbers_count(value), NULL, value);
-  w->input_set[input] = true;
+  mark_set(w, input);
   w->primal_done = false;
 }
 
@@ -135,7 +158,7 @@ ad_status ad_workspace_set_points(ad_workspace *w, ad_node input, const double *
     const double *row = rows + (b < count ? b : count - 1) * pitch;
     for (size_t j = 0; j < size; j++) x[j * points + b] = row[j];
   }
-  w->input_set[input] = true;
+  mark_set(w, input);
   return AD_OK;
 }
 
@@ -145,11 +168,8 @@ void *ad_workspace_input_data(ad_workspace *w, ad_node input) {
 }
 
 ad_status ad_workspace_primal(ad_workspace *w, ad_error *e) {
-  for (ad_node n = 0; n < ad_graph_input_count(w->p->graph); n++)
-    if (!w->input_set[n]) {
-      const char *name = ad_graph_node_name(w->p->graph, n);
-      return ad_fail(e, AD_EINPUT, "the input '%s' has no value; give one with --at %s=... or in the file", name, name);
-    }
+  for (ad_node n = 0; w->unset && n < ad_graph_input_count(w->p->graph); n++)
+    if (!w->input_set[n]) return no_value(w, n, e);
   w->engine->primal(w);
   w->primal_done = true;
   return AD_OK;
@@ -223,6 +243,10 @@ ad_span ad_workspace_adjoint(const ad_workspace *w, ad_node n) {
 ad_span ad_workspace_gradient(const ad_workspace *w, ad_node input) {
   if (input >= ad_graph_input_count(w->p->graph)) return (ad_span){.kind = w->engine->kind};
   return span_of(w, w->gradient, 0, input);
+}
+
+ad_span ad_workspace_gradients(const ad_workspace *w) {
+  return (ad_span){w->engine->kind, (size_t)w->p->input_size * w->options.points, w->gradient};
 }
 
 void ad_workspace_diagnose(ad_workspace *w, ad_notice_fn *notice, void *context) {

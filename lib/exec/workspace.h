@@ -40,6 +40,7 @@ struct ad_workspace {
   void *gradient;                  /* p->input_size elements */
   void *state;                     /* the engine's own */
   bool *input_set;                 /* of each input */
+  size_t unset;                    /* inputs without a value */
   bool primal_done;
 #ifdef ADTOOL_PLANT
   unsigned plant; /* test builds only: the operation whose partials are made wrong */
