@@ -200,6 +200,14 @@ static void f64_set(ad_workspace *w, void *plane, size_t at, double v, const cha
   for (size_t i = 0; i < w->options.points; i++) f64_element(w, plane, at)[i] = v;
 }
 
+static void f64_set_doubles(ad_workspace *w, void *plane, size_t first, const double *v, size_t count) {
+  const size_t points = w->options.points;
+  double *to = f64_element(w, plane, first);
+  if (points == 1 && count) memcpy(to, v, count * sizeof *v);
+  for (size_t i = 0; points > 1 && i < count; i++)
+    for (size_t b = 0; b < points; b++) *to++ = v[i];
+}
+
 static const void *f64_at(const ad_workspace *w, const void *plane, size_t at) {
   return f64_element(w, plane, at);
 }
@@ -225,6 +233,7 @@ const ad_engine ad_engine_f64 = {
     .open = f64_open,
     .close = f64_close,
     .set = f64_set,
+    .set_doubles = f64_set_doubles,
     .at = f64_at,
     .zero = f64_zero,
     .copy = f64_copy,

@@ -116,6 +116,10 @@ static void mp_set(ad_workspace *w, void *plane, size_t at, double v, const char
     mpfr_set_d(r, v, MPFR_RNDN);
 }
 
+static void mp_set_doubles(ad_workspace *w, void *plane, size_t first, const double *v, size_t count) {
+  for (size_t i = 0; i < count; i++) mp_set(w, plane, first + i, v[i], NULL);
+}
+
 static const void *mp_at(const ad_workspace *w, const void *plane, size_t at) {
   (void)w;
   return (const __mpfr_struct *)plane + at;
@@ -144,6 +148,7 @@ const ad_engine ad_engine_mpfr = {
     .open = mp_open,
     .close = mp_close,
     .set = mp_set,
+    .set_doubles = mp_set_doubles,
     .at = mp_at,
     .zero = mp_zero,
     .copy = mp_copy,

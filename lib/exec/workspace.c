@@ -6,6 +6,7 @@
 
 #include "backends/backend.h"
 #include "error.h"
+#include "ir/number.h"
 #include "ir/point.h"
 #include "mem.h"
 
@@ -37,6 +38,11 @@ static ad_status check_options(const ad_program *p, const ad_workspace *w, ad_er
 static void load(ad_workspace *w, ad_node n, const double *value, size_t count, const ad_values *texts,
                  const ad_numbers *numbers) {
   size_t size = (size_t)ad_shape_size(ad_graph_node_shape(w->p->graph, n));
+  const bool exact = texts || numbers; /* what a double rounds may have a text */
+  if (count == size && (!exact || w->engine->kind == AD_KIND_F64)) {
+    w->engine->set_doubles(w, w->value, w->p->offset[n], value ? value : numbers->value, size);
+    return;
+  }
   for (size_t i = 0; i < size; i++) {
     size_t k = count == 1 ? 0 : i;
     const char *text = texts ? ad_values_text(texts, k) : numbers ? ad_numbers_text(numbers, k) : NULL;
@@ -131,10 +137,7 @@ ad_status ad_workspace_set_input(ad_workspace *w, ad_node input, const double *v
 ad_status ad_workspace_set_inputs(ad_workspace *w, const double *value, size_t count, ad_error *e) {
   if (count != w->p->input_size)
     return ad_fail(e, AD_EUSAGE, "the inputs have %u elements, not %zu", w->p->input_size, count);
-  if (w->engine->kind == AD_KIND_F64 && w->options.points == 1)
-    memcpy(w->value, value, count * sizeof *value);
-  else
-    for (size_t i = 0; i < count; i++) w->engine->set(w, w->value, i, value[i], NULL);
+  w->engine->set_doubles(w, w->value, 0, value, count);
   memset(w->input_set, true, ad_graph_input_count(w->p->graph));
   w->unset = 0;
   w->primal_done = false;

@@ -9,7 +9,7 @@
 
 /* The code of one arithmetic: the sweeps of exec/sweep.inc and access to single numbers.  Offsets are elements of the
  * program's buffer; tangent k lies at k * size.  With a block of points an element is `points` numbers side by side,
- * and set, zero, copy and add_scaled speak of all of them. */
+ * and set, set_doubles, zero, copy and add_scaled speak of all of them. */
 typedef struct ad_engine {
   ad_kind kind;
   /* Bytes of a workspace, checked against the limit before open() allocates. */
@@ -17,6 +17,7 @@ typedef struct ad_engine {
   ad_status (*open)(ad_workspace *w, ad_error *e);
   void (*close)(ad_workspace *w);
   void (*set)(ad_workspace *w, void *plane, size_t at, double v, const char *text); /* text: NULL or exact */
+  void (*set_doubles)(ad_workspace *w, void *plane, size_t first, const double *v, size_t count);
   const void *(*at)(const ad_workspace *w, const void *plane, size_t at);
   void (*zero)(ad_workspace *w, void *plane, size_t first, size_t count);
   void (*copy)(ad_workspace *w, void *dst, size_t to, const void *src, size_t from, size_t count);
