@@ -1,4 +1,5 @@
 /* From one definition to nodes: arguments from left to right, then the node. */
+#include <stdio.h>
 #include <string.h>
 
 #include "error.h"
@@ -49,13 +50,13 @@ static ad_status number_of(ad_yaml_reader *r, uint32_t n, uint32_t *symbol, ad_e
   if (minus) x = at(r, x->first);
   if (x->kind != AD_EXPR_NAME || x->quoted) return AD_OK;
   const ad_symbol *name = &r->tree.symbols.symbol[x->value];
-  const char *text = r->tree.symbols.text + name->text;
+  const char *text = ad_symbol_text(&r->tree.symbols, x->value);
   if (name->def != AD_NOTHING || !ad_number_valid(text, name->length)) return AD_OK;
   *symbol = x->value;
   if (!minus) return AD_OK;
-  char negative[8] = "-"; /* the longest of these names has three letters */
-  strncat(negative, text, sizeof negative - 2);
-  *symbol = ad_symbols_intern(&r->tree.symbols, negative, strlen(negative));
+  char negative[1 + AD_SHORT_TEXT]; /* the longest of these names has three letters */
+  const int length = snprintf(negative, sizeof negative, "-%s", text);
+  *symbol = ad_symbols_intern(&r->tree.symbols, negative, (size_t)length);
   return *symbol ? AD_OK : ad_fail_memory(e);
 }
 
@@ -162,11 +163,9 @@ static ad_status apply_call(ad_yaml_reader *r, uint32_t n, ad_node first, ad_nod
 /* Makes a leaf of an expression. */
 static ad_status emit_leaf(ad_yaml_reader *r, uint32_t n, uint32_t symbol, ad_node *out, ad_error *e) {
   if (symbol) return shared_constant(r, symbol, out, e);
-  uint32_t def = ad_yaml_def_of(r, n);
-  if (def == AD_NOTHING)
-    return unknown(r, at(r, n)->item, at(r, n)->position, ad_symbol_text(&r->tree.symbols, at(r, n)->value), e);
-  *out = r->def[def].node;
-  return AD_OK;
+  *out = r->tree.symbols.symbol[at(r, n)->value].node;
+  if (*out != AD_NO_NODE) return AD_OK;
+  return unknown(r, at(r, n)->item, at(r, n)->position, ad_symbol_text(&r->tree.symbols, at(r, n)->value), e);
 }
 
 /* The node of an expression whose names have their nodes.  Trees lean to the left, a sum of many terms, an index of an
@@ -279,6 +278,7 @@ ad_status ad_yaml_make(ad_yaml_reader *r, ad_def *d, ad_error *e) {
       break;
   }
   d->state = AD_DEF_MADE;
+  if (d->key) r->tree.symbols.symbol[ad_yaml_at(&r->tree, d->key)->symbol].node = d->node;
   if (s || !d->key || alias || d->kind == AD_DEF_INPUT) return s;
   const char *name = ad_yaml_text(&r->tree, d->key);
   if (is_label(name)) return AD_OK;

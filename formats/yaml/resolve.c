@@ -14,9 +14,8 @@ static ad_status push(ad_ids *s, uint32_t v, ad_error *e) {
 /* Whether all names of a definition have their nodes. */
 static bool is_ready(const ad_yaml_reader *r, const ad_def *d) {
   for (uint32_t n = d->from; n < d->to; n++) {
-    if (r->exprs.node[n].kind != AD_EXPR_NAME) continue;
-    uint32_t def = ad_yaml_def_of(r, n);
-    if (def == AD_NOTHING || r->def[def].state != AD_DEF_MADE) return false;
+    const ad_expr_node *x = &r->exprs.node[n];
+    if (x->kind == AD_EXPR_NAME && r->tree.symbols.symbol[x->value].node == AD_NO_NODE) return false;
   }
   return true;
 }

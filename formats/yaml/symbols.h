@@ -6,12 +6,20 @@
 
 #define AD_NOTHING UINT32_MAX /* no definition, no dim */
 
+enum { AD_SHORT_TEXT = 32 };
+
+/* One cache line: most of the time of reading a large file is waiting for these. */
 typedef struct ad_symbol {
-  uint32_t text, length; /* in the table's pool; ends with a zero */
-  uint32_t key_of[2];    /* the last map at depth 1 and 2 that has it as a key */
-  uint32_t def, dim;     /* positions in the reader's lists */
-  ad_node literal;       /* the constant that stands for it inside expressions */
-  ad_op op;              /* the operation of that name; AD_NO_OP: none; 0: not looked up yet */
+  uint32_t length;
+  union {
+    char here[AD_SHORT_TEXT]; /* a text of fewer bytes */
+    uint32_t there;           /* in the table's pool */
+  } text;                     /* ends with a zero */
+  uint32_t key_of[2];         /* the last map at depth 1 and 2 that has it as a key */
+  uint32_t def, dim;          /* positions in the reader's lists */
+  ad_node node;               /* of that definition, once it is made */
+  ad_node literal;            /* the constant that stands for it inside expressions */
+  ad_op op;                   /* the operation of that name; AD_NO_OP: none; 0: not looked up yet */
 } ad_symbol;
 
 typedef struct ad_symbols {
@@ -27,11 +35,13 @@ typedef struct ad_symbols {
 } ad_symbols;
 
 void ad_symbols_clear(ad_symbols *t);
-/* The symbol of a text, which must not be in the table's pool; 0 when memory runs out. */
+/* The symbol of a text, which must not be one of the table's own; 0 when memory runs out. */
 uint32_t ad_symbols_intern(ad_symbols *t, const char *text, size_t length);
 
+/* Until the next text is interned. */
 static inline const char *ad_symbol_text(const ad_symbols *t, uint32_t id) {
-  return t->text + t->symbol[id].text;
+  const ad_symbol *s = &t->symbol[id];
+  return s->length < AD_SHORT_TEXT ? s->text.here : t->text + s->text.there;
 }
 
 #endif

@@ -4,6 +4,31 @@
 
 #include "mem.h"
 
+static const uint64_t odd = 0x9E3779B97F4A7C15u; /* Fibonacci hashing, Knuth vol. 3, 6.4 */
+
+/* Multiplies and folds eight bytes at a time. */
+uint32_t ad_hash_text(uint64_t seed, const char *s, size_t n) {
+  uint64_t h = seed ^ n * odd, word = 0;
+  for (; n >= 8; s += 8, n -= 8) {
+    memcpy(&word, s, 8);
+    h = (h ^ word) * odd;
+    h ^= h >> 32;
+  }
+  word = 0;
+  for (size_t i = 0; i < n; i++) word = word << 8 | (unsigned char)s[i];
+  h = (h ^ word) * odd;
+  h = (h ^ h >> 29) * odd;
+  return (uint32_t)(h >> 32);
+}
+
+uint64_t ad_hash_seed(const void *fresh) {
+  return (uint64_t)(uintptr_t)fresh * 0xD6E8FEB86659FD93u | 1;
+}
+
+static uint32_t hash_id(uint32_t id) {
+  return (uint32_t)(id * odd >> 32);
+}
+
 void ad_names_clear(ad_names *n) {
   ad_free(n->pool);
   ad_free(n->entry);
@@ -12,63 +37,69 @@ void ad_names_clear(ad_names *n) {
   *n = (ad_names){0};
 }
 
-/* FNV-1a (Fowler, Noll, Vo). */
-static uint64_t hash_text(const char *s) {
-  uint64_t h = 14695981039346656037u;
-  for (; *s; s++) h = (h ^ (unsigned char)*s) * 1099511628211u;
-  return h ^ h >> 32;
+static void put_name(struct ad_name_slot *table, size_t slots, struct ad_name_slot slot) {
+  size_t i = slot.hash & (slots - 1);
+  while (table[i].entry) i = (i + 1) & (slots - 1);
+  table[i] = slot;
 }
 
-static uint64_t hash_id(uint32_t id) {
-  uint64_t h = id * 0x9E3779B97F4A7C15u; /* Fibonacci hashing, Knuth vol. 3, 6.4 */
-  return h >> 32 ^ h;
-}
-
-static void put(uint32_t *table, size_t slots, uint64_t hash, uint32_t item) {
-  size_t i = hash & (slots - 1);
+static void put_id(uint32_t *table, size_t slots, uint32_t id, size_t entry) {
+  size_t i = hash_id(id) & (slots - 1);
   while (table[i]) i = (i + 1) & (slots - 1);
-  table[i] = item + 1;
+  table[i] = (uint32_t)entry + 1;
+}
+
+/* The table by id, of `slots`, of all entries so far. */
+static bool index_ids(ad_names *n, size_t slots) {
+  uint32_t *table = ad_calloc(slots, sizeof *table);
+  if (!table) return false;
+  for (size_t i = 0; i < n->count; i++) put_id(table, slots, n->entry[i].id, i);
+  ad_free(n->by_id);
+  n->by_id = table;
+  return true;
 }
 
 static bool grow(ad_names *n) {
-  size_t slots = n->slots ? 2 * n->slots : 16;
-  uint32_t *by_name = ad_calloc(slots, sizeof *by_name), *by_id = ad_calloc(slots, sizeof *by_id);
-  if (!by_name || !by_id) {
-    ad_free(by_name);
-    ad_free(by_id);
+  const size_t slots = n->slots ? 2 * n->slots : 16;
+  struct ad_name_slot *table = ad_calloc_lines(slots, sizeof *table);
+  if (!table || (n->scattered && !index_ids(n, slots))) {
+    ad_free(table);
     return false;
   }
-  for (size_t i = 0; i < n->count; i++) {
-    put(by_name, slots, hash_text(n->pool + n->entry[i].text), (uint32_t)i);
-    put(by_id, slots, hash_id(n->entry[i].id), (uint32_t)i);
-  }
+  if (!n->seed) n->seed = ad_hash_seed(table);
+  for (size_t i = 0; i < n->slots; i++)
+    if (n->by_name[i].entry) put_name(table, slots, n->by_name[i]);
   ad_free(n->by_name);
-  ad_free(n->by_id);
-  n->by_name = by_name;
-  n->by_id = by_id;
+  n->by_name = table;
   n->slots = slots;
   return true;
 }
 
 bool ad_names_add(ad_names *n, const char *name, uint32_t id) {
-  size_t length = strlen(name) + 1;
+  const size_t length = strlen(name);
   if (2 * (n->count + 1) > n->slots && !grow(n)) return false;
-  if (!ad_reserve(&n->pool, &n->pool_capacity, n->pool_size + length, 1) ||
+  if (!n->scattered && n->count && id < n->entry[n->count - 1].id) {
+    if (!index_ids(n, n->slots)) return false;
+    n->scattered = true;
+  }
+  if (!ad_reserve(&n->pool, &n->pool_capacity, n->pool_size + length + 1, 1) ||
       !ad_reserve(&n->entry, &n->entry_capacity, n->count + 1, sizeof *n->entry))
     return false;
-  memcpy(n->pool + n->pool_size, name, length);
+  memcpy(n->pool + n->pool_size, name, length + 1);
   n->entry[n->count] = (struct ad_name_entry){n->pool_size, id};
-  n->pool_size += length;
-  put(n->by_name, n->slots, hash_text(name), (uint32_t)n->count);
-  put(n->by_id, n->slots, hash_id(id), (uint32_t)n->count);
+  n->pool_size += length + 1;
+  put_name(n->by_name, n->slots, (struct ad_name_slot){ad_hash_text(n->seed, name, length), (uint32_t)n->count + 1});
+  if (n->scattered) put_id(n->by_id, n->slots, id, n->count);
   n->count++;
   return true;
 }
 
 bool ad_names_find(const ad_names *n, const char *name, uint32_t *id) {
   if (!n->slots) return false;
-  for (size_t i = hash_text(name) & (n->slots - 1); n->by_name[i]; i = (i + 1) & (n->slots - 1)) {
-    const struct ad_name_entry *entry = &n->entry[n->by_name[i] - 1];
+  const uint32_t hash = ad_hash_text(n->seed, name, strlen(name));
+  for (size_t i = hash & (n->slots - 1); n->by_name[i].entry; i = (i + 1) & (n->slots - 1)) {
+    if (n->by_name[i].hash != hash) continue;
+    const struct ad_name_entry *entry = &n->entry[n->by_name[i].entry - 1];
     if (!strcmp(n->pool + entry->text, name)) {
       *id = entry->id;
       return true;
@@ -77,13 +108,29 @@ bool ad_names_find(const ad_names *n, const char *name, uint32_t *id) {
   return false;
 }
 
-const char *ad_names_of(const ad_names *n, uint32_t id) {
-  if (!n->slots) return NULL;
+static const char *of_scattered(const ad_names *n, uint32_t id) {
   for (size_t i = hash_id(id) & (n->slots - 1); n->by_id[i]; i = (i + 1) & (n->slots - 1)) {
     const struct ad_name_entry *entry = &n->entry[n->by_id[i] - 1];
     if (entry->id == id) return n->pool + entry->text;
   }
   return NULL;
+}
+
+/* Entry i has at least the first id plus i. */
+const char *ad_names_of(const ad_names *n, uint32_t id) {
+  if (n->scattered) return of_scattered(n, id);
+  if (!n->count || id < n->entry[0].id || id > n->entry[n->count - 1].id) return NULL;
+  size_t low = 0, high = (size_t)(id - n->entry[0].id) + 1; /* low <= i < high */
+  if (high > n->count) high = n->count;
+  if (n->entry[high - 1].id == id) return n->pool + n->entry[high - 1].text;
+  while (high - low > 1) {
+    const size_t middle = low + (high - low) / 2;
+    if (n->entry[middle].id <= id)
+      low = middle;
+    else
+      high = middle;
+  }
+  return n->entry[low].id == id ? n->pool + n->entry[low].text : NULL;
 }
 
 const char *ad_names_at(const ad_names *n, size_t i) {

@@ -12,8 +12,13 @@ typedef struct ad_names {
     uint32_t id;
   } * entry;
   size_t count, entry_capacity;
-  uint32_t *by_name, *by_id; /* open addressing: entry + 1, 0 is empty */
-  size_t slots;              /* of each; a power of two */
+  struct ad_name_slot {
+    uint32_t hash, entry; /* entry + 1; 0: free */
+  } * by_name;
+  size_t slots;    /* a power of two */
+  uint64_t seed;
+  bool scattered;  /* ids did not come in rising order, so that */
+  uint32_t *by_id; /* they need a table, of as many slots: entry + 1, 0 is free */
 } ad_names;
 
 void ad_names_clear(ad_names *n);
@@ -21,5 +26,10 @@ bool ad_names_add(ad_names *n, const char *name, uint32_t id); /* neither may be
 bool ad_names_find(const ad_names *n, const char *name, uint32_t *id);
 const char *ad_names_of(const ad_names *n, uint32_t id); /* NULL: none */
 const char *ad_names_at(const ad_names *n, size_t i);    /* in order of addition; NULL past the end */
+
+/* The hash of a text, and a seed for it that differs from run to run, so that a file can't be made whose names all meet in
+ * one place. */
+uint32_t ad_hash_text(uint64_t seed, const char *s, size_t n);
+uint64_t ad_hash_seed(const void *fresh); /* memory that has just been allocated */
 
 #endif
