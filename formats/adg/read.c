@@ -8,7 +8,7 @@
 #include "adg/columns.h"
 #include "adg/container.h"
 #include "error.h"
-#include "ir/ops.h"
+#include "ir/graph.h"
 
 typedef struct cursor {
   const unsigned char *p, *start, *end;
@@ -21,6 +21,7 @@ typedef struct reader {
   ad_numbers *numbers;
   size_t doubles, next_double; /* in DBLS */
   ad_op op[256];
+  uint8_t scalar_args[256]; /* of an elementwise operation: how many; else 0 */
   unsigned op_count;
   bool op_used[256];
   int64_t *ints;
@@ -183,6 +184,7 @@ static ad_status read_optb(reader *r) {
     }
     for (unsigned i = 0; i < r->op_count; i++)
       if (r->op[i] == op) return ad_adg_fail(r->e, where, "the operation '%s' is listed twice", name);
+    if (ad_op_get(op)->cls == AD_CLASS_ELEMENT) r->scalar_args[r->op_count] = (uint8_t)ad_op_get(op)->max_args;
     r->op[r->op_count++] = op; /* fewer than 256 can be different */
   }
   return AD_OK;
@@ -372,16 +374,54 @@ static ad_status read_operation(reader *r, ad_op op) {
   return s;
 }
 
+/* A number of one to three bytes; false: it is another, or wrong. */
+static inline bool short_varint(cursor *c, uint32_t *v) {
+  if (c->end - c->p < 3) return false;
+  const uint32_t a = c->p[0], b = c->p[1], d = c->p[2];
+  if (a < 0x80) {
+    *v = a;
+    c->p++;
+  } else if (b < 0x80) {
+    *v = (a & 0x7F) | b << 7;
+    c->p += 2;
+    return b != 0;
+  } else {
+    *v = (a & 0x7F) | (b & 0x7F) << 7 | d << 14;
+    c->p += 3;
+    return d != 0 && d < 0x80;
+  }
+  return true;
+}
+
+/* An operation on scalars whose arguments are near enough; false: nothing has been read. */
+static bool scalar_operation(reader *r, ad_op op, unsigned nargs) {
+  cursor *a = &r->c[ADG_ARGA], *b = &r->c[ADG_ARGB];
+  const cursor a0 = *a, b0 = *b;
+  const size_t here = r->g->count;
+  uint32_t back;
+  ad_node args[3], n;
+  bool ok = true;
+  for (unsigned i = 0; ok && i < nargs; i++) {
+    ok = short_varint(i ? b : a, &back) && back && back <= here;
+    args[i] = (ad_node)(here - back);
+  }
+  if (ok && ad_graph_apply_scalar(r->g, &n, op, nargs, args)) return true;
+  *a = a0, *b = b0;
+  return false;
+}
+
 static ad_status read_nodes(reader *r) {
   cursor *c = &r->c[ADG_NODE];
   uint64_t count;
   unsigned met = 0;
   ad_status s = bounded(r, ADG_NODE, UINT32_MAX, "the number of nodes", &count);
   if (!s && count != left(c)) s = ad_adg_fail(r->e, at(c), "the column of operations has a wrong length");
+  if (!s) s = ad_graph_reserve(r->g, count, left(&r->c[ADG_ARGA]) + left(&r->c[ADG_ARGB]), r->e);
   for (uint64_t i = 0; !s && i < count; i++) {
     unsigned char code = *c->p++;
     if (code >= r->op_count || code > met) return ad_adg_fail(r->e, at(c) - 1, "an operation is not in the table");
     met += code == met; /* the table has them in the order in which they come */
+    if (r->scalar_args[code] && scalar_operation(r, r->op[code], r->scalar_args[code])) continue;
     s = r->op[code] == AD_OP_CONSTANT ? read_constant(r) : read_operation(r, r->op[code]);
   }
   if (!s && met != r->op_count) s = ad_adg_fail(r->e, r->c[ADG_OPTB].offset, "an operation of the table is not used");

@@ -237,19 +237,6 @@ static inline ad_status reserve_node(ad_graph *g, size_t words, ad_error *e) {
   return AD_OK;
 }
 
-/* Only after reserve_node: can't fail. */
-static inline ad_node add_node(ad_graph *g, ad_op op, uint32_t shape, size_t nargs, const ad_node *args, bool payload,
-                               uint32_t word) {
-  uint32_t *a = g->arg + g->arg_count;
-  for (size_t i = 0; i < nargs; i++) a[i] = args[i];
-  if (payload) a[nargs] = word;
-  g->arg_count += nargs + payload;
-  g->op[g->count] = (uint8_t)op;
-  g->shape[g->count] = shape;
-  g->first_arg[g->count + 1] = (uint32_t)g->arg_count;
-  return (ad_node)g->count++;
-}
-
 static double to_dtype(double v, ad_dtype t) {
   return t == AD_F32 ? (double)(float)v : v;
 }
@@ -304,7 +291,7 @@ ad_status ad_graph_input(ad_graph *g, ad_node *out, const ad_input_spec *spec, a
   if (!s) s = add_literal(g, spec->value, spec->dtype, spec->fixed, &id, e);
   if (s) return s;
   if (!ad_names_add(&g->names, spec->name, (uint32_t)g->count)) return ad_fail_memory(e);
-  *out = add_node(g, AD_OP_INPUT, shape, 0, NULL, true, id);
+  *out = ad_graph_put_node(g, AD_OP_INPUT, shape, 0, NULL, true, id);
   g->input_count++;
   return AD_OK;
 }
@@ -329,7 +316,7 @@ ad_status ad_graph_constant(ad_graph *g, ad_node *out, const ad_shape *shape, co
   if (!s) s = intern_shape(g, shape, &sid, e);
   if (!s) s = reserve_node(g, 1, e);
   if (!s) s = add_literal(g, value, dtype, false, &id, e);
-  if (!s) *out = add_node(g, AD_OP_CONSTANT, sid, 0, NULL, true, id);
+  if (!s) *out = ad_graph_put_node(g, AD_OP_CONSTANT, sid, 0, NULL, true, id);
   return s;
 }
 
@@ -441,7 +428,7 @@ static ad_status apply_generally(ad_graph *g, ad_node *out, ad_op op, size_t nar
   if (!s) s = intern_shape(g, &in.shape, &shape, e);
   if (!s) s = reserve_node(g, nargs + 1, e);
   if (!s && info->attr_count) s = add_attrs(g, &in, info->attr_count, &first, e);
-  if (!s) *out = add_node(g, op, shape, nargs, args, info->attr_count > 0, first);
+  if (!s) *out = ad_graph_put_node(g, op, shape, nargs, args, info->attr_count > 0, first);
   if (arg != few) ad_free(arg);
   return s;
 }
@@ -474,6 +461,6 @@ ad_status ad_graph_apply(ad_graph *g, ad_node *out, ad_op op, size_t nargs, cons
   }
   if (!scalars) return apply_generally(g, out, op, nargs, args, nattrs, attrs, e);
   ad_status s = reserve_node(g, nargs, e);
-  if (!s) *out = add_node(g, op, 0, nargs, args, false, 0);
+  if (!s) *out = ad_graph_put_node(g, op, 0, nargs, args, false, 0);
   return s;
 }

@@ -62,4 +62,30 @@ struct ad_graph {
   char **meta; /* key, text, key, text ... */
 };
 
+/* Appends a node; there must be room. */
+static inline ad_node ad_graph_put_node(ad_graph *g, ad_op op, uint32_t shape, size_t nargs, const ad_node *args,
+                                        bool payload, uint32_t word) {
+  uint32_t *a = g->arg + g->arg_count;
+  for (size_t i = 0; i < nargs; i++) a[i] = args[i];
+  if (payload) a[nargs] = word;
+  g->arg_count += nargs + payload;
+  g->op[g->count] = (uint8_t)op;
+  g->shape[g->count] = shape;
+  g->first_arg[g->count + 1] = (uint32_t)g->arg_count;
+  return (ad_node)g->count++;
+}
+
+/* ad_graph_apply for most nodes of large graphs: an elementwise operation with all its arguments, which exist.  False,
+ * and nothing is done, unless they are scalars and there is room. */
+static inline bool ad_graph_apply_scalar(ad_graph *g, ad_node *out, ad_op op, size_t nargs, const ad_node *args) {
+  if (g->count + 1 >= g->node_capacity || g->count >= g->limits.max_nodes || g->arg_count + nargs > g->arg_capacity ||
+      g->arg_count + nargs > UINT32_MAX)
+    return false;
+  uint32_t shapes = 0; /* that of scalars is 0 */
+  for (size_t i = 0; i < nargs; i++) shapes |= g->shape[args[i]];
+  if (shapes) return false;
+  *out = ad_graph_put_node(g, op, 0, nargs, args, false, 0);
+  return true;
+}
+
 #endif
