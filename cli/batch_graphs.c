@@ -14,7 +14,6 @@
 #include "batch/pool.h"
 #include "error.h"
 #include "file.h"
-#include "team.h"
 
 enum { DEEPEST = 64, FLUSH = 1 << 16 };
 

@@ -8,6 +8,7 @@
 #include "batch/fold.h"
 #include "batch/plan.h"
 #include "mem.h"
+#include "team.h"
 
 enum { EXIT_CHECK_FAILED = 1 };
 

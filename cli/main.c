@@ -1,6 +1,10 @@
 #include <signal.h>
 #include <string.h>
 
+#ifdef HAVE_CBLAS
+#include <cblas.h>
+#endif
+
 #include "cli.h"
 
 #ifndef PACKAGE_VERSION
@@ -28,6 +32,9 @@ static int run(int argc, char **argv) {
 
 int main(int argc, char **argv) {
   signal(SIGPIPE, SIG_IGN); /* a closed pipe is a write error with a message and a status */
+#ifdef HAVE_CBLAS
+  openblas_set_num_threads(1); /* the threads are ours, else bits would depend on their number */
+#endif
   int status = run(argc, argv);
   ad_thread_cleanup();
   return finish_output(status);

@@ -5,7 +5,6 @@
 
 #include "cli.h"
 #include "error.h"
-#include "team.h"
 
 typedef struct option_row {
   option_id id;

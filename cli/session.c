@@ -208,7 +208,10 @@ int session_plan(session *s, bool keep_all, uint32_t directions, bool reverse) {
   if (!nodes) return out_of_memory();
   for (size_t i = 0; i < s->output_count; i++) nodes[i] = ad_graph_output_node(s->graph, s->output[i]);
   ad_program_options p = {s->output_count, nodes, s->wrt_count, s->wrt, keep_all};
-  ad_workspace_options w = {.precision = precision, .directions = directions, .reverse = reverse};
+  ad_workspace_options w = {.precision = precision,
+                            .directions = directions,
+                            .reverse = reverse,
+                            .threads = s->o->threads ? s->o->threads : ad_team_processors()};
   ad_status status = ad_program_new(&s->program, s->graph, &p, &e);
   if (!status) status = ad_workspace_new(&s->workspace, s->program, s->backend, &w, &e);
   if (!status) status = ad_workspace_set_point(s->workspace, s->point, &e);

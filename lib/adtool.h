@@ -352,6 +352,8 @@ typedef struct ad_workspace_options {
   uint32_t directions; /* tangents carried at once in forward mode; 0: none */
   bool reverse;        /* will run adjoints */
   uint32_t points;     /* evaluate a block of this many points at once (double only); 0: 1, at most 4096 */
+  uint32_t threads;    /* for large tensors at one point in double, started only where there are such; 0: 1.  Results
+                        * are the same, bit for bit, for any number */
 } ad_workspace_options;
 
 /* All state of an evaluation.  borrows p and b. */

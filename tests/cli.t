@@ -316,6 +316,7 @@ With --format json the result is
   --format text|json|csv|npy the form of the result (ops: text, json or texinfo; batch: npy, csv or ndjson)
   -o, --out FILE             write to a file, replaced in one step, instead of standard output
   --strict                   exit 4 when a number leaves an operation's domain
+  --threads N                use N threads (default: one for each processor)
   -q, --quiet                no notes
   --max-nodes N              limit on nodes (default 100000000)
   --max-elements N           limit on a tensor's elements (default 2147483648)

@@ -44,11 +44,8 @@ uint32_t ad_symbols_intern(ad_symbols *t, const char *text, size_t length) {
       (!here && !ad_reserve(&t->text, &t->text_capacity, t->text_size + length + 1, 1)))
     return 0;
   ad_symbol *s = &t->symbol[t->count];
-  *s = (ad_symbol){.length = (uint32_t)length,
-                   .def = AD_NOTHING,
-                   .dim = AD_NOTHING,
-                   .node = AD_NO_NODE,
-                   .literal = AD_NO_NODE};
+  *s = (ad_symbol){
+      .length = (uint32_t)length, .def = AD_NOTHING, .dim = AD_NOTHING, .node = AD_NO_NODE, .literal = AD_NO_NODE};
   if (!here) s->text.there = (uint32_t)t->text_size, t->text_size += length + 1;
   char *to = here ? s->text.here : t->text + s->text.there;
   memcpy(to, text, length);

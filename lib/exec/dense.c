@@ -1,4 +1,5 @@
 #include "exec/dense.h"
+#include "exec/share.h"
 
 #include <math.h>
 #include <string.h>
@@ -18,6 +19,15 @@ static void map(const f64_state *cx, unsigned op, size_t n, double *out, const d
 
 static void add_to(const f64_state *cx, size_t n, double *sum, const double *x, size_t stride) {
   map(cx, AD_OP_ADD, n, sum, sum, 1, x, stride);
+}
+
+/* sum += share in all elements. */
+static void add_share(const f64_state *cx, size_t n, double *sum, const double *share) {
+  const ad_lane_run l = {.kinks = &cx->kinks, .op = AD_OP_ADD, .n = n, .x = sum, .y = share, .sx = 1};
+  if (ad_shares(cx, n))
+    ad_share_primal(cx, &l, sum);
+  else
+    cx->lanes->primal(&l, sum);
 }
 
 /* ---- Rows by an index table */
@@ -47,10 +57,10 @@ static void add_rows(const ad_step *s, double *z, const double *updates) {
 
 /* ---- Products */
 
-static bool product(const ad_program *p, const ad_step *s, double *z, const double *x, const double *y, bool add) {
+static bool product(const f64_state *cx, const ad_program *p, const ad_step *s, double *z, const double *x, const double *y, bool add) {
   const size_t m = s->u.product.m, k = s->u.product.k, n = s->u.product.n;
   for (uint32_t b = 0; b < s->u.product.batch; b++)
-    if (!ad_dense_product(z + b * m * n, (ad_matrix){x + p->table[s->u.product.x + b], false},
+    if (!ad_dense_product(cx, z + b * m * n, (ad_matrix){x + p->table[s->u.product.x + b], false},
                           (ad_matrix){y + p->table[s->u.product.y + b], false}, m, k, n, add))
       return false;
   return true;
@@ -67,8 +77,8 @@ static bool product_tangent(const f64_state *cx, const ad_program *p, const ad_s
   const ad_operand *o = &p->operand[s->operand];
   if ((o[0].active && !finite_operand(cx, p, s, 1, value)) || (o[1].active && !finite_operand(cx, p, s, 0, value)))
     return false;
-  if (o[0].active && !product(p, s, zd, operand(p, s, 0, tangent), operand(p, s, 1, value), false)) return false;
-  return !o[1].active || product(p, s, zd, operand(p, s, 0, value), operand(p, s, 1, tangent), o[0].active);
+  if (o[0].active && !product(cx, p, s, zd, operand(p, s, 0, tangent), operand(p, s, 1, value), false)) return false;
+  return !o[1].active || product(cx, p, s, zd, operand(p, s, 0, value), operand(p, s, 1, tangent), o[0].active);
 }
 
 static bool product_adjoint(const f64_state *cx, const ad_program *p, const ad_step *s, const double *value,
@@ -81,8 +91,8 @@ static bool product_adjoint(const f64_state *cx, const ad_program *p, const ad_s
     const size_t ox = o[0].offset + (size_t)p->table[s->u.product.x + b];
     const size_t oy = o[1].offset + (size_t)p->table[s->u.product.y + b];
     const ad_matrix zb = {zbar + b * m * n, false};
-    if (o[0].active && !ad_dense_product(adjoint + ox, zb, (ad_matrix){value + oy, true}, m, n, k, true)) return false;
-    if (o[1].active && !ad_dense_product(adjoint + oy, (ad_matrix){value + ox, true}, zb, k, m, n, true)) return false;
+    if (o[0].active && !ad_dense_product(cx, adjoint + ox, zb, (ad_matrix){value + oy, true}, m, n, k, true)) return false;
+    if (o[1].active && !ad_dense_product(cx, adjoint + oy, (ad_matrix){value + ox, true}, zb, k, m, n, true)) return false;
   }
   return true;
 }
@@ -135,9 +145,13 @@ static double exponentials(const f64_state *cx, double *w, const double *x, size
   return cx->lanes->sum(w, n);
 }
 
+static double sum_line(const f64_state *cx, const double *x, size_t n) {
+  return ad_shares(cx, n) && x != cx->scratch ? ad_share_sum(cx, x, n, cx->scratch) : cx->lanes->sum(x, n);
+}
+
 static double reduce_line(const f64_state *cx, unsigned op, const double *x, size_t n) {
-  if (op == AD_OP_SUM) return cx->lanes->sum(x, n);
-  if (op == AD_OP_MEAN) return cx->lanes->sum(x, n) / (double)n;
+  if (op == AD_OP_SUM) return sum_line(cx, x, n);
+  if (op == AD_OP_MEAN) return sum_line(cx, x, n) / (double)n;
   if (op == AD_OP_REDUCE_MAX) return cx->lanes->largest(x, n);
   const double m = cx->lanes->largest(x, n);
   return isfinite(m) ? m + log(exponentials(cx, cx->scratch, x, n, m)) : m;
@@ -182,7 +196,7 @@ static bool reduce_adjoint(const f64_state *cx, const ad_program *p, const ad_st
   if (op == AD_OP_SUM || op == AD_OP_MEAN) {
     for (size_t o = 0; o < l.lines; o++) {
       const double share = op == AD_OP_MEAN ? zbar[o] * (1 / (double)l.length) : zbar[o];
-      if (zbar[o] != 0) add_to(cx, l.length, xbar + l.line[o], &share, 0);
+      if (zbar[o] != 0) add_share(cx, l.length, xbar + l.line[o], &share);
     }
     return true;
   }
@@ -258,7 +272,7 @@ bool ad_dense_primal(const f64_state *cx, const ad_program *p, const ad_step *s,
       add_rows(s, z, operand(p, s, 1, plane));
       return true;
     case AD_KERNEL_MATMUL:
-      return product(p, s, z, x, operand(p, s, 1, plane), false);
+      return product(cx, p, s, z, x, operand(p, s, 1, plane), false);
     case AD_KERNEL_REDUCE:
       return reduce(cx, p, s, op, z, x);
     case AD_KERNEL_ALONG:

@@ -13,13 +13,13 @@ bool ad_dense_tangent(const f64_state *cx, const ad_program *p, const ad_step *s
 bool ad_dense_adjoint(const f64_state *cx, const ad_program *p, const ad_step *s, unsigned op, const double *value,
                       double *adjoint, uint32_t out);
 
-/* z (m x n) = x (m x k) y (k x n), or added to z, by BLAS: false where that is not possible or not worth the call,
+/* z (m x n) = x (m x k) y (k x n), or added to z, by BLAS and the team: false where that is not possible or not worth the call,
  * which depends on the product m k n only. */
 typedef struct ad_matrix {
   const double *at;
   bool transposed; /* as it is stored */
 } ad_matrix;
-bool ad_dense_product(double *z, ad_matrix x, ad_matrix y, size_t m, size_t k, size_t n, bool add);
+bool ad_dense_product(const f64_state *cx, double *z, ad_matrix x, ad_matrix y, size_t m, size_t k, size_t n, bool add);
 
 /* Strided copies: z from x, or added to xbar from zbar. */
 void ad_dense_move(const ad_move *m, double *z, const double *x);

@@ -3,6 +3,7 @@
 
 #include "error.h"
 #include "exec/dense.h"
+#include "exec/share.h"
 #include "exec/tape.h"
 #include "exec/workspace.h"
 #include "mem.h"
@@ -47,7 +48,9 @@ static bool f64_lane_run(const f64_state *cx, unsigned op, size_t n, const f64_r
 static bool f64_vector_primal(const f64_state *cx, unsigned op, size_t n, const f64_run *r, double *z) {
   ad_lane_run l;
   if (!f64_lane_run(cx, op, n, r, &l)) return false;
-  if (l.xk || l.yk || l.wk)
+  if (ad_shares(cx, n))
+    ad_share_primal(cx, &l, z);
+  else if (l.xk || l.yk || l.wk)
     cx->lanes->record(&l, z);
   else
     cx->lanes->primal(&l, z);
@@ -58,14 +61,20 @@ static bool f64_vector_tangent(const f64_state *cx, unsigned op, size_t n, size_
                                const f64_run *r, double *zd) {
   ad_lane_run l;
   if (!f64_lane_run(cx, op, n, r, &l)) return false;
-  cx->lanes->tangent(&l, planes, plane, zd);
+  if (ad_shares(cx, n))
+    ad_share_tangent(cx, &l, planes, plane, zd);
+  else
+    cx->lanes->tangent(&l, planes, plane, zd);
   return true;
 }
 
 static bool f64_vector_adjoint(const f64_state *cx, unsigned op, size_t n, const f64_run *r, const double *zbar) {
   ad_lane_run l;
   if (!f64_lane_run(cx, op, n, r, &l)) return false;
-  cx->lanes->adjoint(&l, zbar);
+  if (ad_shares(cx, n))
+    ad_share_adjoint(cx, &l, zbar);
+  else
+    cx->lanes->adjoint(&l, zbar);
   return true;
 }
 
@@ -133,20 +142,54 @@ static uint64_t kept_count(const ad_program *p, const ad_workspace_options *o) {
 }
 
 #define KEPT_SIZE(w) (kept_count((w)->p, &(w)->options) * POINTS(w))
-#define FUSED_ROOM(w) ((double *)(w)->kept + KEPT_SIZE(w)) /* p->kept_fused elements */
+#define FUSED_ROOM(w) ((double *)(w)->kept + KEPT_SIZE(w)) /* p->kept_fused elements a thread */
+
+/* Each thread but the first has its strips behind the others' elements. */
+static size_t strips_of(const ad_program *p, unsigned thread) {
+  return thread ? AD_SPARE + (size_t)thread * p->strips : 0;
+}
+
+typedef struct f64_strips {
+  ad_workspace *w;
+  const ad_block *b;
+  ad_strips_fn *f;
+} f64_strips;
+
+static void f64_run_strips(void *context, size_t task, unsigned thread) {
+  const f64_strips *s = context;
+  const size_t first = task * AD_SHARE, size = s->b->step;
+  s->f(s->w, s->b, first, size - first < AD_SHARE ? size : first + AD_SHARE, thread);
+}
+
+static void f64_share_strips(ad_workspace *w, const ad_block *b, ad_strips_fn *f) {
+  ad_team *team = ((const f64_state *)w->state)->team;
+  f64_strips s = {w, b, f};
+  ad_team_run(team, f64_run_strips, &s, (b->step + (size_t)AD_SHARE - 1) / AD_SHARE);
+}
+
+#define STRIPS_OF(w, thread) strips_of((w)->p, thread)
+#define SHARE_STRIPS(w, b, f) \
+  (ad_shares((const f64_state *)(w)->state, (b)->step) ? f64_share_strips(w, b, f) : f((w), (b), 0, (b)->step, 0))
 #define SCALARS_PRIMAL(w, b, kept) f64_scalars_primal(w, b, kept)
 #define SCALARS_ADJOINT(w, b, kept) f64_scalars_adjoint(w, b, kept)
 #include "exec/sweep.inc"
 
+/* Threads are for one point, and tensors that are worth it. */
+static unsigned threads_of(const ad_program *p, const ad_workspace_options *o) {
+  return o->points == 1 && p->largest >= 2 * (uint64_t)AD_SHARE && o->threads ? o->threads : 1;
+}
+
 static uint64_t f64_bytes(const ad_program *p, const ad_workspace_options *o) {
   return (((uint64_t)p->size + 1) * (1u + o->directions + o->reverse) + p->input_size + p->scratch + kept_count(p, o) +
-          (o->reverse ? p->kept_fused : 0)) *
+          (o->reverse ? p->kept_fused * (uint64_t)threads_of(p, o) : 0) +
+          (threads_of(p, o) - 1) * (uint64_t)p->strips * (1u + o->reverse)) *
          o->points * sizeof(double);
 }
 
 static void f64_close(ad_workspace *w) {
   f64_state *s = w->state;
   if (s) {
+    ad_team_free(s->team);
     ad_free(s->scratch);
     ad_free(s->tree);
   }
@@ -175,14 +218,20 @@ static ad_status f64_open(ad_workspace *w, ad_error *e) {
 #ifdef ADTOOL_PLANT
   s->plant = w->plant;
 #endif
+  const unsigned threads = threads_of(p, &w->options);
+  if (threads > 1) {
+    const ad_status status = ad_team_new(&s->team, threads, NULL, e);
+    if (status) return status;
+  }
+  const size_t size = p->size + 1 + (threads > 1 ? AD_SPARE + (threads - 1) * (size_t)p->strips : 0);
   s->scratch = new_plane(p->scratch, points);
   s->tree = new_plane(AD_TREE_LEVELS, points);
-  w->value = new_plane((size_t)p->size + 1, points);
+  w->value = new_plane(size, points);
   w->gradient = new_plane(p->input_size, points);
   if (w->options.directions) w->tangent = new_plane((size_t)p->size * w->options.directions, points);
   if (w->options.reverse) {
-    w->adjoint = new_plane((size_t)p->size + 1, points);
-    w->kept = new_plane(kept_count(p, &w->options) + p->kept_fused, points);
+    w->adjoint = new_plane(size, points);
+    w->kept = new_plane(kept_count(p, &w->options) + p->kept_fused * threads, points);
   }
   if (!s->scratch || !s->tree || !w->value || !w->gradient || (w->options.directions && !w->tangent) ||
       (w->options.reverse && (!w->adjoint || !w->kept)))

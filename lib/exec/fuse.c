@@ -117,6 +117,23 @@ static ad_fused member_of(const ad_program *p, const fusion *f, const ad_block *
   return m;
 }
 
+/* Whether different strips add to different adjoints: no argument of interest is the same for all, and where two
+ * overlap they are the same. */
+static bool are_apart(const ad_fused *f, uint32_t count, uint32_t size) {
+  enum { MOST = 64 };
+  uint32_t at[MOST], n = 0;
+  for (uint32_t j = 0; j < count; j++)
+    for (unsigned k = 0; k < f[j].nargs; k++) {
+      if (!(f[j].active >> k & 1) || f[j].access[k] == AD_ACCESS_STRIP) continue;
+      if (f[j].access[k] == AD_ACCESS_ONE || n == MOST) return false;
+      for (uint32_t i = 0; i < n; i++)
+        if (at[i] != f[j].arg[k] && at[i] < f[j].arg[k] + (uint64_t)size && f[j].arg[k] < at[i] + (uint64_t)size)
+          return false;
+      at[n++] = f[j].arg[k];
+    }
+  return true;
+}
+
 /* Makes the groups' blocks one each.  strip: room for a number a node. */
 static void fuse_blocks(ad_program *p, const fusion *f, uint32_t *strip) {
   size_t kept = 0;
@@ -140,6 +157,7 @@ static void fuse_blocks(ad_program *p, const fusion *f, uint32_t *strip) {
     }
     if (room > p->strips) p->strips = room;
     if (partials > p->kept_fused) p->kept_fused = partials;
+    fused.apart = are_apart(p->fused + fused.first, fused.count, fused.step);
     p->block[kept++] = fused;
   }
   p->block_count = kept;

@@ -119,6 +119,15 @@ static bool is_view(const ad_graph *g, ad_node n, uint64_t *from) {
   return true;
 }
 
+static void note_work(ad_program *p, const ad_step *s) {
+  uint64_t work = s->size;
+  for (uint32_t k = 0; k < s->operand_count; k++)
+    if (p->operand[s->operand + k].size > work) work = p->operand[s->operand + k].size;
+  if (s->kernel == AD_KERNEL_MATMUL)
+    work = (uint64_t)s->u.product.m * s->u.product.n / 64 * s->u.product.k;
+  if (work > p->largest) p->largest = work;
+}
+
 static ad_status add_step(ad_program *p, ad_node n, ad_op op, uint8_t active, ad_error *e) {
   const ad_graph *g = p->graph;
   const ad_node *args;
@@ -147,7 +156,9 @@ static ad_status add_step(ad_program *p, ad_node n, ad_op op, uint8_t active, ad
   for (size_t k = 0; k < count; k++)
     p->operand[p->operand_count++] =
         (ad_operand){p->offset[args[k]], (uint32_t)ad_shape_size(ad_graph_node_shape(g, args[k])), p->active[args[k]]};
-  return ad_plan_step(p, step, n, e);
+  s = ad_plan_step(p, step, n, e);
+  if (!s) note_work(p, step);
+  return s;
 }
 
 static ad_status lower_node(ad_program *p, ad_order *order, ad_node n, bool views, ad_error *e) {

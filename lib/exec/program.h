@@ -27,6 +27,7 @@ typedef struct ad_block {
   uint8_t op, nargs; /* not MIXED */
   uint8_t active;    /* bit i: argument i depends on an input of wrt; KERNEL, FUSED: 1; not MIXED */
   uint8_t access[3]; /* SAME: of each argument */
+  bool apart;        /* FUSED: strips add to adjoints of their own */
   uint32_t count;    /* scalars; FUSED: operations; 1 for other tensors */
   uint32_t out;      /* offset of the first result; those of the other scalars follow */
   uint32_t step;     /* RUNS, KERNEL: its number; FUSED: elements */
@@ -112,6 +113,7 @@ struct ad_program {
   uint32_t input_size; /* inputs lie at its start */
   uint32_t strips;     /* elements at the end of the buffer for the strips of one block */
   uint32_t scratch;    /* elements that the largest kernel needs */
+  uint64_t largest;    /* work of the largest step in elements: 64 multiplications of a product count as one */
   uint8_t *active;     /* of each node */
   size_t wrt_count;
   ad_node *wrt;
@@ -128,7 +130,10 @@ struct ad_program {
 };
 
 #define AD_ABSENT UINT32_MAX
-enum { AD_SPARE_ARGS = 32 }; /* words before and behind the program's arg, all 0 */
+enum {
+  AD_SPARE_ARGS = 32, /* words before and behind the program's arg, all 0 */
+  AD_SPARE = 8        /* elements between the buffer and what an engine puts behind it */
+};
 
 /* One scalar of a MIXED or SAME block. */
 typedef struct ad_scalar {

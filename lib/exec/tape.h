@@ -3,12 +3,14 @@
 #define AD_TAPE_H
 
 #include "exec/program.h"
+#include "team.h"
 
 typedef struct ad_lanes ad_lanes;
 
 typedef struct f64_state {
   ad_kinks kinks;
   const ad_lanes *lanes; /* NULL: scalar code only */
+  ad_team *team;         /* NULL: one thread */
   size_t points;
   double *scratch, *tree;
 #ifdef ADTOOL_PLANT

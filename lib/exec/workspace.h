@@ -48,6 +48,9 @@ struct ad_workspace {
 #endif
 };
 
+/* Does the strips of a FUSED block that start in [first, end). */
+typedef void ad_strips_fn(ad_workspace *w, const ad_block *b, size_t first, size_t end, unsigned thread);
+
 /* The numbers of an input in place, to be moved by finite differences; the primal values are stale afterwards. */
 void *ad_workspace_input_data(ad_workspace *w, ad_node input);
 
