@@ -207,7 +207,13 @@ int session_plan(session *s, bool keep_all, uint32_t directions, bool reverse) {
   ad_node *nodes = ad_calloc(s->output_count + 1, sizeof *nodes);
   if (!nodes) return out_of_memory();
   for (size_t i = 0; i < s->output_count; i++) nodes[i] = ad_graph_output_node(s->graph, s->output[i]);
-  ad_program_options p = {s->output_count, nodes, s->wrt_count, s->wrt, keep_all};
+  ad_program_options p = {.output_count = s->output_count,
+                          .outputs = nodes,
+                          .wrt_count = s->wrt_count,
+                          .wrt = s->wrt,
+                          .keep_all = keep_all,
+                          .outputs_only = !keep_all,
+                          .values_only = !directions && !reverse};
   ad_workspace_options w = {.precision = precision,
                             .directions = directions,
                             .reverse = reverse,

@@ -338,6 +338,9 @@ typedef struct ad_program_options {
   size_t wrt_count; /* inputs to differentiate by; 0: those that are not fixed */
   const ad_node *wrt;
   bool keep_all; /* every node of the graph, also those that no output needs */
+  bool outputs_only; /* only values and adjoints of outputs and inputs will be read: tensors that are needed at different
+                      * times share memory */
+  bool values_only;  /* no derivatives: wrt is not used */
 } ad_program_options;
 AD_API ad_status ad_program_new(ad_program **p, const ad_graph *g, const ad_program_options *o,
                                 ad_error *e); /* borrows g */

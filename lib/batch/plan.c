@@ -92,7 +92,12 @@ ad_status ad_batch_plan_new(ad_batch_plan **out, const ad_graph *g, const ad_poi
   if (!p->o.backend) p->o.backend = ad_backend_find(o->mode == AD_MODE_FORWARD ? "dual" : "tape");
   if (p->o.mode == AD_MODE_DEFAULT) p->o.mode = ad_backend_mode(p->o.backend);
   for (size_t i = 0; i < o->output_count; i++) nodes[i] = ad_graph_output_node(g, o->output[i]);
-  const ad_program_options program = {o->output_count, nodes, o->wrt_count, o->wrt, false};
+  const ad_program_options program = {.output_count = o->output_count,
+                                      .outputs = nodes,
+                                      .wrt_count = o->wrt_count,
+                                      .wrt = o->wrt,
+                                      .outputs_only = true,
+                                      .values_only = o->task == AD_BATCH_EVAL};
   ad_status s = check_outputs(p, e);
   if (!s) s = ad_program_new(&p->program, g, &program, e);
   ad_free(nodes);

@@ -1,6 +1,7 @@
 /* Lowering: which nodes are needed, where their elements lie, which depend on the inputs of interest. */
 #include "exec/fuse.h"
 #include "exec/order.h"
+#include "exec/pack.h"
 
 #include <math.h>
 #include <string.h>
@@ -49,7 +50,7 @@ static ad_status choose_wrt(ad_program *p, const ad_program_options *o, ad_error
     p->active[o->wrt[i]] = 1;
     p->wrt[p->wrt_count++] = o->wrt[i];
   }
-  if (!o->wrt_count)
+  if (!o->wrt_count && !o->values_only)
     for (ad_node i = 0; i < inputs; i++)
       if (!ad_graph_input_fixed(g, i)) p->active[i] = 1, p->wrt[p->wrt_count++] = i;
   return AD_OK;
@@ -258,6 +259,7 @@ ad_status ad_program_new(ad_program **out, const ad_graph *g, const ad_program_o
     if (p->offset[i] != AD_ABSENT) s = lower_node(p, order, (ad_node)i, !o->keep_all && VIEWS, e);
   if (!s) s = ad_order_flush(order, p, e);
   if (!s && !o->keep_all && VIEWS) s = ad_fuse(p, o, e);
+  if (!s && !o->keep_all && o->outputs_only) s = ad_pack(p, o, e);
   if (!s) s = finish(p, e);
   ad_free(order);
   if (s) {

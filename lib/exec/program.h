@@ -28,6 +28,7 @@ typedef struct ad_block {
   uint8_t active;    /* bit i: argument i depends on an input of wrt; KERNEL, FUSED: 1; not MIXED */
   uint8_t access[3]; /* SAME: of each argument */
   bool apart;        /* FUSED: strips add to adjoints of their own */
+  bool shares;       /* its results lie where earlier ones lay, whose adjoints are to be 0 before them */
   uint32_t count;    /* scalars; FUSED: operations; 1 for other tensors */
   uint32_t out;      /* offset of the first result; those of the other scalars follow */
   uint32_t step;     /* RUNS, KERNEL: its number; FUSED: elements */
@@ -111,6 +112,7 @@ struct ad_program {
   uint32_t *offset;    /* of each node; AD_ABSENT: not in the program, or only in strips */
   uint32_t size;       /* elements of the buffer; one more lies behind them, for what nobody reads */
   uint32_t input_size; /* inputs lie at its start */
+  bool packed;         /* some tensors lie where others lay before */
   uint32_t strips;     /* elements at the end of the buffer for the strips of one block */
   uint32_t scratch;    /* elements that the largest kernel needs */
   uint64_t largest;    /* work of the largest step in elements: 64 multiplications of a product count as one */

@@ -319,7 +319,8 @@ ad_status ad_compare(ad_comparison *c, const ad_graph *g, const ad_point *p, con
   if (!c->output) return ad_fail_memory(e);
   for (size_t i = 0; i < c->output_count; i++)
     c->output[i] = o->output_count ? o->outputs[i] : ad_graph_output_node(g, i);
-  ad_program_options po = {c->output_count, c->output, o->wrt_count, o->wrt, false};
+  ad_program_options po = {
+      .output_count = c->output_count, .outputs = c->output, .wrt_count = o->wrt_count, .wrt = o->wrt};
   ad_status s = ad_program_new(&c->program, g, &po, e);
   if (!s) {
     c->row_start = lay_out(g, c->output_count, c->output, &c->rows);
