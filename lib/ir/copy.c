@@ -52,8 +52,8 @@ ad_status ad_graph_copy_leaf(ad_graph *g, ad_node *out, const ad_graph *from, ad
   if (l.count) memcpy(g->number + g->number_count, from->number + l.first, l.count * sizeof *g->number);
   if (bytes) memcpy(g->text + g->text_size, from->text + text, bytes);
   for (size_t i = first; i < end; i++)
-    g->exact[g->exact_count++] = (ad_exact){from->exact[i].index - l.first + g->number_count,
-                                            from->exact[i].text - text + g->text_size};
+    g->exact[g->exact_count++] =
+        (ad_exact){from->exact[i].index - l.first + g->number_count, from->exact[i].text - text + g->text_size};
   l.first = g->number_count;
   g->number_count += l.count;
   g->text_size += bytes;

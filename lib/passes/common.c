@@ -1,5 +1,5 @@
-/* Common subexpressions: nodes by operation, arguments, attributes and shape, constants by their numbers, in a hash table
- * with open addressing. */
+/* Common subexpressions: nodes by operation, arguments, attributes and shape, constants by their numbers, in a hash
+ * table with open addressing. */
 #include <string.h>
 
 #include "error.h"

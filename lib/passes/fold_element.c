@@ -147,8 +147,8 @@ static bool rational(ad_folding *f, ad_op op, double a, double b, double *d) {
   }
 }
 
-/* The exact result as a text: hexadecimal where its denominator is a power of two, else p/q.  NULL: too long (then *s is
- * AD_OK) or no memory. */
+/* The exact result as a text: hexadecimal where its denominator is a power of two, else p/q.  NULL: too long (then *s
+ * is AD_OK) or no memory. */
 static char *text_of(mpq_t q, ad_status *s, ad_error *e) {
   mpz_ptr num = mpq_numref(q), den = mpq_denref(q);
   const size_t halves = mpz_scan1(den, 0);
@@ -183,8 +183,7 @@ static char *text_of(mpq_t q, ad_status *s, ad_error *e) {
 /* Takes the last number back. */
 static void drop_last(ad_numbers *n) {
   n->count--;
-  if (n->exact_count && n->exact[n->exact_count - 1].index == n->count)
-    n->text_size = n->exact[--n->exact_count].text;
+  if (n->exact_count && n->exact[n->exact_count - 1].index == n->count) n->text_size = n->exact[--n->exact_count].text;
 }
 
 static bool same_bits(double a, double b) {

@@ -20,8 +20,8 @@ typedef struct ad_operand_number {
 
 bool ad_folds_element(ad_op op); /* whether there are operands on which it folds */
 
-/* Appends op(a[0], ...) to `out`.  *folds becomes false, and nothing is appended, unless every arithmetic of at least 53
- * bits computes the bits that it would round from the number appended.  That holds
+/* Appends op(a[0], ...) to `out`.  *folds becomes false, and nothing is appended, unless every arithmetic of at least
+ * 53 bits computes the bits that it would round from the number appended.  That holds
  *   - for + - * / sqr recip on finite doubles, which are correctly rounded in double and in MPFR: the exact result,
  *     rounded once, is the result.  Another operation on a result that a double does not hold would round twice, so a
  *     text is no operand;

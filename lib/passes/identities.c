@@ -1,7 +1,8 @@
-/* Identities that change no bit: for every argument, NaN, infinities and both zeros included, the same value and the same
- * partials, in every arithmetic.  So x + 0 is none (-0 + 0 is 0), nor are max(x, x) and reduce_max over one element
- * (their partials are NaN where x is), abs(-x) (the policy at 0 would change its sign), x x as sqr(x) (another rounding
- * of the partial in the subnormals), recip for 1/x (another formula), logsumexp of one element (-0 gives 0). */
+/* Identities that change no bit: for every argument, NaN, infinities and both zeros included, the same value and the
+ * same partials, in every arithmetic.  So x + 0 is none (-0 + 0 is 0), nor are max(x, x) and reduce_max over one
+ * element (their partials are NaN where x is), abs(-x) (the policy at 0 would change its sign), x x as sqr(x) (another
+ * rounding of the partial in the subnormals), recip for 1/x (another formula), logsumexp of one element (-0 gives 0).
+ */
 #include <string.h>
 
 #include "passes/passes.h"

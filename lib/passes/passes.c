@@ -12,9 +12,8 @@ static const struct {
   ad_rule *rule;
 } passes[] = {
     {{"dead", "drops what no output needs"}, NULL},
-    {{"fold", "computes operations on constants where the result is exact, or rounded as the operation would"},
-     ad_fold_constants},
-    {{"identities", "drops and simplifies operations where that changes no bit: x*1, x/1, --x, a whole slice ..."},
+    {{"fold", "computes operations on constants where that changes no bit"}, ad_fold_constants},
+    {{"identities", "drops or simplifies x*1, -(-x), whole slices and the like, where that changes no bit"},
      ad_simplify},
     {{"common", "computes once what is written several times"}, ad_find_common},
 };

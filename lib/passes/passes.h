@@ -6,8 +6,8 @@
 #include "passes/rewrite.h"
 
 /* *z is an operation, or for `common` also a constant, and the last node of r->g.  The rule leaves it, rewrites it in
- * place (ad_rewrite_as, ad_rewrite_constant), or sets *z to an earlier node that replaces it: of the same shape, with the
- * same values, and with derivatives that are the same where both have one place only to go to. */
+ * place (ad_rewrite_as, ad_rewrite_constant), or sets *z to an earlier node that replaces it: of the same shape, with
+ * the same values, and with derivatives that are the same where both have one place only to go to. */
 typedef ad_status ad_rule(ad_rewrite *r, ad_node *z, ad_error *e);
 ad_rule ad_fold_constants, ad_simplify, ad_find_common;
 

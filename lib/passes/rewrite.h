@@ -7,15 +7,16 @@
 /* Of a node of the old graph. */
 enum {
   AD_NEEDED = 1,
-  AD_KEPT = 2,    /* copied as it is, whatever the rules say */
-  AD_EXPONENT = 4 /* a pow's second argument that is no constant, and must not become one: x^2 is another function then */
+  AD_KEPT = 2, /* copied as it is, whatever the rules say */
+  AD_EXPONENT =
+      4 /* a pow's second argument that is no constant, and must not become one: x^2 is another function then */
 };
 
 typedef struct ad_rewrite {
   const ad_graph *from;
   ad_graph *g;
-  ad_node *to;    /* of each node of `from`: its node in g; AD_NO_NODE: none */
-  uint8_t *flags; /* of each node of `from` */
+  ad_node *to;          /* of each node of `from`: its node in g; AD_NO_NODE: none */
+  uint8_t *flags;       /* of each node of `from` */
   ad_graph_mark before; /* of g, before its last node */
   uint8_t last;         /* flags of that node */
   bool again;           /* it was rewritten as another operation */
