@@ -1,5 +1,5 @@
-/* Passes: the graph that comes out has the same bits in its values and tangents, in double and in MPFR, and the same
- * adjoints but for rounding; each identity and each kind of folding; what stays although it looks as if it might go. */
+/* Passes: each identity and each kind of folding, at special values; names and kept nodes; what stays although it looks
+ * as if it might go; work and memory in proportion. */
 #include <check.h>
 #include <math.h>
 #include <stdbool.h>
@@ -7,291 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <mpfr.h>
-
 #include "graphs.h"
-#include "random_graph.h"
-#include "same_graph.h"
-#include "ulps.h"
+#include "optimized.h"
 
-enum { DEAD = 1, FOLD = 2, IDENTITIES = 4, COMMON = 8, ALL = 15 };
 #define ERR (&graphs_error)
-
-static ad_graph *optimize(const ad_graph *g, uint32_t passes) {
-  ad_graph *out;
-  must(ad_graph_optimize(&out, g, &(ad_optimize_options){.passes = passes}, ERR));
-  return out;
-}
-
-/* ---- The same numbers */
-
-typedef struct arithmetic {
-  const char *backend;
-  uint32_t bits;
-} arithmetic;
-
-static const arithmetic arithmetics[] = {{"dual", 0}, {"mpfr", 53}, {"mpfr", 113}, {"mpfr", 500}};
-enum { ARITHMETICS = sizeof arithmetics / sizeof arithmetics[0] };
-
-static mpfr_srcptr number(const ad_span *s, size_t i) {
-  return (const __mpfr_struct *)s->data + i;
-}
-
-/* NaN is NaN; the sign of a zero counts where `zeros` says so. */
-static bool same_number(const ad_span *a, const ad_span *b, size_t i, bool zeros) {
-  if (a->kind == AD_KIND_F64) {
-    const double x = ad_span_double(a, i), y = ad_span_double(b, i);
-    return (isnan(x) && isnan(y)) || (x == y && (!zeros || x != 0 || !signbit(x) == !signbit(y)));
-  }
-  mpfr_srcptr x = number(a, i), y = number(b, i);
-  if (mpfr_nan_p(x) || mpfr_nan_p(y)) return mpfr_nan_p(x) && mpfr_nan_p(y);
-  return mpfr_equal_p(x, y) && (!zeros || !mpfr_zero_p(x) || !mpfr_signbit(x) == !mpfr_signbit(y));
-}
-
-static void expect_same(const ad_span a, const ad_span b, bool zeros, const char *what, const char *of,
-                        const arithmetic *arith) {
-  char x[80], y[80];
-  ck_assert_uint_eq(a.count, b.count);
-  for (size_t i = 0; i < a.count; i++) {
-    if (same_number(&a, &b, i, zeros)) continue;
-    ad_span_text(x, sizeof x, &a, i, arith->bits ? 40 : 0);
-    ad_span_text(y, sizeof y, &b, i, arith->bits ? 40 : 0);
-    ck_abort_msg("%s: %s[%zu] is %s, not %s (%s %u)", what, of, i, y, x, arith->backend, arith->bits);
-  }
-}
-
-/* A primal run and a forward one along a direction that is the same for the same inputs. */
-static graphs_run run_forward(const ad_graph *g, const arithmetic *arith) {
-  graphs_run r;
-  ulps_random random = {1};
-  must(ad_program_new(&r.p, g, NULL, ERR));
-  must(ad_workspace_new(&r.w, r.p, ad_backend_find(arith->backend),
-                        &(ad_workspace_options){.precision = arith->bits, .directions = 1}, ERR));
-  must(ad_workspace_primal(r.w, ERR));
-  for (ad_node n = 0; n < ad_graph_input_count(g); n++)
-    for (size_t i = 0; i < (size_t)ad_shape_size(ad_graph_node_shape(g, n)); i++)
-      if (!ad_graph_input_fixed(g, n))
-        must(ad_workspace_seed_tangent(r.w, 0, n, i, ulps_random_uniform(&random, -1, 1), ERR));
-  must(ad_workspace_forward(r.w, ERR));
-  return r;
-}
-
-static void same_results_in(const ad_graph *a, const ad_graph *b, const char *what, const arithmetic *arith) {
-  graphs_run x = run_forward(a, arith), y = run_forward(b, arith);
-  ck_assert_uint_eq(ad_graph_output_count(a), ad_graph_output_count(b));
-  for (size_t i = 0; i < ad_graph_output_count(a); i++) {
-    const char *name = ad_graph_output_name(a, i);
-    ck_assert_str_eq(name, ad_graph_output_name(b, i));
-    const ad_node m = ad_graph_output_node(a, i), n = ad_graph_output_node(b, i);
-    expect_same(ad_workspace_value(x.w, m), ad_workspace_value(y.w, n), true, what, name, arith);
-    expect_same(ad_workspace_tangent(x.w, 0, m), ad_workspace_tangent(y.w, 0, n), false, what, name, arith);
-  }
-  graphs_end(&x);
-  graphs_end(&y);
-}
-
-/* Scalar code: which scalars SIMD takes depends on what is beside them. */
-static void same_results(const ad_graph *a, const ad_graph *b, const char *what) {
-  graphs_use_simd("none");
-  for (int k = 0; k < ARITHMETICS; k++) same_results_in(a, b, what, &arithmetics[k]);
-}
-
-/* All that a pass must leave alone. */
-static void same_surroundings(const ad_graph *a, const ad_graph *b, const char *what) {
-  ad_graph *x = optimize(a, DEAD), *y = optimize(b, DEAD);
-  ck_assert_msg(ad_graph_node_count(b) <= ad_graph_node_count(a), "%s: more nodes", what);
-  ck_assert_uint_eq(ad_graph_input_count(a), ad_graph_input_count(b));
-  for (ad_node n = 0; n < ad_graph_input_count(a); n++) {
-    const ad_values u = ad_graph_node_values(a, n), v = ad_graph_node_values(b, n);
-    ck_assert_str_eq(ad_graph_node_name(a, n), ad_graph_node_name(b, n));
-    ck_assert(ad_shape_equal(ad_graph_node_shape(a, n), ad_graph_node_shape(b, n)));
-    ck_assert_int_eq(ad_graph_node_dtype(a, n), ad_graph_node_dtype(b, n));
-    ck_assert_int_eq(ad_graph_input_fixed(a, n), ad_graph_input_fixed(b, n));
-    ck_assert_uint_eq(u.count, v.count);
-    for (size_t i = 0; i < u.count; i++) {
-      const char *s = ad_values_text(&u, i), *t = ad_values_text(&v, i);
-      ck_assert(!memcmp(&u.value[i], &v.value[i], sizeof(double)) && !s == !t && (!s || !strcmp(s, t)));
-    }
-  }
-  const ad_kinks k = ad_graph_kinks(a), l = ad_graph_kinks(b);
-  ck_assert(k.abs_at_zero == l.abs_at_zero && k.relu_at_zero == l.relu_at_zero && k.ties == l.ties &&
-            k.pow00_nan == l.pow00_nan);
-  ck_assert_str_eq(ad_graph_name(a), ad_graph_name(b));
-  ck_assert_uint_eq(ad_graph_meta_count(a), ad_graph_meta_count(b));
-  for (size_t i = 0; i < ad_graph_meta_count(a); i++) {
-    ck_assert_str_eq(ad_graph_meta_key(a, i), ad_graph_meta_key(b, i));
-    ck_assert_str_eq(ad_graph_meta_text(a, i), ad_graph_meta_text(b, i));
-  }
-  /* A name that is left is that of a node with the same value: where the node is an output it can be seen. */
-  for (size_t i = 0; i < ad_graph_output_count(b); i++) {
-    const char *name = ad_graph_node_name(b, ad_graph_output_node(b, i));
-    if (name) ck_assert_uint_ne(ad_graph_find_node(a, name), AD_NO_NODE);
-  }
-  ad_graph_free(x);
-  ad_graph_free(y);
-}
-
-static void expect_hash(const ad_graph *a, const ad_graph *b, const char *what) {
-  char x[65], y[65];
-  must(ad_graph_hash(a, x, ERR));
-  must(ad_graph_hash(b, y, ERR));
-  if (strcmp(x, y)) same_graph(a, b, what); /* says where */
-  ck_assert_msg(!strcmp(x, y), "%s: another graph", what);
-}
-
-/* What all passes together and each alone do to a graph. */
-static ad_graph *check_graph(const ad_graph *g, const char *what) {
-  for (size_t i = 0; i <= ad_pass_count(); i++) {
-    const uint32_t mask = i < ad_pass_count() ? 1u << i : ALL;
-    char name[120];
-    snprintf(name, sizeof name, "%s, pass %s", what, i < ad_pass_count() ? ad_pass_get(i)->name : "all");
-    ad_graph *once = optimize(g, mask), *twice = optimize(once, mask);
-    same_surroundings(g, once, name);
-    same_results(g, once, name);
-    expect_hash(once, twice, name);
-    ad_graph_free(twice);
-    if (i == ad_pass_count()) return once;
-    ad_graph_free(once);
-  }
-  return NULL;
-}
-
-/* ---- Random graphs: tame ones of all operations, and wild ones of those that passes know */
-
-/* Adjoints of both in MPFR: another order of the same sums. */
-static void same_adjoints(const ad_graph *a, const ad_graph *b, const char *what) {
-  enum { BITS = 1000, LOST = 300 };
-  const ad_workspace_options o = {.precision = BITS, .reverse = true};
-  const ad_graph *g[2] = {a, b};
-  graphs_run r[2];
-  mpfr_t scale, d;
-  mpfr_inits2(BITS, scale, d, (mpfr_ptr)0);
-  mpfr_set_ui(scale, 1, MPFR_RNDN);
-  for (int k = 0; k < 2; k++) {
-    r[k] = graphs_start(g[k], "mpfr", o);
-    must(ad_workspace_run_gradient(r[k].w, &(ad_gradient_request){.output = ad_graph_output_node(g[k], 0)}, ERR));
-  }
-  for (int compare = 0; compare < 2; compare++)
-    for (ad_node n = 0; n < ad_graph_input_count(a); n++) {
-      const ad_span x = ad_workspace_gradient(r[0].w, n), y = ad_workspace_gradient(r[1].w, n);
-      for (size_t i = 0; i < x.count; i++) {
-        if (!compare) {
-          if (mpfr_cmpabs(number(&x, i), scale) > 0) mpfr_abs(scale, number(&x, i), MPFR_RNDN);
-          continue;
-        }
-        mpfr_sub(d, number(&x, i), number(&y, i), MPFR_RNDN);
-        mpfr_div(d, d, scale, MPFR_RNDN);
-        ck_assert_msg(mpfr_zero_p(d) || (mpfr_number_p(d) && mpfr_get_exp(d) < LOST - BITS),
-                      "%s: adjoint %u[%zu]: off by %.3g", what, n, i, mpfr_get_d(d, MPFR_RNDN));
-      }
-    }
-  mpfr_clears(scale, d, (mpfr_ptr)0);
-  graphs_end(&r[0]);
-  graphs_end(&r[1]);
-}
-
-static void check_tame(bool tensors) {
-  static const struct {
-    size_t operations;
-    double count;
-  } sizes[] = {{10, 40}, {100, 10}, {1000, 1}};
-  size_t *used = calloc(ad_op_count(), sizeof *used), before = 0, after = 0;
-  uint64_t seed = ulps_seed();
-  for (size_t k = 0; k < 3; k++)
-    for (double i = 0; i < sizes[k].count * ulps_multiplier(); i++) {
-      char what[40];
-      random_graph r = random_graph_new(++seed, sizes[k].operations, tensors, used);
-      snprintf(what, sizeof what, "tame graph %llu", (unsigned long long)seed);
-      ad_graph *g = check_graph(r.g, what);
-      same_adjoints(r.g, g, what);
-      before += ad_graph_node_count(r.g), after += ad_graph_node_count(g);
-      ad_graph_free(g);
-      random_graph_free(&r);
-    }
-  ck_assert_uint_lt(after, before);
-  free(used);
-}
-
-START_TEST(tame_scalars) {
-  check_tame(false);
-}
-END_TEST
-
-START_TEST(tame_tensors) {
-  check_tame(true);
-}
-END_TEST
-
-static const char *const known[] = {"neg",   "add",       "sub",     "mul",       "div",   "sqr",          "recip",
-                                    "pow",   "abs",       "sign",    "floor",     "ceil",  "trunc",        "round",
-                                    "max",   "min",       "clip",    "where",     "less",  "less_equal",   "greater",
-                                    "equal", "not_equal", "reshape", "transpose", "slice", "broadcast_to", "concat",
-                                    "stack", "gather",    "sum",     "mean",      "prod",  "cumsum",       "reduce_max",
-                                    "sqrt",  "neg",       "add",     "mul",       "sub",   "where",        NULL};
-
-/* Inputs without a value get one; every third node is an output. */
-static void complete(ad_graph *g, uint64_t seed) {
-  static const double some[] = {0, -0.0, 1, -1, 2, 0.5, 3, -2.5, 0x1p-1074, 1e300, INFINITY, -INFINITY, NAN};
-  ulps_random random = {seed};
-  ad_numbers *v = ad_numbers_new();
-  for (ad_node n = 0; n < ad_graph_input_count(g); n++) {
-    const size_t size = (size_t)ad_shape_size(ad_graph_node_shape(g, n));
-    ad_numbers_clear(v);
-    for (size_t i = 0; i < size; i++)
-      must(ad_numbers_push_double(v, some[ulps_random_bits(&random) % (sizeof some / sizeof some[0])], ERR));
-    must(ad_graph_set_input_value(g, n, v, AD_EXACT, ERR));
-  }
-  ad_numbers_free(v);
-  for (ad_node n = 0; n < ad_graph_node_count(g); n++) {
-    char name[24];
-    snprintf(name, sizeof name, "output %u", n);
-    if (ulps_random_bits(&random) % 3 == 0) must(ad_graph_output(g, name, n, ERR));
-  }
-}
-
-START_TEST(wild) {
-  size_t before = 0, after = 0;
-  uint64_t seed = ulps_seed();
-  for (double i = 0; i < 2000 * ulps_multiplier(); i++) {
-    char what[40];
-    ad_graph *g = graph_of_operations(++seed, known);
-    complete(g, seed);
-    snprintf(what, sizeof what, "wild graph %llu", (unsigned long long)seed);
-    ad_graph *o = check_graph(g, what);
-    before += ad_graph_node_count(g), after += ad_graph_node_count(o);
-    ad_graph_free(o);
-    ad_graph_free(g);
-  }
-  ck_assert_msg(after < before * 0.95, "hardly anything was done: %zu nodes, then %zu", before, after);
-}
-END_TEST
-
-/* Names, numbers and attributes of every kind; a graph and the one read back from a file become the same. */
-START_TEST(everything) {
-  uint64_t seed = ulps_seed();
-  for (double i = 0; i < 1000 * ulps_multiplier(); i++) {
-    ad_graph *g = graph_of_everything(++seed), *back;
-    void *bytes;
-    size_t size;
-    ad_graph *a = optimize(g, ALL), *b = optimize(a, ALL);
-    same_surroundings(g, a, "everything");
-    expect_hash(a, b, "twice");
-    must(ad_graph_write(g, &bytes, &size, &(ad_write_options){.format = "yaml"}, ERR));
-    must(ad_graph_read(&back, bytes, size, "memory", NULL, ERR));
-    ad_free(bytes);
-    ad_graph *c = optimize(back, ALL);
-    char x[65], y[65];
-    must(ad_graph_hash(g, x, ERR));
-    must(ad_graph_hash(back, y, ERR));
-    if (!strcmp(x, y)) expect_hash(a, c, "read back");
-    ad_graph_free(back);
-    ad_graph_free(a);
-    ad_graph_free(b);
-    ad_graph_free(c);
-    ad_graph_free(g);
-  }
-}
-END_TEST
 
 /* ---- Identities, at special values */
 
@@ -435,7 +154,7 @@ START_TEST(identity) {
     ad_graph *g = graph_of(expression, special[k]);
     char what[120];
     snprintf(what, sizeof what, "%s at %s", expression, special[k]);
-    ad_graph *o = check_graph(g, what);
+    ad_graph *o = check_optimized(g, what);
     ck_assert_msg(operations(g) == identities[_i].before, "%s has %zu operations", what, operations(g));
     ck_assert_msg(operations(o) == identities[_i].after, "%s: %zu operations are left", what, operations(o));
     for (int simd = 0; simd < GRAPHS_SIMD && !strstr(expression, "sin"); simd++) {
@@ -479,7 +198,7 @@ START_TEST(long_tensors) {
                                   ERR));
     must(ad_graph_set_input_value(g, 0, v, AD_EXACT, ERR));
     ad_numbers_free(v);
-    ad_graph *o = optimize(g, ALL);
+    ad_graph *o = optimized(g, ALL_PASSES);
     ck_assert_uint_le(operations(o), operations(g));
     for (int simd = 0; simd < GRAPHS_SIMD; simd++) {
       graphs_use_simd(graphs_simd[simd]);
@@ -558,7 +277,7 @@ static const struct {
 
 START_TEST(fold) {
   const char *expression = folding[_i].expression, *want = folding[_i].constant;
-  ad_graph *g = graph_of(expression, "1.5"), *o = check_graph(g, expression);
+  ad_graph *g = graph_of(expression, "1.5"), *o = check_optimized(g, expression);
   const ad_node n = ad_graph_output_node(o, 0);
   if (!want) {
     ck_assert_msg(operations(o) > 0, "%s was folded", expression);
@@ -610,7 +329,7 @@ static const struct {
 
 START_TEST(fold_tensors) {
   const char *expression = tensors[_i].expression;
-  ad_graph *g = graph_of(expression, "1.5"), *o = check_graph(g, expression);
+  ad_graph *g = graph_of(expression, "1.5"), *o = check_optimized(g, expression);
   size_t numbers = 0;
   ck_assert_msg(operations(o) == tensors[_i].after, "%s: %zu operations are left", expression, operations(o));
   for (ad_node n = (ad_node)ad_graph_input_count(o); n < ad_graph_node_count(o); n++)
@@ -635,7 +354,7 @@ START_TEST(marks) {
   must(ad_graph_output(g, "two", graphs_apply(g, "stack", NODES(f, f), 0, NULL), ERR));
   must(ad_graph_output(g, "mixed", graphs_apply(g, "stack", NODES(f, h), 0, NULL), ERR));
   must(ad_graph_output(g, "x", x, ERR));
-  ad_graph *o = check_graph(g, "marks");
+  ad_graph *o = check_optimized(g, "marks");
   ck_assert_uint_eq(operations(o), 0);
   ck_assert_int_eq(ad_graph_node_dtype(o, ad_graph_output_node(o, 2)), AD_F32);
   ck_assert_int_eq(ad_graph_node_dtype(o, ad_graph_output_node(o, 3)), AD_EXACT);
@@ -664,7 +383,7 @@ static const char names[] =
 START_TEST(naming) {
   ad_graph *g, *o, *k;
   must(ad_graph_read(&g, names, sizeof names - 1, "names", NULL, ERR));
-  o = check_graph(g, "names");
+  o = check_optimized(g, "names");
   ck_assert_uint_eq(ad_graph_input_count(o), 2);
   ck_assert_uint_eq(ad_graph_output_node(o, 0), 0);
   ck_assert_uint_eq(ad_graph_output_node(o, 3), 0);
@@ -736,7 +455,7 @@ START_TEST(bounded) {
     sum = graphs_binary(g, "add", sum, graphs_unary(g, "sum", some));
   }
   must(ad_graph_output(g, "sum", sum, ERR));
-  o = optimize(g, ALL);
+  o = optimized(g, ALL_PASSES);
   size_t numbers = 0, text = 0;
   for (ad_node n = 1; n < ad_graph_node_count(o); n++) {
     if (ad_graph_node_op(o, n) != ad_op_find("constant")) continue;
@@ -767,13 +486,13 @@ START_TEST(chains) {
     y = graphs_binary(g, "sub", graphs_apply(g, "where", NODES(graphs_binary(g, "less", n, c), y, x), 0, NULL), n);
   }
   must(ad_graph_output(g, "y", y, ERR));
-  o = optimize(g, ALL);
+  o = optimized(g, ALL_PASSES);
   ck_assert_uint_eq(ad_graph_node_count(o), 1);
   ad_graph_free(o);
   ad_node u = x, v = x;
   for (int i = 0; i < LONG; i++) u = graphs_unary(g, "sin", u), v = graphs_unary(g, "sin", v);
   must(ad_graph_output(g, "0", graphs_binary(g, "add", u, v), ERR));
-  o = optimize(g, ALL);
+  o = optimized(g, ALL_PASSES);
   ck_assert_uint_eq(ad_graph_node_count(o), LONG + 2);
   ad_graph_free(o);
   ad_graph_free(g);
@@ -783,10 +502,7 @@ END_TEST
 int main(void) {
   Suite *s = suite_create("passes");
   TCase *t = tcase_create("graph in, graph out");
-  printf("seed %llu (ADTOOL_TEST_SEED), multiplier %g (ADTOOL_TEST_MULTIPLIER)\n", (unsigned long long)ulps_seed(),
-         ulps_multiplier());
-  fflush(stdout);
-  tcase_set_timeout(t, 300 * fmax(1, ulps_multiplier()));
+  tcase_set_timeout(t, 300);
   tcase_add_test(t, table);
   tcase_add_loop_test(t, identity, 0, sizeof identities / sizeof identities[0]);
   tcase_add_loop_test(t, fold, 0, sizeof folding / sizeof folding[0]);
@@ -796,10 +512,6 @@ int main(void) {
   tcase_add_test(t, bounded);
   tcase_add_test(t, chains);
   tcase_add_test(t, long_tensors);
-  tcase_add_test(t, wild);
-  tcase_add_test(t, everything);
-  tcase_add_test(t, tame_scalars);
-  tcase_add_test(t, tame_tensors);
   suite_add_tcase(s, t);
   SRunner *r = srunner_create(s);
   srunner_run_all(r, CK_NORMAL);

@@ -452,8 +452,8 @@ operations
   sum            1
 $ adtool info --after common tests/examples/repeats.yaml
 pass        dead       22 nodes, 23 before: drops what no output needs
-pass        fold       21 nodes, 22 before: computes operations on constants where the result is exact, or rounded as the operation would
-pass        identities 16 nodes, 21 before: drops and simplifies operations where that changes no bit: x*1, x/1, --x, a whole slice ...
+pass        fold       21 nodes, 22 before: computes operations on constants where that changes no bit
+pass        identities 16 nodes, 21 before: drops or simplifies x*1, -(-x), whole slices and the like, where that changes no bit
 pass        common     13 nodes, 16 before: computes once what is written several times
 name        repeats
 nodes       13 (2 inputs, 3 constants, 8 operations), depth 3

@@ -25,9 +25,9 @@ static uint64_t hash_bytes(uint64_t h, const void *bytes, size_t words) {
   return h;
 }
 
-static uint32_t hash_node(const ad_graph *g, ad_node n) {
+static uint32_t hash_node(const ad_graph *g, ad_node n, uint64_t seed) {
   const ad_op op = g->op[n];
-  uint64_t h = mix(op, g->shape[n]);
+  uint64_t h = mix(mix(seed, op), g->shape[n]);
   if (op == AD_OP_CONSTANT) {
     const ad_values v = ad_graph_node_values(g, n);
     h = hash_bytes(mix(h, v.count), v.value, v.count);
@@ -88,6 +88,7 @@ static ad_status grow(ad_rewrite *r, ad_error *e) {
     ad_free(hash);
     return ad_fail_memory(e);
   }
+  if (!r->slots) r->seed = ad_hash_seed(slot);
   for (size_t i = 0; i < r->slots; i++) {
     if (!r->slot[i]) continue;
     size_t k = r->hash[i] & (slots - 1);
@@ -105,7 +106,7 @@ ad_status ad_find_common(ad_rewrite *r, ad_node *z, ad_error *e) {
     ad_status s = grow(r, e);
     if (s) return s;
   }
-  const uint32_t h = hash_node(r->g, *z);
+  const uint32_t h = hash_node(r->g, *z, r->seed);
   size_t k = h & (r->slots - 1);
   for (; r->slot[k]; k = (k + 1) & (r->slots - 1))
     if (r->hash[k] == h && same(r->g, r->slot[k] - 1, *z)) {

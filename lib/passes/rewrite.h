@@ -25,6 +25,7 @@ typedef struct ad_rewrite {
   ad_node *arg;
   size_t slots, found; /* nodes of g by what they compute: node + 1, and its hash (common.c) */
   uint32_t *slot, *hash;
+  uint64_t seed;
 } ad_rewrite;
 
 /* Starts a graph like `from`, with room for those of its nodes that are needed. */
