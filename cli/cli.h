@@ -29,6 +29,8 @@ typedef enum option_id {
   OPT_TO,
   OPT_STORED,
   OPT_EXPLICIT,
+  OPT_OPTIMIZE,
+  OPT_AFTER,
   OPT_IN_PLACE,
   OPT_CHECK,
   OPT_TRACE,
@@ -68,7 +70,8 @@ typedef struct options {
   uint32_t precision; /* bits; 0: not said */
   unsigned digits;
   output_format format;
-  bool stored, explicit_nodes, in_place, check, trace, strict, quiet, no_time, help;
+  uint32_t passes; /* --after: these */
+  bool stored, explicit_nodes, optimize, in_place, check, trace, strict, quiet, no_time, help;
   double min_digits, timeout;
   size_t probes, max_entries;
   uint64_t random_seed;

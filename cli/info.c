@@ -87,19 +87,39 @@ static void put_text(ad_buffer *b, const ad_graph *g, const facts *f) {
     if (f->by_op[i]) ad_buffer_printf(b, "  %-14s %zu\n", ad_op_get((ad_op)i)->name, f->by_op[i]);
 }
 
+static int show(const options *o, const ad_graph *g, ad_buffer *b) {
+  facts f = {0};
+  int status = gather(&f, g);
+  if (!status) (o->format == FORMAT_JSON ? put_json : put_text)(b, g, &f);
+  ad_free(f.by_op);
+  return status;
+}
+
+/* How many nodes each pass leaves, then the graph after the last. */
+static int show_passes(const options *o, const ad_graph *g, ad_buffer *b) {
+  ad_error e = {0};
+  size_t before = ad_graph_node_count(g);
+  int status = 0;
+  for (size_t i = 0; !status && i < ad_pass_count() && o->passes >> i & 1; i++) {
+    ad_graph *after;
+    if (ad_graph_optimize(&after, g, &(ad_optimize_options){.passes = (2u << i) - 1}, &e)) return report(o, &e);
+    const size_t nodes = ad_graph_node_count(after);
+    if (o->format == FORMAT_TEXT)
+      ad_buffer_printf(b, "pass        %-11s%zu nodes, %zu before: %s\n", ad_pass_get(i)->name, nodes, before,
+                       ad_pass_get(i)->doc);
+    before = nodes;
+    if (!(o->passes >> (i + 1) & 1)) status = show(o, after, b);
+    ad_graph_free(after);
+  }
+  return status;
+}
+
 static int run_one(const options *o, const char *path, ad_buffer *b) {
   ad_error e = {0};
   ad_graph *g;
-  facts f = {0};
   if (ad_graph_load(&g, path, &o->limits, &e)) return report(o, &e);
-  int status = gather(&f, g);
-  if (!status && o->format == FORMAT_JSON) {
-    put_json(b, g, &f);
-  } else if (!status) {
-    if (o->file_count > 1) ad_buffer_printf(b, "# %s\n", path);
-    put_text(b, g, &f);
-  }
-  ad_free(f.by_op);
+  if (o->file_count > 1 && o->format == FORMAT_TEXT) ad_buffer_printf(b, "# %s\n", path);
+  int status = o->passes ? show_passes(o, g, b) : show(o, g, b);
   ad_graph_free(g);
   return status;
 }
@@ -109,11 +129,12 @@ static int run(const options *o) {
   return for_each_graph(o, run_one);
 }
 
-static const option_id takes[] = {OPT_FORMAT, OPT_OUT, OPT_MAX_NODES, OPT_COUNT};
+static const option_id takes[] = {OPT_AFTER, OPT_FORMAT, OPT_OUT, OPT_MAX_NODES, OPT_COUNT};
 const command command_info = {"info",
                               "GRAPH...",
                               "what is in a graph",
-                              "Counts nodes, operations and elements, and lists inputs and outputs with their shapes.",
+                              "Counts nodes, operations and elements, and lists inputs and outputs with their shapes.\n"
+                              "With --after PASS it shows what the passes up to that one do to the graph.",
                               1,
                               SIZE_MAX,
                               takes,

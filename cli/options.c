@@ -27,6 +27,8 @@ static const option_row rows[] = {
     {OPT_TO, "to", NULL, "yaml|adg", "the format to write (default: by the file's name)"},
     {OPT_STORED, "stored", NULL, NULL, ".adg without compression: the canonical form"},
     {OPT_EXPLICIT, "explicit", NULL, NULL, "one operation a node, no infix"},
+    {OPT_OPTIMIZE, "optimize", NULL, NULL, "run all passes first: fewer nodes, the same values"},
+    {OPT_AFTER, "after", NULL, "PASS", "the graph after the passes up to this one: dead, fold, identities or common"},
     {OPT_IN_PLACE, "in-place", "i", NULL, "rewrite the file itself"},
     {OPT_CHECK, "check", NULL, NULL, "write nothing; exit 1 if the file is not in this form"},
     {OPT_TRACE, "trace", NULL, NULL, "show every node with its expression, value and derivative"},
@@ -132,6 +134,20 @@ static int set_backend(options *o, const char *s) {
   return usage_error("unknown backend '%s'; there are %s", s, list);
 }
 
+static int set_passes(options *o, const char *s) {
+  char list[120] = "";
+  for (size_t i = 0; i < ad_pass_count(); i++) {
+    const char *name = ad_pass_get(i)->name;
+    const size_t used = strlen(list);
+    if (!strcmp(name, s)) {
+      o->passes = (2u << i) - 1;
+      return 0;
+    }
+    snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", name);
+  }
+  return usage_error("--after is one of %s, not '%s'", list, s);
+}
+
 static int set(options *o, const option_row *r, const char *s) {
   static const char *const modes[] = {"forward", "reverse", NULL};
   static const char *const formats[] = {"text", "json", "csv", "npy", "ndjson", "texinfo", NULL};
@@ -185,6 +201,11 @@ static int set(options *o, const option_row *r, const char *s) {
     case OPT_EXPLICIT:
       o->explicit_nodes = true;
       break;
+    case OPT_OPTIMIZE:
+      o->optimize = true;
+      break;
+    case OPT_AFTER:
+      return set_passes(o, s);
     case OPT_IN_PLACE:
       o->in_place = true;
       break;

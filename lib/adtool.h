@@ -266,6 +266,31 @@ typedef struct ad_values {
 AD_API ad_values ad_graph_node_values(const ad_graph *g, ad_node n);
 AD_API const char *ad_values_text(const ad_values *v, size_t i); /* NULL: the double is exact */
 
+/* ---- Passes ------------------------------------------------------------------------------------------------------ */
+
+/* What can be done to a graph so that it does less (lib/passes), in order. */
+typedef struct ad_pass_info {
+  const char *name; /* "fold" */
+  const char *doc;
+} ad_pass_info;
+AD_API size_t ad_pass_count(void);
+AD_API const ad_pass_info *ad_pass_get(size_t i);
+
+typedef struct ad_optimize_options {
+  uint32_t passes; /* bit i: ad_pass_get(i); 0: all */
+  size_t keep_count;
+  const ad_node *keep; /* nodes that stay as they are, with their names, also where no output needs them */
+} ad_optimize_options;
+/* A new graph with the same inputs, outputs, metadata, policy and limits, never with more nodes.  o: NULL for all passes.
+ * A name stays where its node does, or goes to what replaces it, unless that is an input or has a name.
+ *
+ * Each operation that stays gives the same bits as before: in MPFR from 53 bits on (below, constants are rounded before
+ * they are used; one that was folded only once), and in double as long as the same code does it, for scalar and SIMD
+ * code may differ in functions like exp, and which of them a scalar goes through depends on what is beside it.
+ * Tangents, too, but for the sign of a zero.  Adjoints are sums over the uses of a node, in another order when some of
+ * them are gone, so that last places may differ. */
+AD_API ad_status ad_graph_optimize(ad_graph **out, const ad_graph *g, const ad_optimize_options *o, ad_error *e);
+
 /* ---- Files ------------------------------------------------------------------------------------------------------ */
 
 typedef struct ad_format_info {

@@ -371,6 +371,42 @@ START_TEST(infix_and_files) {
 }
 END_TEST
 
+/* Each pass has something to do. */
+static const char optimizable[] =
+    "adtool: 1\n"
+    "inputs: {x: 1, v: {shape: [3], value: [0.1, 1/3, pi]}}\n"
+    "nodes:\n"
+    "  a: x*1 - (-x)\n"
+    "  b: concat(stack(1, pi), stack(2)*3)*v\n"
+    "  c: transpose(transpose(stack(v, v + div(1, 7))))\n"
+    "  d: v + div(1, 7)\n"
+    "  e1: stack(x) - pi\n"
+    "  f: neg(1/3)*x\n"
+    "  dead: sin(x)\n"
+    "outputs: {p: a, q: b, r: c, s: d + d, t: e1, u: f, w: -(-x)}\n";
+
+START_TEST(passes) {
+  ad_graph *small, *g[2], *o, *want;
+  INSIST(ad_graph_read(&small, optimizable, sizeof optimizable - 1, "memory.yaml", NULL, &err));
+  g[0] = small;
+  g[1] = build();
+  for (int k = 0; k < 2; k++) {
+    const ad_node keep[2] = {ad_graph_output_node(g[k], 0), 0};
+    for (uint32_t mask = 0; mask < 1u << ad_pass_count(); mask++)
+      for (size_t kept = 0; kept < 3; kept += 2) {
+        const ad_optimize_options options = {.passes = mask, .keep_count = kept, .keep = keep};
+        INSIST(ad_graph_optimize(&o, g[k], &options, &err));
+        ck_assert_int_eq(ad_graph_optimize(&want, g[k], &options, &err), AD_OK);
+        expect_equal(o, want);
+        ad_graph_free(o);
+        ad_graph_free(want);
+      }
+    ad_graph_free(g[k]);
+  }
+  nothing_left();
+}
+END_TEST
+
 /* Wrong input while memory is short: one error or the other, never both, and nothing stays. */
 START_TEST(wrong_input) {
   static const char *const wrong[] = {"adtool: 1\ninputs: {x: 1}\nnodes:\n  y: sin(x) + z\noutputs: [y]\n",
@@ -423,6 +459,7 @@ int main(void) {
   tcase_add_test(t, checking);
   tcase_add_test(t, formats);
   tcase_add_test(t, infix_and_files);
+  tcase_add_test(t, passes);
   tcase_add_test(t, wrong_input);
   tcase_add_test(t, threads);
   suite_add_tcase(s, t);

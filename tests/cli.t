@@ -409,3 +409,74 @@ adtool: --reduce is for --do eval and --do grad
 $ adtool grad tests/examples/tutorial.yaml --format ndjson
 adtool: --format ndjson is for `adtool batch`
 ? 2
+$ adtool convert --optimize --to yaml tests/examples/repeats.yaml
+adtool: 1
+name: repeats
+inputs:
+  x: 2
+  v: [1, 2, 3]
+nodes:
+  a: x*5
+  "%4": 1
+  "%5": a + a
+  "%6": sum(v)
+  "%7": "%6 + a"
+  "%8": sqr(x)
+  "%9": "%4/x"
+  "%10": 0.25
+  "%11": "%9*%10"
+  "%12": "%8 + %11"
+outputs:
+  y: "%5"
+  z: "%7"
+  w: "%12"
+$ adtool info --after dead tests/examples/repeats.yaml
+pass        dead       22 nodes, 23 before: drops what no output needs
+name        repeats
+nodes       22 (2 inputs, 5 constants, 15 operations), depth 6
+elements    26, of inputs 4
+inputs
+  x
+  v [3]
+outputs
+  y
+  z
+  w
+operations
+  neg            2
+  add            4
+  mul            4
+  div            2
+  pow            1
+  slice          1
+  sum            1
+$ adtool info --after common tests/examples/repeats.yaml
+pass        dead       22 nodes, 23 before: drops what no output needs
+pass        fold       21 nodes, 22 before: computes operations on constants where that changes no bit
+pass        identities 16 nodes, 21 before: drops or simplifies x*1, -(-x), whole slices and the like, where that changes no bit
+pass        common     13 nodes, 16 before: computes once what is written several times
+name        repeats
+nodes       13 (2 inputs, 3 constants, 8 operations), depth 3
+elements    15, of inputs 4
+inputs
+  x
+  v [3]
+outputs
+  y
+  z
+  w
+operations
+  add            3
+  mul            2
+  div            1
+  sqr            1
+  sum            1
+$ adtool info --after fold tests/examples/repeats.yaml --format json
+{"name": "repeats", "nodes": 21, "constants": 5, "named": 5, "depth": 5, "elements": 25, "inputs": {"x": [], "v": [3]}, "outputs": {"y": [], "z": [], "w": []}, "operations": {"neg": 2, "add": 3, "mul": 4, "div": 2, "pow": 1, "slice": 1, "sum": 1}}
+$ adtool info --after best tests/examples/repeats.yaml
+adtool: --after is one of dead, fold, identities, common, not 'best'
+? 2
+$ adtool convert tests/examples/repeats.yaml --optimize -o p.adg; adtool convert p.adg --optimize -o q.adg; cmp p.adg q.adg; adtool grad tests/examples/repeats.yaml >a; adtool grad p.adg | cmp a -
+$ adtool eval tests/examples/repeats.yaml --optimize
+adtool: eval has no option --optimize; see `adtool help eval`
+? 2

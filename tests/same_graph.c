@@ -89,6 +89,7 @@ typedef struct maker {
   ad_graph *g;
   uint64_t state;
   unsigned names;
+  const char *const *ops; /* ends with NULL; NULL: all */
 } maker;
 
 /* xorshift64* (Vigna 2016). */
@@ -214,15 +215,23 @@ static void random_attrs(maker *m, const ad_op_info *info, const ad_shape *x, ad
   }
 }
 
+static ad_op choose(maker *m) {
+  static const char *const common[] = {"add", "mul", "div", "pow", "neg", "sub"};
+  size_t count = 0;
+  while (m->ops && m->ops[count]) count++;
+  for (;;) {
+    const ad_op op = count             ? ad_op_find(m->ops[draw(m, count)])
+                     : !chance(m, 30) ? (ad_op)draw(m, ad_op_count())
+                                       : ad_op_find(common[draw(m, 6)]);
+    const ad_op_class cls = ad_op_get(op)->cls;
+    if (cls == AD_CLASS_ELEMENT || cls == AD_CLASS_STRUCTURED) return op;
+  }
+}
+
 /* Applies an operation, unless the shapes don't fit. */
 static void add_operation(maker *m) {
-  ad_op op;
-  const ad_op_info *info;
-  do {
-    op = (ad_op)draw(m, ad_op_count());
-    if (chance(m, 30)) op = ad_op_find((const char *const[]){"add", "mul", "div", "pow", "neg", "sub"}[draw(m, 6)]);
-    info = ad_op_get(op);
-  } while (info->cls != AD_CLASS_ELEMENT && info->cls != AD_CLASS_STRUCTURED);
+  const ad_op op = choose(m);
+  const ad_op_info *info = ad_op_get(op);
   size_t most = (size_t)info->max_args, count = most == AD_VARIADIC ? 1 + draw(m, chance(m, 5) ? 40 : 4) : most;
   if ((size_t)info->min_args < count && most != AD_VARIADIC) count -= draw(m, 2);
   ad_node args[48], out;
@@ -240,7 +249,11 @@ static void add_operation(maker *m) {
 }
 
 ad_graph *graph_of_everything(uint64_t seed) {
-  maker m = {.g = graphs_new(), .state = seed * 0x9E3779B97F4A7C15u + 1};
+  return graph_of_operations(seed, NULL);
+}
+
+ad_graph *graph_of_operations(uint64_t seed, const char *const *ops) {
+  maker m = {.g = graphs_new(), .state = seed * 0x9E3779B97F4A7C15u + 1, .ops = ops};
   char buf[AD_MAX_NAME + 1];
   if (chance(&m, 50)) must(ad_graph_set_name(m.g, name(&m, buf), &graphs_error));
   if (chance(&m, 50))

@@ -180,7 +180,7 @@ static ad_status check_shape(const ad_graph *g, const ad_shape *s, const char *w
                  (unsigned long long)g->limits.max_elements);
 }
 
-static ad_status intern_shape(ad_graph *g, const ad_shape *s, uint32_t *id, ad_error *e) {
+ad_status ad_graph_intern_shape(ad_graph *g, const ad_shape *s, uint32_t *id, ad_error *e) {
   if (s->rank == 0) {
     *id = 0;
     return AD_OK;
@@ -286,7 +286,7 @@ ad_status ad_graph_input(ad_graph *g, ad_node *out, const ad_input_spec *spec, a
     return ad_fail(e, AD_EUSAGE, "%s comes after other nodes; a graph's inputs come first", what);
   s = check_shape(g, &spec->shape, what, e);
   if (!s) s = check_count(spec->value, &spec->shape, what, e);
-  if (!s) s = intern_shape(g, &spec->shape, &shape, e);
+  if (!s) s = ad_graph_intern_shape(g, &spec->shape, &shape, e);
   if (!s) s = reserve_node(g, 1, e);
   if (!s) s = add_literal(g, spec->value, spec->dtype, spec->fixed, &id, e);
   if (s) return s;
@@ -313,7 +313,7 @@ ad_status ad_graph_constant(ad_graph *g, ad_node *out, const ad_shape *shape, co
   ad_status s = check_shape(g, shape, "a constant", e);
   if (!s && !value->count && ad_shape_size(shape)) s = ad_fail(e, AD_EINPUT, "a constant has no numbers");
   if (!s) s = check_count(value, shape, "a constant", e);
-  if (!s) s = intern_shape(g, shape, &sid, e);
+  if (!s) s = ad_graph_intern_shape(g, shape, &sid, e);
   if (!s) s = reserve_node(g, 1, e);
   if (!s) s = add_literal(g, value, dtype, false, &id, e);
   if (!s) *out = ad_graph_put_node(g, AD_OP_CONSTANT, sid, 0, NULL, true, id);
@@ -371,13 +371,13 @@ static ad_status sort_attrs(ad_infer *in, const ad_op_info *info, size_t nattrs,
 }
 
 /* Stores normalised attributes; *first is the slot of the first one. */
-static ad_status add_attrs(ad_graph *g, const ad_infer *in, int count, uint32_t *first, ad_error *e) {
+static ad_status add_attrs(ad_graph *g, const ad_attr *attr, int count, uint32_t *first, ad_error *e) {
   size_t ints = 0;
   uint32_t shape[AD_MAX_ATTRS] = {0};
   for (int k = 0; k < count; k++) {
-    if (!in->attr[k].value) continue;
-    ints += (size_t)ad_shape_size(&in->attr[k].shape);
-    ad_status s = intern_shape(g, &in->attr[k].shape, &shape[k], e);
+    if (!attr[k].value) continue;
+    ints += (size_t)ad_shape_size(&attr[k].shape);
+    ad_status s = ad_graph_intern_shape(g, &attr[k].shape, &shape[k], e);
     if (s) return s;
   }
   if (!ad_reserve(&g->slot, &g->slot_capacity, g->slot_count + (size_t)count, sizeof *g->slot) ||
@@ -386,11 +386,31 @@ static ad_status add_attrs(ad_graph *g, const ad_infer *in, int count, uint32_t 
     return ad_fail_memory(e);
   *first = (uint32_t)g->slot_count;
   for (int k = 0; k < count; k++) {
-    size_t n = in->attr[k].value ? (size_t)ad_shape_size(&in->attr[k].shape) : 0;
-    if (n) memcpy(g->ints + g->int_count, in->attr[k].value, n * sizeof *g->ints);
-    g->slot[g->slot_count++] = (ad_attr_slot){in->attr[k].value ? g->int_count : SIZE_MAX, shape[k]};
+    size_t n = attr[k].value ? (size_t)ad_shape_size(&attr[k].shape) : 0;
+    if (n) memcpy(g->ints + g->int_count, attr[k].value, n * sizeof *g->ints);
+    g->slot[g->slot_count++] = (ad_attr_slot){attr[k].value ? g->int_count : SIZE_MAX, shape[k]};
     g->int_count += n;
   }
+  return AD_OK;
+}
+
+ad_status ad_graph_put(ad_graph *g, ad_node *out, ad_op op, uint32_t shape, size_t nargs, const ad_node *args,
+                       const ad_attr *attr, ad_error *e) {
+  const int attrs = ad_op_get(op)->attr_count;
+  uint32_t first = 0;
+  ad_status s = reserve_node(g, nargs + 1, e);
+  if (!s && attrs) s = add_attrs(g, attr, attrs, &first, e);
+  if (!s) *out = ad_graph_put_node(g, op, shape, nargs, args, attrs > 0, first);
+  return s;
+}
+
+ad_status ad_graph_put_leaf(ad_graph *g, ad_node *out, ad_op op, uint32_t shape, const ad_literal *l, ad_error *e) {
+  ad_status s = reserve_node(g, 1, e);
+  if (s) return s;
+  if (!ad_reserve(&g->literal, &g->literal_capacity, g->literal_count + 1, sizeof *g->literal))
+    return ad_fail_memory(e);
+  g->literal[g->literal_count] = *l;
+  *out = ad_graph_put_node(g, op, shape, 0, NULL, true, (uint32_t)g->literal_count++);
   return AD_OK;
 }
 
@@ -424,11 +444,9 @@ static ad_status apply_generally(ad_graph *g, ad_node *out, ad_op op, size_t nar
                   rule->infer ? rule->infer(&in, e) : ad_infer_broadcast_shapes(&in.shape, arg, nargs, info->name, e),
                   nargs, args, e);
   if (!s) s = check_shape(g, &in.shape, info->name, e);
-  uint32_t shape = 0, first = 0;
-  if (!s) s = intern_shape(g, &in.shape, &shape, e);
-  if (!s) s = reserve_node(g, nargs + 1, e);
-  if (!s && info->attr_count) s = add_attrs(g, &in, info->attr_count, &first, e);
-  if (!s) *out = ad_graph_put_node(g, op, shape, nargs, args, info->attr_count > 0, first);
+  uint32_t shape = 0;
+  if (!s) s = ad_graph_intern_shape(g, &in.shape, &shape, e);
+  if (!s) s = ad_graph_put(g, out, op, shape, nargs, args, in.attr, e);
   if (arg != few) ad_free(arg);
   return s;
 }
@@ -453,10 +471,10 @@ ad_status ad_graph_apply(ad_graph *g, ad_node *out, ad_op op, size_t nargs, cons
   }
   if (info->default_arg && nargs == 1) {
     ad_node both[2] = {args[0], 0};
-    const size_t count = g->count, arg_count = g->arg_count;
+    const ad_graph_mark before = ad_graph_mark_end(g);
     ad_status s = ad_graph_constant_text(g, &both[1], info->default_arg, e);
     if (!s) s = ad_graph_apply(g, out, op, 2, both, nattrs, attrs, e);
-    if (s) g->count = count, g->arg_count = arg_count; /* takes the constant back */
+    if (s) ad_graph_cut(g, &before); /* takes the constant back */
     return s;
   }
   if (!scalars) return apply_generally(g, out, op, nargs, args, nattrs, attrs, e);

@@ -88,4 +88,25 @@ static inline bool ad_graph_apply_scalar(ad_graph *g, ad_node *out, ad_op op, si
   return true;
 }
 
+/* ---- What a graph is made of when it is made from another one, which was checked (copy.c, graph.c) */
+
+ad_status ad_graph_intern_shape(ad_graph *g, const ad_shape *s, uint32_t *id, ad_error *e);
+/* Adds an operation.  attr: all of the row's, normalised. */
+ad_status ad_graph_put(ad_graph *g, ad_node *out, ad_op op, uint32_t shape, size_t nargs, const ad_node *args,
+                       const ad_attr *attr, ad_error *e);
+/* Adds an input, which gets no name and is not counted yet, or a constant, whose numbers are in the pool. */
+ad_status ad_graph_put_leaf(ad_graph *g, ad_node *out, ad_op op, uint32_t shape, const ad_literal *l, ad_error *e);
+
+/* A graph without nodes that is otherwise like g: name, metadata, policy, limits, and its shapes by their numbers. */
+ad_status ad_graph_new_like(ad_graph **out, const ad_graph *g, ad_error *e);
+/* Adds a copy of leaf n of another graph with the same shape numbers; an input with its name. */
+ad_status ad_graph_copy_leaf(ad_graph *g, ad_node *out, const ad_graph *from, ad_node n, ad_error *e);
+
+/* How far the columns are filled; cutting takes back what was added since, which must have neither names nor outputs. */
+typedef struct ad_graph_mark {
+  size_t nodes, args, literals, numbers, exact, text, slots, ints;
+} ad_graph_mark;
+ad_graph_mark ad_graph_mark_end(const ad_graph *g);
+void ad_graph_cut(ad_graph *g, const ad_graph_mark *m);
+
 #endif
