@@ -49,7 +49,7 @@ typedef struct bench_workload {
 
 /* Each ends with a row without a name. */
 extern const bench_workload bench_scalar[], bench_points[], bench_dense[], bench_models[], bench_load[];
-#define BENCH_FAMILIES bench_scalar
+#define BENCH_FAMILIES bench_scalar, bench_points
 
 /* adtool on one graph at one point. */
 typedef struct bench_tool {
@@ -62,7 +62,7 @@ typedef struct bench_tool {
 } bench_tool;
 
 void bench_tool_code(bench_tool *t, const code *c); /* the graph of a code, its last entry the output */
-void bench_tool_open(bench_tool *t, bool reverse);  /* program and workspace of the graph, for its first output */
+void bench_tool_open(bench_tool *t, const ad_workspace_options *o); /* program and workspace; the first output */
 void bench_tool_primal(void *tool);
 void bench_tool_gradient(void *tool);
 const double *bench_tool_value(const bench_tool *t);

@@ -99,7 +99,7 @@ static void build(bench_run *b, void (*hand)(void *)) {
   const double units = (double)c.count;
   bench_memory_start();
   bench_tool_code(t, &c);
-  bench_tool_open(t, true);
+  bench_tool_open(t, &(ad_workspace_options){.reverse = true});
   t->x = c.x;
   t->x_count = c.inputs;
   bench_tool_gradient(t);

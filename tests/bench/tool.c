@@ -28,10 +28,9 @@ void bench_tool_code(bench_tool *t, const code *c) {
   bench_must(ad_graph_output(t->g, "f", (ad_node)(c->count - 1), &bench_error));
 }
 
-void bench_tool_open(bench_tool *t, bool reverse) {
+void bench_tool_open(bench_tool *t, const ad_workspace_options *o) {
   bench_must(ad_program_new(&t->p, t->g, NULL, &bench_error));
-  bench_must(ad_workspace_new(&t->w, t->p, ad_backend_find("tape"), &(ad_workspace_options){.reverse = reverse},
-                              &bench_error));
+  bench_must(ad_workspace_new(&t->w, t->p, ad_backend_find("tape"), o, &bench_error));
   t->request.output = ad_graph_output_node(t->g, 0);
 }
 
