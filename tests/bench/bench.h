@@ -35,7 +35,9 @@ typedef struct bench_run {
   size_t size, count;
   bench_rival rival[BENCH_RIVALS]; /* the first is adtool */
   double seconds[BENCH_RIVALS];    /* of one run, the best of all rounds */
-  double bytes;                    /* memory of graph, program and workspace; 0: not measured */
+  double bytes;                    /* a node: see bytes_of, and 0 where not measured */
+  const char *bytes_of;
+  double bytes_limit;
 } bench_run;
 
 void bench_add(bench_run *b, bench_rival r);
@@ -48,8 +50,8 @@ typedef struct bench_workload {
 } bench_workload;
 
 /* Each ends with a row without a name. */
-extern const bench_workload bench_scalar[], bench_points[], bench_dense[], bench_models[], bench_load[];
-#define BENCH_FAMILIES bench_scalar, bench_points
+extern const bench_workload bench_scalar[], bench_points[], bench_dense[], bench_mixture[], bench_bundle[], bench_load[];
+#define BENCH_FAMILIES bench_scalar, bench_points, bench_dense, bench_mixture, bench_bundle, bench_load
 
 /* adtool on one graph at one point. */
 typedef struct bench_tool {

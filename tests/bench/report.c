@@ -103,18 +103,21 @@ void bench_report_start(bench_format f) {
 
 static void row(bench_format f, const bench_workload *w, const char *unit, double tool, const char *rival, double other,
                 double limit) {
-  char size[32], t[32], o[32], ratio[32], target[32] = "";
+  char size[32], t[32], o[32] = "", ratio[32] = "", target[32] = "";
   size_text(size, w->size);
   number_text(t, tool);
-  number_text(o, other);
-  number_text(ratio, tool / other);
+  if (other > 0) { /* there is something to compare with */
+    number_text(o, other);
+    number_text(ratio, tool / other);
+  }
   if (limit > 0) sprintf(target, "%.4g", limit);
   const char *met = limit <= 0 ? "" : tool <= limit * other ? "met" : "missed";
   if (f == BENCH_JSON) {
-    printf("%s{\"workload\": \"%s\", \"size\": %zu, \"unit\": \"%s\", \"adtool\": %.6g, \"rival\": \"%s\", \"time\": %.6g, "
-           "\"ratio\": %.6g, \"target\": %s%s%s}",
-           first_of_json ? "" : ",\n", w->name, w->size, unit, tool, rival, other, tool / other, limit > 0 ? target : "null",
-           limit > 0 ? ", \"met\": " : "", limit <= 0 ? "" : tool <= limit * other ? "true" : "false");
+    printf("%s{\"workload\": \"%s\", \"size\": %zu, \"unit\": \"%s\", \"adtool\": %.6g", first_of_json ? "" : ",\n", w->name,
+           w->size, unit, tool);
+    if (other > 0) printf(", \"rival\": \"%s\", \"time\": %.6g, \"ratio\": %.6g", rival, other, tool / other);
+    if (limit > 0) printf(", \"target\": %s, \"met\": %s", target, tool <= limit * other ? "true" : "false");
+    putchar('}');
     first_of_json = false;
   } else if (f == BENCH_MARKDOWN) {
     printf("| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", w->name, size, unit, t, rival, o, ratio, target, met);
@@ -126,8 +129,8 @@ static void row(bench_format f, const bench_workload *w, const char *unit, doubl
 void bench_report(bench_format f, const bench_workload *w, const bench_run *b) {
   const double tool = per_unit(b, 0);
   for (size_t i = 1; i < b->count; i++) row(f, w, w->unit, tool, b->rival[i].name, per_unit(b, i), b->rival[i].limit);
-  if (b->count == 1) row(f, w, w->unit, tool, "nobody", NAN, 0);
-  if (b->bytes > 0 && w->size >= 100000) row(f, w, "bytes a node", b->bytes, "40 bytes", 40, 1);
+  if (b->count == 1) row(f, w, w->unit, tool, "nobody", 0, 0);
+  if (b->bytes_of) row(f, w, b->bytes_of, b->bytes, "", b->bytes_limit, b->bytes_limit > 0);
   fflush(stdout);
 }
 

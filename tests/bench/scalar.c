@@ -103,7 +103,7 @@ static void build(bench_run *b, void (*hand)(void *)) {
   t->x = c.x;
   t->x_count = c.inputs;
   bench_tool_gradient(t);
-  b->bytes = bench_memory_peak() / units;
+  if (b->size > 1000) b->bytes = bench_memory_peak() / units, b->bytes_of = "bytes of memory", b->bytes_limit = 40;
   bench_add(b, (bench_rival){"adtool", 0, units, bench_tool_gradient, t, bench_tool_gradients(t), c.inputs});
   if (hand) {
     closed *h = bench_alloc(1, sizeof *h);
