@@ -3,7 +3,6 @@
 #include "bench/bench.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,28 +13,6 @@
 #ifdef HAVE_CBLAS
 #include <cblas.h>
 #endif
-
-ad_error bench_error;
-
-void bench_fail(const char *format, ...) {
-  va_list ap;
-  va_start(ap, format);
-  fputs("bench: ", stderr);
-  vfprintf(stderr, format, ap);
-  putc('\n', stderr);
-  va_end(ap);
-  _exit(EXIT_FAILURE);
-}
-
-void bench_must_at(const char *file, int line, ad_status s) {
-  if (s) bench_fail("%s:%d: %s", file, line, bench_error.message);
-}
-
-void *bench_alloc(size_t count, size_t size) {
-  void *p = calloc(count, size);
-  if (!p) bench_fail("out of memory");
-  return p;
-}
 
 void bench_add(bench_run *b, bench_rival r) {
   if (b->count == BENCH_RIVALS) bench_fail("too many rivals");
@@ -51,14 +28,7 @@ void bench_add_peer(bench_run *b, const char *name, double limit, bench_peer *p,
   bench_add(b, (bench_rival){name, limit, (double)c->count, run_peer, p, p->gradient, c->inputs});
 }
 
-/* ---- Files and memory of a workload's process */
-
-static char temporary[64];
-
-const char *bench_temporary(void) {
-  if (!*temporary) snprintf(temporary, sizeof temporary, "/tmp/adtool-bench-%ld.nl", (long)getpid());
-  return temporary;
-}
+/* ---- Memory of a workload's process */
 
 static double kilobytes(const char *key) {
   char line[256];
@@ -145,7 +115,7 @@ static bool run_apart(const bench_workload *w, bench_run *b, int rounds) {
     *b = (bench_run){.size = w->size};
     w->build(b);
     measure(w, b, rounds);
-    if (*temporary) unlink(temporary);
+    bench_remove_temporary();
     _exit(write(ends[1], b, sizeof *b) == sizeof *b ? EXIT_SUCCESS : EXIT_FAILURE);
   }
   close(ends[1]);

@@ -11,6 +11,9 @@
 #include "bench/code.h"
 #include "bench/peer.h"
 
+/* support.c */
+const char *bench_temporary(void); /* a path for this process; bench_fail removes it, too */
+void bench_remove_temporary(void);
 /* Ends the process with the library's message unless the call succeeds. */
 #define bench_must(call) bench_must_at(__FILE__, __LINE__, call)
 void bench_must_at(const char *file, int line, ad_status s);
@@ -75,8 +78,6 @@ void bench_add_peer(bench_run *b, const char *name, double limit, bench_peer *p,
 /* A binary .nl file of a code: each operation a defined variable of the one objective. */
 void bench_write_nl(const code *c, const char *path);
 
-/* bench.c */
-const char *bench_temporary(void); /* a path for this process, removed when it is done */
 /* Bytes that the process took, at the most, since bench_memory_start. */
 void bench_memory_start(void);
 double bench_memory_peak(void);

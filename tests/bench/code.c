@@ -133,21 +133,28 @@ static void inputs_of(code *c, uint64_t *s, size_t count) {
   for (size_t i = 0; i < count; i++) code_input(c, uniform(s, 0.5, 1.5));
 }
 
+/* Rounding errors grow along a chain of ten millions until no two programs agree to ten digits: it is cut into chains
+ * of this length, whose ends are added up. */
+enum { CHAIN = 100000 };
+
 void code_chain(code *c, size_t count) {
   uint64_t s = 1;
-  code_start(c, count);
+  code_start(c, count + 1);
   inputs_of(c, &s, count / 100);
-  double value = c->x[0], slope = 0; /* the slope's logarithm from the first input to the last operation */
-  uint32_t last = 0;
+  uint32_t sum = 0, last = 0;
   while (c->count < count) {
-    const int op = some_op(&s);
-    const uint32_t other = below(&s, c->inputs);
-    const int flip = ops[op].args == 2 && below(&s, 2);
-    const double x = flip ? c->x[other] : value, y = flip ? value : c->x[other], z = code_value(op, x, y);
-    const double step = log(fabs(flip ? second_partial(op, x, y, z) : first_partial(op, x, y, z)));
-    if (!moderate(z) || fabs(step) > 4 || (fabs(slope + step) > 4 && fabs(slope + step) > fabs(slope))) continue;
-    last = code_op(c, op, flip ? other : last, flip ? last : ops[op].args == 2 ? other : 0);
-    value = z, slope += step;
+    double value = c->x[last = below(&s, c->inputs)], slope = 0; /* the slope's logarithm, from here to the last one */
+    for (const size_t end = c->count + CHAIN; c->count < end && c->count + (sum > 0) < count;) {
+      const int op = some_op(&s);
+      const uint32_t other = below(&s, c->inputs);
+      const int flip = ops[op].args == 2 && below(&s, 2);
+      const double x = flip ? c->x[other] : value, y = flip ? value : c->x[other], z = code_value(op, x, y);
+      const double step = log(fabs(flip ? second_partial(op, x, y, z) : first_partial(op, x, y, z)));
+      if (!moderate(z) || fabs(step) > 4 || (fabs(slope + step) > 4 && fabs(slope + step) > fabs(slope))) continue;
+      last = code_op(c, op, flip ? other : last, flip ? last : ops[op].args == 2 ? other : 0);
+      value = z, slope += step;
+    }
+    sum = sum ? code_op(c, CODE_ADD, sum, last) : last;
   }
 }
 
