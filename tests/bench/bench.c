@@ -99,8 +99,7 @@ static void measure(const bench_workload *w, bench_run *b, int rounds) {
     b->seconds[i] = INFINITY;
   }
   for (int k = 0; k < rounds; k++)
-    for (size_t i = 0; i < b->count; i++)
-      b->seconds[i] = fmin(b->seconds[i], time_of(&b->rival[i], runs[i]));
+    for (size_t i = 0; i < b->count; i++) b->seconds[i] = fmin(b->seconds[i], time_of(&b->rival[i], runs[i]));
 }
 
 /* In a process of its own, which sends the numbers back: no workload finds memory as another left it. */
@@ -150,7 +149,8 @@ static bool wanted(const options *o, const bench_workload *w) {
   for (int i = 0; i < o->only_count; i++) {
     const char *slash = strchr(o->only[i], '/');
     const size_t n = slash ? (size_t)(slash - o->only[i]) : strlen(o->only[i]);
-    if (strlen(w->name) == n && !strncmp(w->name, o->only[i], n) && (!slash || strtod(slash + 1, NULL) == (double)w->size))
+    if (strlen(w->name) == n && !strncmp(w->name, o->only[i], n) &&
+        (!slash || strtod(slash + 1, NULL) == (double)w->size))
       return true;
   }
   return !o->only_count;

@@ -53,8 +53,9 @@ typedef struct bench_workload {
 } bench_workload;
 
 /* Each ends with a row without a name. */
-extern const bench_workload bench_scalar[], bench_points[], bench_dense[], bench_mixture[], bench_bundle[], bench_load[];
-#define BENCH_FAMILIES bench_scalar, bench_points, bench_dense, bench_mixture, bench_bundle, bench_load
+extern const bench_workload bench_scalar[], bench_designs[], bench_points[], bench_dense[], bench_mixture[],
+    bench_bundle[], bench_load[];
+#define BENCH_FAMILIES bench_scalar, bench_designs, bench_points, bench_dense, bench_mixture, bench_bundle, bench_load
 
 /* adtool on one graph at one point. */
 typedef struct bench_tool {
@@ -66,7 +67,7 @@ typedef struct bench_tool {
   size_t x_count;
 } bench_tool;
 
-void bench_tool_code(bench_tool *t, const code *c); /* the graph of a code, its last entry the output */
+void bench_tool_code(bench_tool *t, const code *c);                 /* the graph of a code, its last entry the output */
 void bench_tool_open(bench_tool *t, const ad_workspace_options *o); /* program and workspace; the first output */
 void bench_tool_primal(void *tool);
 void bench_tool_gradient(void *tool);
@@ -74,6 +75,9 @@ const double *bench_tool_value(const bench_tool *t);
 const double *bench_tool_gradients(const bench_tool *t);
 
 void bench_add_peer(bench_run *b, const char *name, double limit, bench_peer *p, const code *c);
+
+/* A plain interpreter of the code. */
+void bench_add_switch(bench_run *b, const code *c, double limit);
 
 /* A binary .nl file of a code: each operation a defined variable of the one objective. */
 void bench_write_nl(const code *c, const char *path);

@@ -28,7 +28,8 @@ ad_node build_zeros(ad_graph *g, ad_shape shape) {
   return n;
 }
 
-static ad_node apply(ad_graph *g, const char *op, size_t nargs, const ad_node *args, size_t nattrs, const ad_attr *attrs) {
+static ad_node apply(ad_graph *g, const char *op, size_t nargs, const ad_node *args, size_t nattrs,
+                     const ad_attr *attrs) {
   ad_node n;
   bench_must(ad_graph_apply(g, &n, ad_op_find(op), nargs, args, nattrs, attrs, &bench_error));
   return n;

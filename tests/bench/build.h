@@ -16,8 +16,7 @@ ad_node build_with(ad_graph *g, const char *op, ad_node x, const char *attr, int
 ad_node build_table(ad_graph *g, const char *op, int nargs, const ad_node *args, ad_shape shape, const int64_t *indices,
                     int64_t axis); /* gather, scatter_add */
 
-#define SHAPE(...) \
-  ((ad_shape){(int32_t)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), {__VA_ARGS__}})
+#define SHAPE(...) ((ad_shape){(int32_t)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), {__VA_ARGS__}})
 #define WITH(G, OP, X, NAME, ...) \
   build_with(G, OP, X, NAME, (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (const int64_t[]){__VA_ARGS__})
 

@@ -1,9 +1,8 @@
-/* Reprojection errors of bundle adjustment, as in ADBench (see mixture.c), over all observations at once: a camera has a
- * rotation r (angle times axis), a centre, a focal length, a principal point and two coefficients of radial distortion.
- *   p = R(r) (X - centre), u = p_xy / p_z, s = |u|^2,
- *   error = w ((1 + k1 s + k2 s^2) u focal + principal - feature),
- * R(r) X = X cos t + (a x X) sin t + a (a . X)(1 - cos t) with t = |r|, a = r / t (Rodrigues).  Parameters lie as columns,
- * [11, cameras] and [3, points]. */
+/* Reprojection errors of bundle adjustment, as in ADBench (see mixture.c), over all observations at once: a camera has
+ * a rotation r (angle times axis), a centre, a focal length, a principal point and two coefficients of radial
+ * distortion. p = R(r) (X - centre), u = p_xy / p_z, s = |u|^2, error = w ((1 + k1 s + k2 s^2) u focal + principal -
+ * feature), R(r) X = X cos t + (a x X) sin t + a (a . X)(1 - cos t) with t = |r|, a = r / t (Rodrigues).  Parameters
+ * lie as columns, [11, cameras] and [3, points]. */
 #include <math.h>
 #include <string.h>
 
@@ -84,8 +83,7 @@ static ad_graph *graph(bool gradient) {
   const ad_node u[2] = {build_binary(g, "div", p[0], p[2]), build_binary(g, "div", p[1], p[2])};
   const ad_node s = add(mul(u[0], u[0]), mul(u[1], u[1]));
   const ad_node bend = add(one, mul(s, add(c[9], mul(c[10], s))));
-  for (int i = 0; i < 2; i++)
-    error[i] = mul(weight, sub(add(mul(mul(bend, u[i]), c[6]), c[7 + i]), row(feature, i)));
+  for (int i = 0; i < 2; i++) error[i] = mul(weight, sub(add(mul(mul(bend, u[i]), c[6]), c[7 + i]), row(feature, i)));
   if (gradient) {
     const ad_node squares = add(build_unary(g, "sqr", error[0]), build_unary(g, "sqr", error[1]));
     bench_must(ad_graph_output(g, "f", mul(half, build_unary(g, "sum", squares)), &bench_error));
@@ -199,6 +197,5 @@ static void bundle_gradient_row(bench_run *b) {
   build(b, true);
 }
 
-const bench_workload bench_bundle[] = {{"bundle-value", "observation", SEEN, bundle_row},
-                                       {"bundle", "observation", SEEN, bundle_gradient_row},
-                                       {0}};
+const bench_workload bench_bundle[] = {
+    {"bundle-value", "observation", SEEN, bundle_row}, {"bundle", "observation", SEEN, bundle_gradient_row}, {0}};

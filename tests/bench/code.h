@@ -11,15 +11,15 @@ extern "C" {
 #endif
 
 /* name in adtool, value and partials by x, y and the value z, number in .nl */
-#define CODE_OPS(O)                                            \
-  O(ADD, "add", 2, x + y, 1, 1, 0)                             \
-  O(SUB, "sub", 2, x - y, 1, -1, 1)                            \
-  O(MUL, "mul", 2, x *y, y, x, 2)                              \
-  O(DIV, "div", 2, x / y, 1 / y, -z / y, 3)                    \
-  O(SQRT, "sqrt", 1, sqrt(x), 0.5 / z, 0, 39)                  \
-  O(EXP, "exp", 1, exp(x), z, 0, 44)                           \
-  O(LOG, "log", 1, log(x), 1 / x, 0, 43)                       \
-  O(SIN, "sin", 1, sin(x), cos(x), 0, 41)                      \
+#define CODE_OPS(O)                           \
+  O(ADD, "add", 2, x + y, 1, 1, 0)            \
+  O(SUB, "sub", 2, x - y, 1, -1, 1)           \
+  O(MUL, "mul", 2, x *y, y, x, 2)             \
+  O(DIV, "div", 2, x / y, 1 / y, -z / y, 3)   \
+  O(SQRT, "sqrt", 1, sqrt(x), 0.5 / z, 0, 39) \
+  O(EXP, "exp", 1, exp(x), z, 0, 44)          \
+  O(LOG, "log", 1, log(x), 1 / x, 0, 43)      \
+  O(SIN, "sin", 1, sin(x), cos(x), 0, 41)     \
   O(TANH, "tanh", 1, tanh(x), 1 - z * z, 0, 37)
 
 enum {

@@ -31,7 +31,8 @@ static ad_graph *network_graph(void) {
   const ad_node x = build_input(g, "x", SHAPE(BATCH, IN), true), t = build_input(g, "label", SHAPE(BATCH, OUT), true);
   const ad_node h = build_unary(g, "relu", build_binary(g, "add", build_binary(g, "matmul", x, w), b));
   const ad_node o = build_binary(g, "add", build_binary(g, "matmul", h, u), c);
-  const ad_node lse = WITH(g, "logsumexp", o, "axis", 1), right = WITH(g, "sum", build_binary(g, "mul", o, t), "axis", 1);
+  const ad_node lse = WITH(g, "logsumexp", o, "axis", 1),
+                right = WITH(g, "sum", build_binary(g, "mul", o, t), "axis", 1);
   bench_must(ad_graph_output(g, "loss", build_unary(g, "mean", build_binary(g, "sub", lse, right)), &bench_error));
   return g;
 }
@@ -174,8 +175,8 @@ static void build_elementwise(bench_run *b, bool gradient) {
 #ifdef HAND_LANES
   elements *s = bench_alloc(1, sizeof *s);
   *s = (elements){.n = n, .x = x, .result = bench_alloc(n, sizeof(double))};
-  bench_add(b, (bench_rival){"one loop with SLEEF", 1.15, (double)n, gradient ? elementwise_gradient : elementwise_value,
-                             s, s->result, n});
+  bench_add(b, (bench_rival){"one loop with SLEEF", 1.15, (double)n,
+                             gradient ? elementwise_gradient : elementwise_value, s, s->result, n});
 #endif
 }
 

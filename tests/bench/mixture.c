@@ -1,7 +1,7 @@
-/* Log-likelihood of a Gaussian mixture, as in ADBench (Srajer, Kukelova, Fitzgibbon, A benchmark of selected algorithmic
- * differentiation tools on some problems in computer vision and machine learning, Optim. Methods Softw. 33, 2018), with
- * gamma = 1 and m = 0 and without the terms that depend on no parameter:
- *   sum_i logsumexp_k(alpha_k + sum_j q_kj - |L_k (x_i - mu_k)|^2 / 2) - n logsumexp(alpha)
+/* Log-likelihood of a Gaussian mixture, as in ADBench (Srajer, Kukelova, Fitzgibbon, A benchmark of selected
+ * algorithmic differentiation tools on some problems in computer vision and machine learning, Optim. Methods Softw. 33,
+ * 2018), with gamma = 1 and m = 0 and without the terms that depend on no parameter: sum_i logsumexp_k(alpha_k + sum_j
+ * q_kj - |L_k (x_i - mu_k)|^2 / 2) - n logsumexp(alpha)
  *   + (|exp q|^2 + |l|^2) / 2,    L_k lower triangular with diagonal exp q_k and l_k below. */
 #include <math.h>
 #include <string.h>

@@ -52,7 +52,9 @@ static double *random_rows(size_t count) {
 #define LOG(T, I, A, B) const T v##I = log(v##A);
 #define SIN(T, I, A, B) const T v##I = sin(v##A), c##I = cos(v##A);
 #define TANH(T, I, A, B) const T v##I = tanh(v##A);
-#define IN(J) const double v##J = x[J]; double b##J = 0;
+#define IN(J)               \
+  const double v##J = x[J]; \
+  double b##J = 0;
 #define OUT(J) g[J] = b##J;
 
 static void one_point(const double *x, double *g) {
@@ -86,11 +88,13 @@ static void scalar_points(void *state) {
 #define SQRT(T, I, A, B) const T v##I = VSQRT(v##A);
 #define EXP(T, I, A, B) const T v##I = VEXP(v##A);
 #define LOG(T, I, A, B) const T v##I = VLOG(v##A);
-#define SIN(T, I, A, B)         \
+#define SIN(T, I, A, B)          \
   const V2 t##I = VSINCOS(v##A); \
   const T v##I = t##I.x, c##I = t##I.y;
 #define TANH(T, I, A, B) const T v##I = VTANH(v##A);
-#define IN(J) const V v##J = LOAD(x + J * WIDTH); V b##J = ALL(0);
+#define IN(J)                         \
+  const V v##J = LOAD(x + J * WIDTH); \
+  V b##J = ALL(0);
 #define OUT(J) STORE(g + J * WIDTH, b##J);
 
 static void one_vector(const double *x, double *g) {

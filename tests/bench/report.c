@@ -93,11 +93,13 @@ void bench_report_start(bench_format f) {
     puts("\", \"rows\": [");
   } else if (f == BENCH_MARKDOWN) {
     bench_who(stdout);
-    puts("\n| workload | size | ns a | adtool | rival | its ns | ratio | target | |\n|---|---|---|---|---|---|---|---|---|");
+    puts(
+        "\n| workload | size | ns a | adtool | rival | its ns | ratio | target | "
+        "|\n|---|---|---|---|---|---|---|---|---|");
   } else {
     bench_who(stdout);
-    printf("\n%-12s %-6s %-12s %9s  %-26s %9s %7s %7s\n", "workload", "size", "ns a", "adtool", "rival", "its ns", "ratio",
-           "target");
+    printf("\n%-12s %-6s %-12s %9s  %-26s %9s %7s %7s\n", "workload", "size", "ns a", "adtool", "rival", "its ns",
+           "ratio", "target");
   }
 }
 
@@ -113,8 +115,8 @@ static void row(bench_format f, const bench_workload *w, const char *unit, doubl
   if (limit > 0) sprintf(target, "%.4g", limit);
   const char *met = limit <= 0 ? "" : tool <= limit * other ? "met" : "missed";
   if (f == BENCH_JSON) {
-    printf("%s{\"workload\": \"%s\", \"size\": %zu, \"unit\": \"%s\", \"adtool\": %.6g", first_of_json ? "" : ",\n", w->name,
-           w->size, unit, tool);
+    printf("%s{\"workload\": \"%s\", \"size\": %zu, \"unit\": \"%s\", \"adtool\": %.6g", first_of_json ? "" : ",\n",
+           w->name, w->size, unit, tool);
     if (other > 0) printf(", \"rival\": \"%s\", \"time\": %.6g, \"ratio\": %.6g", rival, other, tool / other);
     if (limit > 0) printf(", \"target\": %s, \"met\": %s", target, tool <= limit * other ? "true" : "false");
     putchar('}');

@@ -1,57 +1,6 @@
 /* One scalar graph at one point, gradient: chain, dag, Rosenbrock, Speelpenning's product. */
-#include <math.h>
-#include <string.h>
-
 #include "bench/bench.h"
 #include "bench/hand.h"
-
-/* ---- The plain switch interpreter */
-
-typedef struct interpreter {
-  const code *c;
-  double *value, *adjoint;
-} interpreter;
-
-static void interpret(void *state) {
-  const interpreter *t = state;
-  const code *c = t->c;
-  double *value = t->value, *adjoint = t->adjoint;
-  memcpy(value, c->x, c->inputs * sizeof *value);
-  for (size_t i = c->inputs; i < c->count; i++) switch (c->op[i]) {
-      case CODE_NUMBER:
-        value[i] = c->number[c->a[i]];
-        break;
-#define O(ID, NAME, ARGS, VALUE, ...)                       \
-  case CODE_##ID: {                                         \
-    const double x = value[c->a[i]], y = value[c->b[i]];    \
-    (void)y;                                                \
-    value[i] = VALUE;                                       \
-    break;                                                  \
-  }
-        CODE_OPS(O)
-#undef O
-    }
-  memset(adjoint, 0, c->count * sizeof *adjoint);
-  adjoint[c->count - 1] = 1;
-  for (size_t i = c->count; i-- > c->inputs;) switch (c->op[i]) {
-#define O(ID, NAME, ARGS, VALUE, DX, DY, ...)                            \
-  case CODE_##ID: {                                                      \
-    const double x = value[c->a[i]], y = value[c->b[i]], z = value[i];   \
-    (void)x, (void)y, (void)z;                                           \
-    adjoint[c->a[i]] += adjoint[i] * (DX);                               \
-    if (ARGS == 2) adjoint[c->b[i]] += adjoint[i] * (DY);                \
-    break;                                                               \
-  }
-      CODE_OPS(O)
-#undef O
-    }
-}
-
-static void add_interpreter(bench_run *b, const code *c, double limit) {
-  interpreter *t = bench_alloc(1, sizeof *t);
-  *t = (interpreter){c, bench_alloc(c->count, sizeof *t->value), bench_alloc(c->count, sizeof *t->adjoint)};
-  bench_add(b, (bench_rival){"switch interpreter", limit, (double)c->count, interpret, t, t->adjoint, c->inputs});
-}
 
 /* ---- Closed forms */
 
@@ -110,12 +59,10 @@ static void build(bench_run *b, void (*hand)(void *)) {
     *h = (closed){.c = &c, .gradient = bench_alloc(c.inputs, sizeof *h->gradient)};
     bench_add(b, (bench_rival){"hand-written C", 0, units, hand, h, h->gradient, c.inputs});
   }
-  add_interpreter(b, &c, limit);
+  bench_add_switch(b, &c, limit);
   bench_peer *p;
-  if (bench_adolc_open(&p, &c))
-    bench_add_peer(b, "ADOL-C", limit, p, &c);
-  if (bench_asl_open(&p, &c))
-    bench_add_peer(b, "ASL", limit, p, &c);
+  if (bench_adolc_open(&p, &c)) bench_add_peer(b, "ADOL-C", limit, p, &c);
+  if (bench_asl_open(&p, &c)) bench_add_peer(b, "ASL", limit, p, &c);
 }
 
 static void build_chain(bench_run *b) {
@@ -138,9 +85,13 @@ static void build_product(bench_run *b) {
   build(b, product);
 }
 
-#define SIZES(NAME, BUILD) \
-  {NAME, "node", 1000, BUILD}, {NAME, "node", 100000, BUILD}, {NAME, "node", 10000000, BUILD}
+#define SIZES(NAME, BUILD)                                      \
+  {NAME, "node", 1000, BUILD}, {NAME, "node", 100000, BUILD}, { \
+    NAME, "node", 10000000, BUILD                               \
+  }
 
-const bench_workload bench_scalar[] = {SIZES("chain", build_chain), SIZES("dag", build_dag),
-                                       SIZES("rosenbrock", build_rosenbrock), SIZES("product", build_product),
+const bench_workload bench_scalar[] = {SIZES("chain", build_chain),
+                                       SIZES("dag", build_dag),
+                                       SIZES("rosenbrock", build_rosenbrock),
+                                       SIZES("product", build_product),
                                        {0}};
