@@ -56,6 +56,13 @@ double bench_memory_peak(void) {
   return (kilobytes("VmHWM:") - before) * 1024;
 }
 
+typedef struct options {
+  const char *only[32];
+  int only_count, rounds;
+  bool small, alone, list;
+  bench_format format;
+} options;
+
 /* ---- One workload */
 
 static double now(void) {
@@ -103,7 +110,7 @@ static void measure(const bench_workload *w, bench_run *b, int rounds) {
 }
 
 /* In a process of its own, which sends the numbers back: no workload finds memory as another left it. */
-static bool run_apart(const bench_workload *w, bench_run *b, int rounds) {
+static bool run_apart(const options *o, const bench_workload *w, bench_run *b) {
   int ends[2], status;
   if (pipe(ends)) bench_fail("no pipe");
   fflush(stdout);
@@ -113,7 +120,8 @@ static bool run_apart(const bench_workload *w, bench_run *b, int rounds) {
     close(ends[0]);
     *b = (bench_run){.size = w->size};
     w->build(b);
-    measure(w, b, rounds);
+    if (o->alone) b->count = 1;
+    measure(w, b, o->rounds);
     bench_remove_temporary();
     _exit(write(ends[1], b, sizeof *b) == sizeof *b ? EXIT_SUCCESS : EXIT_FAILURE);
   }
@@ -130,19 +138,13 @@ static int usage(int status) {
       "Times adtool on each workload beside hand-written code and other libraries.\n"
       "  --only NAME    workloads of this name (several: any of them), or only one size\n"
       "  --small        none of 10,000,000 nodes\n"
+      "  --alone        only adtool, for a profiler\n"
       "  --rounds N     rounds, of which the best counts; 7\n"
       "  --markdown     a table for a page; --json: for a program\n"
       "  --list         the workloads\n"
       "  --who          the machine and the rivals found");
   return status;
 }
-
-typedef struct options {
-  const char *only[32];
-  int only_count, rounds;
-  bool small, list;
-  bench_format format;
-} options;
 
 static bool wanted(const options *o, const bench_workload *w) {
   if (o->small && w->size > 1000000 && !strcmp(w->unit, "node")) return false;
@@ -166,6 +168,8 @@ int main(int argc, char **argv) {
       o.rounds = atoi(argv[++i]);
     else if (!strcmp(argv[i], "--small"))
       o.small = true;
+    else if (!strcmp(argv[i], "--alone"))
+      o.alone = true;
     else if (!strcmp(argv[i], "--list"))
       o.list = true;
     else if (!strcmp(argv[i], "--markdown"))
@@ -191,7 +195,7 @@ int main(int argc, char **argv) {
       if (!wanted(&o, w)) continue;
       if (o.list)
         printf("%s/%zu\n", w->name, w->size);
-      else if (run_apart(w, &b, o.rounds))
+      else if (run_apart(&o, w, &b))
         bench_report(o.format, w, &b);
       else
         failed++;

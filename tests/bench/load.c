@@ -13,10 +13,9 @@ typedef struct saved {
 
 static code c;
 
-static saved *save(bench_run *b, const char *format) {
+static saved *save(const char *format) {
   bench_tool t;
   saved *s = bench_alloc(1, sizeof *s);
-  code_dag(&c, b->size);
   bench_tool_code(&t, &c);
   bench_must(ad_graph_write(t.g, &s->bytes, &s->size, &(ad_write_options){.format = format}, &bench_error));
   ad_graph_free(t.g);
@@ -50,8 +49,8 @@ static void events(void *state) {
   yaml_parser_delete(&parser);
 }
 
-static void build_yaml(bench_run *b) {
-  saved *s = save(b, "yaml");
+static void yaml(bench_run *b) {
+  saved *s = save("yaml");
   add_load(b, s);
   bench_add(b, (bench_rival){"libyaml's events alone", 1.3, (double)c.count, events, s, NULL, 0});
 }
@@ -81,10 +80,11 @@ static void inflate_all(void *state) {
   }
 }
 
-static void build_adg(bench_run *b) {
-  saved *s = save(b, "adg");
+static void adg(bench_run *b) {
+  saved *s = save("adg");
   s->room = bench_alloc(16, c.count);
   add_load(b, s);
+  b->bytes_limit = 3;
   bench_add(b, (bench_rival){"inflate alone", 1.3, (double)c.count, inflate_all, s, NULL, 0});
 }
 
@@ -98,15 +98,31 @@ static void asl_load(void *path) {
   bench_asl_load(path);
 }
 
-static void build_nl(bench_run *b) {
+static void nl(bench_run *b) {
   char *path = strdup(bench_temporary());
-  code_dag(&c, b->size);
   bench_write_nl(&c, path);
   bench_add(b, (bench_rival){"adtool", 0, (double)c.count, load_file, path, NULL, 0});
   if (bench_asl_load(path)) bench_add(b, (bench_rival){"ASL", 1, (double)c.count, asl_load, path, NULL, 0});
 }
 
-const bench_workload bench_load[] = {{"load-yaml", "node", 1000000, build_yaml},
-                                     {"load-adg", "node", 1000000, build_adg},
-                                     {"load-nl", "node", 1000000, build_nl},
+/* Neighbours refer to each other in one graph, anything to anything in the other. */
+#define ROWS(FORMAT)                        \
+  static void near_##FORMAT(bench_run *b) { \
+    code_rosenbrock(&c, b->size);           \
+    FORMAT(b);                              \
+  }                                         \
+  static void far_##FORMAT(bench_run *b) {  \
+    code_dag(&c, b->size);                  \
+    FORMAT(b);                              \
+  }
+ROWS(yaml)
+ROWS(adg)
+ROWS(nl)
+
+const bench_workload bench_load[] = {{"load-yaml", "node", 1000000, near_yaml},
+                                     {"load-yaml-dag", "node", 1000000, far_yaml},
+                                     {"load-adg", "node", 1000000, near_adg},
+                                     {"load-adg-dag", "node", 1000000, far_adg},
+                                     {"load-nl", "node", 1000000, near_nl},
+                                     {"load-nl-dag", "node", 1000000, far_nl},
                                      {0}};
