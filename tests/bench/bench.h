@@ -21,6 +21,7 @@ extern ad_error bench_error;
 void *bench_alloc(size_t count, size_t size); /* zeroed; ends the process when there is none */
 _Noreturn void bench_fail(const char *format, ...) AD_PRINTF(1, 2);
 
+/* bench.c */
 typedef struct bench_rival {
   const char *name;
   double limit; /* the target: adtool takes at most this times the rival's time; 0: none */
@@ -44,6 +45,7 @@ typedef struct bench_run {
 } bench_run;
 
 void bench_add(bench_run *b, bench_rival r);
+void bench_add_peer(bench_run *b, const char *name, double limit, bench_peer *p, const code *c);
 
 /* A row of a family's table. */
 typedef struct bench_workload {
@@ -57,7 +59,7 @@ extern const bench_workload bench_scalar[], bench_designs[], bench_points[], ben
     bench_bundle[], bench_load[];
 #define BENCH_FAMILIES bench_scalar, bench_designs, bench_points, bench_dense, bench_mixture, bench_bundle, bench_load
 
-/* adtool on one graph at one point. */
+/* tool.c: adtool on one graph at one point. */
 typedef struct bench_tool {
   ad_graph *g;
   ad_program *p;
@@ -74,15 +76,13 @@ void bench_tool_gradient(void *tool);
 const double *bench_tool_value(const bench_tool *t);
 const double *bench_tool_gradients(const bench_tool *t);
 
-void bench_add_peer(bench_run *b, const char *name, double limit, bench_peer *p, const code *c);
-
-/* A plain interpreter of the code. */
+/* designs.c: a plain interpreter of the code. */
 void bench_add_switch(bench_run *b, const code *c, double limit);
 
-/* A binary .nl file of a code: each operation a defined variable of the one objective. */
+/* nl.c: a binary .nl file of a code: each operation a defined variable of the one objective. */
 void bench_write_nl(const code *c, const char *path);
 
-/* Bytes that the process took, at the most, since bench_memory_start. */
+/* bench.c: bytes that the process took, at the most, since bench_memory_start. */
 void bench_memory_start(void);
 double bench_memory_peak(void);
 

@@ -11,7 +11,7 @@ ad_node build_number(ad_graph *g, double v);
 ad_node build_zeros(ad_graph *g, ad_shape shape);
 ad_node build_unary(ad_graph *g, const char *op, ad_node x);
 ad_node build_binary(ad_graph *g, const char *op, ad_node x, ad_node y);
-/* With one list of integers as attribute, and a second one that is a single integer where its name is given. */
+/* With a list of integers as attribute. */
 ad_node build_with(ad_graph *g, const char *op, ad_node x, const char *attr, int count, const int64_t *values);
 ad_node build_table(ad_graph *g, const char *op, int nargs, const ad_node *args, ad_shape shape, const int64_t *indices,
                     int64_t axis); /* gather, scatter_add */
@@ -23,7 +23,7 @@ ad_node build_table(ad_graph *g, const char *op, int nargs, const ad_node *args,
 /* Numbers from low to high, the same ones each time for one seed. */
 void build_random(double *x, size_t n, double low, double high, uint32_t seed);
 
-/* Value and gradient of a graph as two rows do them: adtool on its inputs' values x. */
+/* adtool on a graph, its inputs set to x. */
 bench_tool *build_tool(ad_graph *g, const double *x, size_t count, bool gradient);
 
 #endif
