@@ -1,7 +1,8 @@
 /* Memory that runs out: each call is made with its first allocation failing, then its second, and so on until it
- * succeeds. Every failure is AD_ENOMEM, leaves the objects usable (the next attempt is made on them) and, in the end,
- * nothing allocated; what comes out is what comes out when memory never fails. Linked with --wrap for malloc, calloc,
- * realloc, aligned_alloc and free: the library's own calls, not those of the libraries that it uses. */
+ * succeeds.  Every failure is AD_ENOMEM, leaves the objects usable (the next attempt is made on them) and, in the end,
+ * nothing allocated; what comes out is what comes out when memory never fails.  And a second evaluation allocates
+ * nothing.  Linked with --wrap for malloc, calloc, realloc, aligned_alloc and free: the library's own calls, not those
+ * of the libraries that it uses. */
 #include <check.h>
 #include <dirent.h>
 #include <math.h>
@@ -11,7 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "adtool.h"
+#include "exec/program.h"
+#include "exec/workspace.h"
 #include "team.h"
 
 /* ---- The allocator: counts while `counting`, fails the call number `fail_at`, and knows what is alive */
@@ -267,6 +269,86 @@ START_TEST(evaluating) {
 }
 END_TEST
 
+static ad_node some_input(ad_graph *g, const char *name, ad_shape shape) {
+  ad_node n;
+  ad_numbers *value = ad_numbers_new();
+  ck_assert(value && ad_numbers_push_double(value, 0.7, &err) == AD_OK);
+  ck_assert_int_eq(ad_graph_input(g, &n, &(ad_input_spec){.name = name, .shape = shape, .value = value}, &err), AD_OK);
+  ad_numbers_free(value);
+  return n;
+}
+
+static ad_node some_op(ad_graph *g, const char *op, ad_node x, ad_node y) {
+  ad_node n;
+  const ad_op id = ad_op_find(op);
+  ck_assert_int_eq(ad_graph_apply(g, &n, id, (size_t)ad_op_get(id)->min_args, (const ad_node[]){x, y}, 0, NULL, &err),
+                   AD_OK);
+  return n;
+}
+
+/* Scalars side by side and one by one, tensors one by one and, where `large`, fused, and structured operations. */
+static ad_graph *every_block(bool large) {
+  ad_graph *g;
+  ck_assert_int_eq(ad_graph_new(&g, NULL, &err), AD_OK);
+  const ad_node s = some_input(g, "s", (ad_shape){0}), m = some_input(g, "m", (ad_shape){2, {3, 3}});
+  const ad_node v = some_input(g, "v", (ad_shape){1, {large ? 20000 : 20}});
+  ad_node f = s, t = v;
+  for (int i = 0; i < 16; i++) f = some_op(g, "add", f, some_op(g, "sin", some_op(g, "mul", s, s), 0));
+  for (int i = 0; i < 3; i++) t = some_op(g, "mul", some_op(g, "tanh", t, 0), v);
+  f = some_op(g, "add", f, some_op(g, "sum", some_op(g, "softmax", some_op(g, "matmul", m, m), 0), 0));
+  f = some_op(g, "add", f, some_op(g, "logsumexp", some_op(g, "exp", m, 0), 0));
+  f = some_op(g, "mul", f, some_op(g, "sum", t, 0));
+  ck_assert_int_eq(ad_graph_output(g, "f", f, &err), AD_OK);
+  return g;
+}
+
+/* Everything that a workspace does again and again.  Without assertions, which allocate. */
+static ad_status evaluate(ad_workspace *w, ad_node output) {
+  static const double half = 0.5;
+  ad_status s = ad_workspace_set_input(w, 0, &half, 1, &err);
+  if (!s && ad_backend_kind(w->backend) == AD_KIND_F64) s = ad_workspace_set_points(w, 0, &half, 1, 1, &err);
+  if (!s) s = ad_workspace_primal(w, &err);
+  ad_workspace_clear_seeds(w);
+  if (!s) s = ad_workspace_seed_tangent(w, 1, 0, 0, 1, &err);
+  if (!s) s = ad_workspace_forward(w, &err);
+  if (!s) s = ad_workspace_seed_adjoint(w, output, 0, 1, &err);
+  if (!s) s = ad_workspace_reverse(w, &err);
+  for (ad_mode mode = AD_MODE_DEFAULT; !s && mode <= AD_MODE_REVERSE; mode++)
+    if (ad_backend_supports(w->backend, mode) && (mode != AD_MODE_FORWARD || w->p->input_size < 1000))
+      s = ad_workspace_run_gradient(w, &(ad_gradient_request){.output = output, .mode = mode}, &err);
+  return s;
+}
+
+START_TEST(second_evaluation) {
+  bool seen[AD_BLOCK_KERNEL + 1] = {0};
+  for (size_t b = 0; b < ad_backend_count(); b++)
+    for (int variant = 0; variant < 4; variant++) { /* one point, a block of them, fused, on two threads */
+      const bool large = variant >= 2, real = ad_backend_kind(ad_backend_get(b)) == AD_KIND_F64;
+      if ((!real && variant) || (large && ad_backend_mode(ad_backend_get(b)) != AD_MODE_REVERSE)) continue;
+      ad_graph *g = every_block(large);
+      ad_program *p;
+      ad_workspace *w;
+      const ad_workspace_options o = {
+          .directions = 2, .reverse = true, .points = variant == 1 ? 8 : 1, .threads = variant == 3 ? 2 : 1};
+      ck_assert_int_eq(ad_program_new(&p, g, NULL, &err), AD_OK);
+      ck_assert_int_eq(ad_workspace_new(&w, p, ad_backend_get(b), &o, &err), AD_OK);
+      for (size_t i = 0; i < p->block_count; i++) seen[p->block[i].kind] = true;
+      const ad_status first = evaluate(w, ad_graph_output_node(g, 0));
+      before(0); /* none fails */
+      const ad_status second = evaluate(w, ad_graph_output_node(g, 0));
+      heap.counting = false;
+      ck_assert_msg(!first && !second, "%s", err.message);
+      ck_assert_msg(heap.calls == 0, "backend %zu, variant %d: %lu allocations", b, variant, heap.calls);
+      const ad_span d = ad_workspace_gradient(w, 0);
+      ck_assert(d.count && isfinite(ad_span_double(&d, 0)) && ad_span_double(&d, 0) != 0);
+      ad_workspace_free(w);
+      ad_program_free(p);
+      ad_graph_free(g);
+    }
+  for (int k = 0; k <= AD_BLOCK_KERNEL; k++) ck_assert_msg(seen[k], "no block of kind %d", k);
+}
+END_TEST
+
 START_TEST(checking) {
   ad_graph *g;
   ad_node x, y;
@@ -412,8 +494,7 @@ START_TEST(wrong_input) {
   static const char *const wrong[] = {"adtool: 1\ninputs: {x: 1}\nnodes:\n  y: sin(x) + z\noutputs: [y]\n",
                                       "adtool: 1\ninputs: {x: 1}\nnodes: {a: b + x, b: sin(a)}\noutputs: [a]\n",
                                       "adtool: 1\ninputs: {x: [1, 2]}\nnodes: {a: x @ x @ x}\noutputs: [a]\n",
-                                      "adtool: 1\ninputs: {x: 1, x: 2}\n",
-                                      "\211ADG\r\n\032\n"};
+                                      "adtool: 1\ninputs: {x: 1, x: 2}\n", "\211ADG\r\n\032\n"};
   for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
     for (unsigned long n = 1;; n++) {
       ad_graph *g = NULL;
@@ -456,6 +537,7 @@ int main(void) {
   tcase_set_timeout(t, 300);
   tcase_add_test(t, building);
   tcase_add_test(t, evaluating);
+  tcase_add_test(t, second_evaluation);
   tcase_add_test(t, checking);
   tcase_add_test(t, formats);
   tcase_add_test(t, infix_and_files);
