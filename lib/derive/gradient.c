@@ -35,6 +35,10 @@ static ad_status by_reverse(ad_workspace *w, const ad_gradient_request *r, ad_er
   for (size_t i = 0; !s && i < r->seed_count; i++)
     s = ad_workspace_seed_adjoint(w, r->output, seed_element(r, i), seed_weight(r, i), e);
   if (!s) s = ad_workspace_reverse(w, e);
+  if (!s && w->p->wrt_count == ad_graph_input_count(w->p->graph)) {
+    w->engine->copy(w, w->gradient, 0, w->adjoint, 0, w->p->input_size);
+    return s;
+  }
   for (size_t i = 0, next; !s && i < w->p->wrt_count; i = next) {
     const size_t at = w->p->offset[w->p->wrt[i]];
     size_t end = at;
