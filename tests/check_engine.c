@@ -1,5 +1,5 @@
-/* What the engine in double does to be fast changes no result: scalars side by side, blocks of points, tails of vectors,
- * partials kept or computed. */
+/* What the engine in double does to be fast changes no result: scalars side by side, blocks of points, tails of
+ * vectors, partials kept or computed. */
 #include <check.h>
 #include <math.h>
 #include <mpfr.h>
@@ -32,9 +32,12 @@ enum { COUNT = 37 };
 /* Where scalar j finds argument k. */
 static size_t source(int pattern, size_t k, size_t j) {
   switch ((pattern + (int)k) % 3) {
-    case 0: return j;                      /* side by side */
-    case 1: return (j * 11 + 5) % COUNT;   /* scattered, each once */
-    default: return 3;                     /* one for all */
+    case 0:
+      return j; /* side by side */
+    case 1:
+      return (j * 11 + 5) % COUNT; /* scattered, each once */
+    default:
+      return 3; /* one for all */
   }
 }
 
@@ -307,8 +310,7 @@ START_TEST(all_inputs) {
   static const double x[7] = {2, 3, 5, 7, 11, 13, 17};
   ad_graph *g = graphs_new();
   ad_node a;
-  must(ad_graph_input(g, &a, &(ad_input_spec){.name = "a", .shape = SHAPE(3), .fixed = true},
-                      &graphs_error));
+  must(ad_graph_input(g, &a, &(ad_input_spec){.name = "a", .shape = SHAPE(3), .fixed = true}, &graphs_error));
   const ad_node b = graphs_input(g, "b", SHAPE(3), NULL, 0);
   const ad_node c = graphs_input(g, "c", SCALAR, NULL, 0);
   const ad_node f = graphs_binary(g, "add", graphs_binary(g, "dot", a, b), c);
@@ -338,6 +340,49 @@ START_TEST(all_inputs) {
 }
 END_TEST
 
+/* ---- Seeds anywhere, at blocks of points that write most adjoints instead of adding to them */
+
+/* f = y^2 + x y - 3, y = sin x, seeded by `f_seed`, and y by `y_seed` */
+static void expect_adjoint(graphs_run *r, ad_node x, ad_node y, ad_node f, double f_seed, double y_seed,
+                           uint32_t points) {
+  ad_workspace_clear_seeds(r->w);
+  must(ad_workspace_seed_adjoint(r->w, f, 0, f_seed, &graphs_error));
+  if (y_seed != 0) must(ad_workspace_seed_adjoint(r->w, y, 0, y_seed, &graphs_error));
+  must(ad_workspace_reverse(r->w, &graphs_error));
+  for (uint32_t i = 0; i < points; i++) {
+    const double v = at(ad_workspace_value(r->w, x), i), u = at(ad_workspace_value(r->w, y), i);
+    const double want = (f_seed * (2 * u + v) + y_seed) * cos(v) + f_seed * u;
+    ck_assert_double_eq_tol(at(ad_workspace_adjoint(r->w, x), i), want,
+                            0x1p-48); /* a few roundings of numbers below 16 */
+  }
+}
+
+START_TEST(seeds_anywhere) {
+  enum { POINTS = 16 };
+  ad_graph *g = graphs_new();
+  const double one = 1;
+  const ad_node x = graphs_input(g, "x", SCALAR, &one, 1), y = graphs_unary(g, "sin", x);
+  const ad_node sum = graphs_binary(g, "add", graphs_unary(g, "sqr", y), graphs_binary(g, "mul", x, y));
+  const ad_node f = graphs_binary(g, "sub", sum, graphs_constant(g, 3));
+  must(ad_graph_output(g, "f", f, &graphs_error));
+  for (int s = 0; s < GRAPHS_SIMD; s++)
+    for (uint32_t points = 1; points <= POINTS; points++) {
+      graphs_use_simd(graphs_simd[s]);
+      graphs_run r = graphs_start(g, "tape", (ad_workspace_options){.reverse = true, .points = points});
+      double rows[POINTS];
+      for (size_t i = 0; i < POINTS; i++) rows[i] = 0.1 * (double)i - 0.7;
+      if (points > 1) must(ad_workspace_set_points(r.w, x, rows, 1, points, &graphs_error));
+      must(ad_workspace_primal(r.w, &graphs_error));
+      expect_adjoint(&r, x, y, f, 1, 0, points);
+      expect_adjoint(&r, x, y, f, -2, 3, points);
+      expect_adjoint(&r, x, y, f, 0, 1, points);
+      expect_adjoint(&r, x, y, f, 0.5, 0, points);
+      graphs_end(&r);
+    }
+  ad_graph_free(g);
+}
+END_TEST
+
 int main(void) {
   Suite *s = suite_create("engine");
   TCase *t = tcase_create("the same numbers");
@@ -350,6 +395,7 @@ int main(void) {
   tcase_add_test(t, views);
   tcase_add_test(t, zeros);
   tcase_add_test(t, all_inputs);
+  tcase_add_test(t, seeds_anywhere);
   suite_add_tcase(s, t);
   SRunner *r = srunner_create(s);
   srunner_run_all(r, CK_NORMAL);

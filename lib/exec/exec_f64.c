@@ -3,6 +3,7 @@
 
 #include "error.h"
 #include "exec/dense.h"
+#include "exec/first.h"
 #include "exec/share.h"
 #include "exec/tape.h"
 #include "exec/workspace.h"
@@ -190,6 +191,7 @@ static void f64_close(ad_workspace *w) {
   f64_state *s = w->state;
   if (s) {
     ad_team_free(s->team);
+    ad_first_free(s->first);
     ad_free(s->scratch);
     ad_free(s->tree);
   }
@@ -233,6 +235,8 @@ static ad_status f64_open(ad_workspace *w, ad_error *e) {
     w->adjoint = new_plane(size, points);
     w->kept = new_plane(kept_count(p, &w->options) + p->kept_fused * threads, points);
   }
+  if (w->options.reverse && points > 1 && points % AD_POINTS == 0 && s->lanes && !(s->first = ad_first_new(p)))
+    return ad_fail_memory(e);
   if (!s->scratch || !s->tree || !w->value || !w->gradient || (w->options.directions && !w->tangent) ||
       (w->options.reverse && (!w->adjoint || !w->kept)))
     return ad_fail_memory(e);
@@ -276,6 +280,26 @@ static void f64_add_scaled(ad_workspace *w, void *dst, size_t to, const void *sr
     if (v[i] != 0) sum[i] += factor * v[i];
 }
 
+static void f64_clear_adjoints(ad_workspace *w) {
+  ad_first *f = ((f64_state *)w->state)->first;
+  if (!f) {
+    f64_zero(w, w->adjoint, 0, w->p->size);
+    return;
+  }
+  for (size_t i = 0; i < f->zero_count; i++) f64_zero(w, w->adjoint, f->zero[i].first, f->zero[i].count);
+  f->plain = false;
+}
+
+static void f64_seed_adjoint(ad_workspace *w, size_t at, double seed) {
+  ad_first *f = ((f64_state *)w->state)->first;
+  if (f && !f->plain && !(f->flags[at] & AD_FIRST_ZERO)) {
+    for (uint32_t i = 0; i < w->p->size; i++)
+      if (!(f->flags[i] & AD_FIRST_ZERO)) f64_zero(w, w->adjoint, i, 1);
+    f->plain = true;
+  }
+  f64_set(w, w->adjoint, at, seed, NULL);
+}
+
 const ad_engine ad_engine_f64 = {
     .kind = AD_KIND_F64,
     .bytes = f64_bytes,
@@ -283,6 +307,8 @@ const ad_engine ad_engine_f64 = {
     .close = f64_close,
     .set = f64_set,
     .set_doubles = f64_set_doubles,
+    .clear_adjoints = f64_clear_adjoints,
+    .seed_adjoint = f64_seed_adjoint,
     .at = f64_at,
     .zero = f64_zero,
     .copy = f64_copy,

@@ -144,6 +144,14 @@ static void mp_add_scaled(ad_workspace *w, void *dst, size_t to, const void *src
   if (!IS_ZERO(v)) ACC((__mpfr_struct *)dst, to, MUL(mp_double(cx, factor), v));
 }
 
+static void mp_clear_adjoints(ad_workspace *w) {
+  mp_zero(w, w->adjoint, 0, w->p->size);
+}
+
+static void mp_seed_adjoint(ad_workspace *w, size_t at, double seed) {
+  mp_set(w, w->adjoint, at, seed, NULL);
+}
+
 const ad_engine ad_engine_mpfr = {
     .kind = AD_KIND_MPFR,
     .bytes = mp_bytes,
@@ -151,6 +159,8 @@ const ad_engine ad_engine_mpfr = {
     .close = mp_close,
     .set = mp_set,
     .set_doubles = mp_set_doubles,
+    .clear_adjoints = mp_clear_adjoints,
+    .seed_adjoint = mp_seed_adjoint,
     .at = mp_at,
     .zero = mp_zero,
     .copy = mp_copy,

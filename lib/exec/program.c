@@ -11,8 +11,8 @@
 
 void ad_program_free(ad_program *p) {
   if (!p) return;
-  void *parts[] = {p->block, p->op,      p->dep,  p->arg,   p->offset, p->active, p->wrt,
-                   p->step,  p->operand, p->move, p->table, p->fused};
+  void *parts[] = {p->block,  p->op,   p->dep,     p->arg,  p->offset, p->active, p->wrt,
+                   p->output, p->step, p->operand, p->move, p->table,  p->fused};
   for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) ad_free(parts[i]);
   ad_free(p);
 }
@@ -23,19 +23,24 @@ static ad_status mark_live(ad_program *p, const ad_program_options *o, ad_error 
   size_t n = ad_graph_node_count(g), inputs = ad_graph_input_count(g);
   memset(p->offset, o->keep_all ? 0 : 0xFF, n * sizeof *p->offset);
   memset(p->offset, 0, inputs * sizeof *p->offset);
-  for (size_t i = 0; i < o->output_count; i++) {
-    if (o->outputs[i] >= n)
-      return ad_fail(e, AD_EUSAGE, "output %zu is node %u, which does not exist", i, o->outputs[i]);
-    p->offset[o->outputs[i]] = 0;
+  for (size_t i = 0; i < p->output_count; i++) {
+    if (p->output[i] >= n) return ad_fail(e, AD_EUSAGE, "output %zu is node %u, which does not exist", i, p->output[i]);
+    p->offset[p->output[i]] = 0;
   }
-  if (!o->output_count)
-    for (size_t i = 0; i < ad_graph_output_count(g); i++) p->offset[ad_graph_output_node(g, i)] = 0;
   for (size_t i = n; i-- > inputs;) {
     if (p->offset[i]) continue;
     const ad_node *args;
     size_t count = ad_graph_node_args(g, (ad_node)i, &args);
     for (size_t k = 0; k < count; k++) p->offset[args[k]] = 0;
   }
+  return AD_OK;
+}
+
+static ad_status list_outputs(ad_program *p, const ad_program_options *o, ad_error *e) {
+  p->output_count = o->output_count ? o->output_count : ad_graph_output_count(p->graph);
+  if (!(p->output = ad_malloc(p->output_count, sizeof *p->output))) return ad_fail_memory(e);
+  for (size_t i = 0; i < p->output_count; i++)
+    p->output[i] = o->output_count ? o->outputs[i] : ad_graph_output_node(p->graph, i);
   return AD_OK;
 }
 
@@ -124,8 +129,7 @@ static void note_work(ad_program *p, const ad_step *s) {
   uint64_t work = s->size;
   for (uint32_t k = 0; k < s->operand_count; k++)
     if (p->operand[s->operand + k].size > work) work = p->operand[s->operand + k].size;
-  if (s->kernel == AD_KERNEL_MATMUL)
-    work = (uint64_t)s->u.product.m * s->u.product.n / 64 * s->u.product.k;
+  if (s->kernel == AD_KERNEL_MATMUL) work = (uint64_t)s->u.product.m * s->u.product.n / 64 * s->u.product.k;
   if (work > p->largest) p->largest = work;
 }
 
@@ -249,8 +253,9 @@ ad_status ad_program_new(ad_program **out, const ad_graph *g, const ad_program_o
     p->graph = g;
     p->offset = ad_malloc(n, sizeof *p->offset);
     p->active = ad_calloc(n, 1);
-    s = p->offset && p->active ? mark_live(p, o, e) : ad_fail_memory(e);
+    s = p->offset && p->active ? list_outputs(p, o, e) : ad_fail_memory(e);
   }
+  if (!s) s = mark_live(p, o, e);
   if (!s) s = choose_wrt(p, o, e);
   if (!s) s = add_spare_args(p, e);
   for (ad_node i = 0; !s && i < inputs; i++) s = place(p, i, e);
@@ -258,8 +263,8 @@ ad_status ad_program_new(ad_program **out, const ad_graph *g, const ad_program_o
   for (size_t i = inputs; !s && i < n; i++)
     if (p->offset[i] != AD_ABSENT) s = lower_node(p, order, (ad_node)i, !o->keep_all && VIEWS, e);
   if (!s) s = ad_order_flush(order, p, e);
-  if (!s && !o->keep_all && VIEWS) s = ad_fuse(p, o, e);
-  if (!s && !o->keep_all && o->outputs_only) s = ad_pack(p, o, e);
+  if (!s && !o->keep_all && VIEWS) s = ad_fuse(p, e);
+  if (!s && !o->keep_all && o->outputs_only) s = ad_pack(p, e);
   if (!s) s = finish(p, e);
   ad_free(order);
   if (s) {

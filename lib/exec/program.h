@@ -119,6 +119,8 @@ struct ad_program {
   uint8_t *active;     /* of each node */
   size_t wrt_count;
   ad_node *wrt;
+  size_t output_count;
+  ad_node *output;
   size_t step_count, step_capacity;
   ad_step *step;
   size_t operand_count, operand_capacity;
@@ -160,6 +162,11 @@ static inline ad_scalar ad_block_scalar(const ad_program *p, const ad_block *b, 
 /* How many partials of a scalar a reverse sweep over a block of points wants kept. */
 static inline size_t ad_scalar_keeps(ad_op op, uint8_t active) {
   return ad_op_rule_get(op)->smoothness == AD_COSTLY ? (active & 1u) + (active >> 1 & 1u) + (active >> 2 & 1u) : 0;
+}
+
+static inline size_t ad_block_scalar_keeps(const ad_program *p, const ad_block *b, uint32_t j) {
+  return b->kind == AD_BLOCK_MIXED ? ad_scalar_keeps(p->op[b->first + j], p->dep[b->first + j])
+                                   : ad_scalar_keeps(b->op, b->active);
 }
 
 /* Whether a reverse sweep wants the partials of an operation kept from the primal one: always where they cost more than

@@ -6,6 +6,7 @@
 #include "team.h"
 
 typedef struct ad_lanes ad_lanes;
+typedef struct ad_first ad_first;
 
 typedef struct f64_state {
   ad_kinks kinks;
@@ -13,6 +14,7 @@ typedef struct f64_state {
   ad_team *team;         /* NULL: one thread */
   size_t points;
   double *scratch, *tree;
+  ad_first *first; /* blocks of points in SIMD only: who is the first to add to which adjoint */
 #ifdef ADTOOL_PLANT
   unsigned plant;
 #endif

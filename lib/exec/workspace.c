@@ -157,9 +157,9 @@ ad_status ad_workspace_set_points(ad_workspace *w, ad_node input, const double *
   if (w->engine->kind != AD_KIND_F64 || !count || count > points)
     return ad_fail(e, AD_EUSAGE, "%zu points for a block of %zu", count, points);
   double *x = ad_workspace_input_data(w, input);
-  for (size_t b = 0; b < points; b++) {
-    const double *row = rows + (b < count ? b : count - 1) * pitch;
-    for (size_t j = 0; j < size; j++) x[j * points + b] = row[j];
+  for (size_t j = 0; j < size; j++, x += points) {
+    for (size_t b = 0; b < count; b++) x[b] = rows[b * pitch + j];
+    for (size_t b = count; b < points; b++) x[b] = x[count - 1];
   }
   mark_set(w, input);
   return AD_OK;
@@ -181,7 +181,7 @@ ad_status ad_workspace_primal(ad_workspace *w, ad_error *e) {
 void ad_workspace_clear_seeds(ad_workspace *w) {
   for (uint32_t k = 0; k < w->options.directions; k++)
     w->engine->zero(w, w->tangent, (size_t)k * w->p->size, w->p->input_size);
-  if (w->adjoint) w->engine->zero(w, w->adjoint, 0, w->p->size);
+  if (w->adjoint) w->engine->clear_adjoints(w);
 }
 
 static size_t place(const ad_workspace *w, ad_node n) {
@@ -201,7 +201,7 @@ ad_status ad_workspace_seed_tangent(ad_workspace *w, uint32_t direction, ad_node
 ad_status ad_workspace_seed_adjoint(ad_workspace *w, ad_node node, size_t element, double seed, ad_error *e) {
   if (!w->adjoint) return ad_fail(e, AD_EUSAGE, "the workspace was made without reverse mode");
   if (place(w, node) == UINT32_MAX) return ad_fail(e, AD_EUSAGE, "node %u is not in the program", node);
-  w->engine->set(w, w->adjoint, place(w, node) + element, seed, NULL);
+  w->engine->seed_adjoint(w, place(w, node) + element, seed);
   return AD_OK;
 }
 

@@ -21,6 +21,8 @@ typedef struct ad_engine {
   const void *(*at)(const ad_workspace *w, const void *plane, size_t at);
   void (*zero)(ad_workspace *w, void *plane, size_t first, size_t count);
   void (*copy)(ad_workspace *w, void *dst, size_t to, const void *src, size_t from, size_t count);
+  void (*clear_adjoints)(ad_workspace *w);
+  void (*seed_adjoint)(ad_workspace *w, size_t at, double seed); /* after that */
   void (*add_scaled)(ad_workspace *w, void *dst, size_t to, const void *src, size_t from, double factor);
   void (*primal)(ad_workspace *w);
   void (*forward)(ad_workspace *w);
