@@ -79,6 +79,8 @@ static bool f64_vector_adjoint(const f64_state *cx, unsigned op, size_t n, const
   return true;
 }
 
+#include "exec/tiles_f64.inc"
+
 /* The kernels once more for one point of a block, where an element's numbers lie `points` apart. */
 #undef LD
 #undef ST
@@ -168,6 +170,8 @@ static void f64_share_strips(ad_workspace *w, const ad_block *b, ad_strips_fn *f
   ad_team_run(team, f64_run_strips, &s, (b->step + (size_t)AD_SHARE - 1) / AD_SHARE);
 }
 
+#define TILED_PRIMAL f64_tiled_primal
+#define TILED_ADJOINT f64_tiled_adjoint
 #define STRIPS_OF(w, thread) strips_of((w)->p, thread)
 #define SHARE_STRIPS(w, b, f) \
   (ad_shares((const f64_state *)(w)->state, (b)->step) ? f64_share_strips(w, b, f) : f((w), (b), 0, (b)->step, 0))

@@ -39,6 +39,8 @@ typedef struct mp_state {
 #define KERNEL_PRIMAL(w, b) false
 #define KERNEL_TANGENT(w, b) false
 #define KERNEL_ADJOINT(w, b) false
+#define TILED_PRIMAL(w, s, op, active, out, kept) false
+#define TILED_ADJOINT(w, s, op, active, out, kept) false
 #define STRIPS_OF(w, thread) ((void)(thread), (size_t)0)
 #define SHARE_STRIPS(w, b, f) f((w), (b), 0, (b)->step, 0)
 #include "exec/sweep.inc"
