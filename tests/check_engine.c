@@ -303,6 +303,59 @@ START_TEST(zeros) {
 }
 END_TEST
 
+/* ---- Chains of sums and products */
+
+/* z = z op x_i or x_i op z in turn, long enough for a chain, in a window of its own or with others; every third x_i is
+ * fixed and some are 0 or infinite.  By one point and by blocks of them. */
+static void expect_chain(const char *op, double odd) {
+  enum { LINKS = 50 };
+  ad_graph *g = graphs_new();
+  ad_node x[LINKS], z;
+  for (int i = 0; i < LINKS; i++) {
+    char name[16];
+    snprintf(name, sizeof name, "x%d", i);
+    const double v = i == 20 ? odd : 1 + 0.01 * i;
+    ad_numbers *n = ad_numbers_new();
+    must(ad_numbers_push_double(n, v, &graphs_error));
+    must(ad_graph_input(g, &x[i], &(ad_input_spec){.name = name, .value = n, .fixed = i % 3 == 2}, &graphs_error));
+    ad_numbers_free(n);
+  }
+  z = graphs_unary(g, "exp", x[0]);
+  ad_node middle = z;
+  for (int i = 1; i < LINKS; i++) {
+    z = i % 2 ? graphs_binary(g, op, z, x[i]) : graphs_binary(g, op, x[i], z);
+    if (i == 30) middle = z; /* is read by another one, too */
+  }
+  const ad_node f = graphs_binary(g, "add", graphs_unary(g, "tanh", middle), z);
+  must(ad_graph_output(g, "f", f, &graphs_error));
+  graphs_run one = graphs_start(g, "tape", (ad_workspace_options){.reverse = true});
+  graphs_run many = graphs_start(g, "tape", (ad_workspace_options){.reverse = true, .points = 3});
+  graphs_run exact = graphs_start(g, "mpfr", (ad_workspace_options){.reverse = true});
+  graphs_run *runs[] = {&one, &many, &exact};
+  for (int r = 0; r < 3; r++)
+    must(ad_workspace_run_gradient(runs[r]->w, &(ad_gradient_request){.output = f}, &graphs_error));
+  for (int i = 0; i < LINKS; i++) {
+    const double a = at(ad_workspace_gradient(one.w, x[i]), 0), b = at(ad_workspace_gradient(many.w, x[i]), 0);
+    const double want = at(ad_workspace_gradient(exact.w, x[i]), 0);
+    ck_assert_msg(same_bits(a, b) || fabs(a - b) <= 0x1p-52 * fabs(a), "%s, %d: %a, in a block %a", op, i, a, b);
+    ck_assert_msg(same_bits(a, want) || fabs(a - want) <= 4 * LINKS * 0x1p-53 * fabs(want), "%s, %d: %a, not %a", op, i,
+                  a, want);
+  }
+  graphs_end(&one);
+  graphs_end(&many);
+  graphs_end(&exact);
+  ad_graph_free(g);
+}
+
+START_TEST(chains) {
+  static const double odd[] = {0.5, 0, -1, INFINITY};
+  for (int i = 0; i < 4; i++) {
+    expect_chain("mul", odd[i]);
+    expect_chain("add", odd[i]);
+  }
+}
+END_TEST
+
 /* ---- All inputs at once */
 
 /* f = a . b + c with a fixed: values and gradients of all inputs in one run of numbers, by each backend */
@@ -394,6 +447,7 @@ int main(void) {
   tcase_add_test(t, many_windows);
   tcase_add_test(t, views);
   tcase_add_test(t, zeros);
+  tcase_add_test(t, chains);
   tcase_add_test(t, all_inputs);
   tcase_add_test(t, seeds_anywhere);
   suite_add_tcase(s, t);

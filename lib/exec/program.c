@@ -196,7 +196,7 @@ static void count_kept(ad_program *p) {
     const unsigned each = (unsigned)__builtin_popcount(b->active);
     if (b->kind == AD_BLOCK_KERNEL || b->kind == AD_BLOCK_FUSED) continue;
     if (b->kind == AD_BLOCK_MIXED) {
-      p->kept_one += 2 * (size_t)b->count;
+      if (!ad_block_is_chain(b)) p->kept_one += 2 * (size_t)b->count;
       for (uint32_t j = 0; j < b->count; j++)
         p->kept_block += ad_scalar_keeps(p->op[b->first + j], p->dep[b->first + j]);
       continue;
@@ -233,6 +233,7 @@ static ad_status finish(ad_program *p, ad_error *e) {
     for (size_t k = 0; k < 2 * (size_t)b->count; k++)
       if (p->arg[b->arg + k] == AD_ABSENT) p->arg[b->arg + k] = p->size;
   }
+  if (ad_order_chains(p, e)) return AD_ENOMEM;
   count_kept(p);
   if (add_spare_args(p, e)) return AD_ENOMEM;
   return shrink(&p->arg, p->arg_count, sizeof *p->arg, e) || shrink(&p->op, p->mixed_count, sizeof *p->op, e) ||

@@ -24,7 +24,8 @@ typedef enum ad_access {
 
 typedef struct ad_block {
   uint8_t kind;
-  uint8_t op, nargs; /* not MIXED */
+  uint8_t op, nargs; /* not MIXED, but for a chain: there op is ADD or MUL, and each scalar's first argument is the one
+                      * before it; else 0 */
   uint8_t active;    /* bit i: argument i depends on an input of wrt; KERNEL, FUSED: 1; not MIXED */
   uint8_t access[3]; /* SAME: of each argument */
   bool apart;        /* FUSED: strips add to adjoints of their own */
@@ -162,6 +163,16 @@ static inline ad_scalar ad_block_scalar(const ad_program *p, const ad_block *b, 
 /* How many partials of a scalar a reverse sweep over a block of points wants kept. */
 static inline size_t ad_scalar_keeps(ad_op op, uint8_t active) {
   return ad_op_rule_get(op)->smoothness == AD_COSTLY ? (active & 1u) + (active >> 1 & 1u) + (active >> 2 & 1u) : 0;
+}
+
+/* Whether a MIXED block is a chain, which keeps nothing at one point. */
+static inline bool ad_block_is_chain(const ad_block *b) {
+#ifdef ADTOOL_PLANT
+  (void)b; /* what is planted is planted in the tape */
+  return false;
+#else
+  return b->kind == AD_BLOCK_MIXED && b->op;
+#endif
 }
 
 static inline size_t ad_block_scalar_keeps(const ad_program *p, const ad_block *b, uint32_t j) {
