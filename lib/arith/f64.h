@@ -100,6 +100,7 @@ typedef double V;
 #define ERF(a) erf(a)
 #define ERFC(a) ad_erfc(a)
 #define GAUSS(a) ad_gauss(a)
+#define NORMAL(a) ad_normal(a)
 #define LGAMMA(a) ad_lgamma(a)
 #define DIGAMMA(a) ad_digamma(a)
 #define POLYGAMMA(n, a) f64_polygamma(n, a)
