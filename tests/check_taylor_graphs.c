@@ -173,6 +173,8 @@ static const char *const structured[] = {
     "logsumexp(A, axis=0)",
     "softmax(A)",
     "softmax(40*A, axis=0)",
+    "softmax(400*A, axis=0)",
+    "logsumexp(400*A, axis=1)",
     "cumsum(A, axis=1)",
 };
 enum { STRUCTURED = sizeof structured / sizeof structured[0] };
@@ -201,10 +203,34 @@ START_TEST(products_with_zeros) {
 }
 END_TEST
 
+/* What does not move multiplies nothing, not even an infinity: along 1 + t + t^3. */
+START_TEST(zeros_beside_infinities) {
+  static const char *const graphs[] = {"x*y", "y*x", "matmul(stack(x, 0), stack(y, 0))", "prod(stack(x, y))"};
+  static const double want[][4] = {{INFINITY, INFINITY, 0, INFINITY},
+                                   {INFINITY, INFINITY, 0, INFINITY},
+                                   {INFINITY, INFINITY, 0, INFINITY},
+                                   {INFINITY, INFINITY, 0, INFINITY}};
+  static const char *const backends[] = {"tape", "mpfr"};
+  for (size_t k = 0; k < 8; k++) {
+    ad_graph *g = read_graph("x: 1, y: inf", graphs[k / 2]);
+    graphs_run r = graphs_start(g, backends[k % 2], (ad_workspace_options){.order = 3});
+    must(ad_workspace_seed_coefficient(r.w, 1, 0, 0, 1, &graphs_error));
+    must(ad_workspace_seed_coefficient(r.w, 3, 0, 0, 1, &graphs_error));
+    must(ad_workspace_taylor(r.w, &graphs_error));
+    for (uint32_t j = 0; j <= 3; j++)
+      ck_assert_msg(coefficient(r.w, j, ad_graph_output_node(g, 0), 0) == want[k / 2][j], "%s, coefficient %u is %g",
+                    graphs[k / 2], j, coefficient(r.w, j, ad_graph_output_node(g, 0), 0));
+    graphs_end(&r);
+    ad_graph_free(g);
+  }
+}
+END_TEST
+
 /* Strip by strip, by one thread or after several, as all at once, bit for bit. */
 START_TEST(fused_operations) {
   enum { N = 200000, K = 4 };
-  ad_graph *g = read_graph("x: {shape: [200000], value: 0.25}, y: 0.5", "sum(exp(sin(x)*y)/(1 + x^2) + max(x, y))");
+  ad_graph *g = read_graph("x: {shape: [200000], value: 0.25}, y: {shape: [200000], value: 0.5, diff: no}",
+                           "sum(exp(sin(x)*y)/(1 + x^2) + sin(exp(y))*x + max(x, y))");
   const ad_node f = ad_graph_output_node(g, 0);
   double got[3][K + 1];
   for (int way = 0; way < 3; way++) {
@@ -440,6 +466,7 @@ int main(void) {
   tcase_add_test(t, random_graphs_against_differences);
   tcase_add_loop_test(t, structured_operations, 0, STRUCTURED);
   tcase_add_test(t, products_with_zeros);
+  tcase_add_test(t, zeros_beside_infinities);
   tcase_add_test(t, fused_operations);
   tcase_add_loop_test(t, powers_at_0_and_kinks, 0, LOCALS);
   tcase_add_test(t, mixed_derivatives_of_an_exponential);
