@@ -167,6 +167,30 @@ START_TEST(closed_forms_to_order_50) {
 }
 END_TEST
 
+/* Where plain derivatives, 170! and more, would have overflowed long ago. */
+START_TEST(gamma_in_double_to_order_400) {
+  enum { K = 400 };
+  ad_graph *g = graphs_new();
+  ad_node x = graphs_input(g, "x", SCALAR, &(double){1}, 1), z = graphs_unary(g, "lgamma", x);
+  must(ad_graph_output(g, "z", z, &graphs_error));
+  graphs_run r = graphs_start(g, "tape", (ad_workspace_options){.order = K});
+  must(ad_workspace_seed_coefficient(r.w, 1, x, 0, 1, &graphs_error));
+  must(ad_workspace_taylor(r.w, &graphs_error));
+  mpfr_t want, at;
+  mpfr_inits2(BITS, want, at, NULL);
+  mpfr_set_ui(at, 1, MPFR_RNDN);
+  for (unsigned j = 0; j <= K; j++) {
+    const ad_span c = ad_workspace_coefficient(r.w, j, z);
+    lgamma_form(want, j, at);
+    const double off = ulps(ad_span_double(&c, 0), want);
+    ck_assert_msg(off <= 16 + 2, "coefficient %u is %.17g, %g ulps off", j, ad_span_double(&c, 0), off);
+  }
+  mpfr_clears(want, at, NULL);
+  graphs_end(&r);
+  ad_graph_free(g);
+}
+END_TEST
+
 /* ---- Rows of the table */
 
 /* z = op(x, y, w) at one point; an argument called "n" is a constant. */
@@ -264,6 +288,7 @@ int main(void) {
   TCase *t = tcase_create("series");
   tcase_set_timeout(t, 600);
   tcase_add_loop_test(t, closed_forms_to_order_50, 0, CLOSED);
+  tcase_add_test(t, gamma_in_double_to_order_400);
   tcase_add_loop_test(t, rows_against_differences_and_mpfr, 0, (int)ad_op_count());
   tcase_add_loop_test(t, coefficient_1_is_the_tangent, 0, (int)ad_op_count());
   suite_add_tcase(s, t);

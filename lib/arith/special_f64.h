@@ -52,5 +52,7 @@ double ad_gelu_partial(double x); /* [4] its derivative, also near its zero at -
 double ad_lgamma(double x);              /* [16] log|gamma(x)| */
 double ad_digamma(double x);             /* [5] */
 double ad_polygamma(double n, double x); /* [4 for n <= 3, else 16] */
+/* polygamma(n, x) / m! for an integer m from 0 to n, which overflows later. */
+double ad_polygamma_over_factorial(double n, double m, double x); /* [as polygamma] */
 
 #endif
