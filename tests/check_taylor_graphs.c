@@ -260,6 +260,34 @@ START_TEST(fused_operations) {
 }
 END_TEST
 
+/* Tensors that share memory give what they give apart, bit for bit, also beside those that don't move. */
+START_TEST(shared_memory) {
+  enum { K = 3 };
+  ad_graph *g = read_graph("x: {shape: [40], value: 0.25}, y: {shape: [40], value: 0.5, diff: no}",
+                           "sum(concat(sin(exp(sin(x) + x) + 1)*x, cos(exp(y) + 1))^2 + 1) + "
+                           "sum(concat(cos(y) + 1, x + 1) + concat(exp(x), cos(cos(y) + 2)))");
+  const ad_node f = ad_graph_output_node(g, 0);
+  double got[2][K + 1];
+  for (int packed = 0; packed < 2; packed++) {
+    ad_program *p;
+    ad_workspace *w;
+    must(ad_program_new(&p, g, &(ad_program_options){.outputs_only = packed}, &graphs_error));
+    must(ad_workspace_new(&w, p, ad_backend_find("tape"), &(ad_workspace_options){.order = K}, &graphs_error));
+    for (int twice = 0; twice < 2; twice++) {
+      must(ad_workspace_primal(w, &graphs_error));
+      curves_seed(w, ulps_seed());
+      must(ad_workspace_taylor(w, &graphs_error));
+      for (uint32_t j = 0; j <= K; j++) got[packed][j] = coefficient(w, j, f, 0);
+      if (packed)
+        for (int j = 0; j <= K; j++) ck_assert_double_eq(got[0][j], got[1][j]);
+    }
+    ad_workspace_free(w);
+    ad_program_free(p);
+  }
+  ad_graph_free(g);
+}
+END_TEST
+
 /* ---- Powers at 0 and kinks: f along x = x_0 + t + 2 t^2, y = y_0 + 3 t */
 
 typedef struct local {
@@ -468,6 +496,7 @@ int main(void) {
   tcase_add_test(t, products_with_zeros);
   tcase_add_test(t, zeros_beside_infinities);
   tcase_add_test(t, fused_operations);
+  tcase_add_test(t, shared_memory);
   tcase_add_loop_test(t, powers_at_0_and_kinks, 0, LOCALS);
   tcase_add_test(t, mixed_derivatives_of_an_exponential);
   tcase_add_test(t, mixed_derivatives_of_a_monomial);
