@@ -22,6 +22,9 @@ typedef enum option_id {
   OPT_SEED,
   OPT_BACKEND,
   OPT_MODE,
+  OPT_ORDER,
+  OPT_DIRECTION,
+  OPT_MIXED,
   OPT_PRECISION,
   OPT_DIGITS,
   OPT_FORMAT,
@@ -64,6 +67,9 @@ typedef enum output_format { FORMAT_TEXT, FORMAT_JSON, FORMAT_CSV, FORMAT_NPY, F
 typedef struct options {
   size_t at_count;
   const char **at; /* NAME=VALUE */
+  size_t direction_count, mixed_count;
+  const char **direction, **mixed;
+  uint32_t order; /* 0: not said */
   const char *point, *wrt, *output, *seed, *out, *to, *points, *shard, *list;
   const ad_backend *backend; /* NULL: not said */
   ad_mode mode;
@@ -118,6 +124,7 @@ int report(const options *o, const ad_error *e);
 void put_json_error(ad_buffer *b, const ad_error *e);
 int usage_error(const char *format, ...) AD_PRINTF(1, 2);
 void note(const options *o, const char *format, ...) AD_PRINTF(2, 3);
+int out_of_memory(void); /* the same for memory */
 /* Writes to standard output; finish_output reports a failure with its reason. */
 void put_stdout(const void *bytes, size_t size);
 /* Ends a run: writes out what is buffered for standard output; a failure there is an exit status of its own. */
@@ -162,6 +169,7 @@ typedef struct session {
   ad_workspace *workspace;
   const ad_backend *backend;
   ad_mode mode;
+  uint32_t order; /* of Taylor series; 0: none */
   size_t wrt_count, output_count;
   ad_node *wrt;      /* from --wrt; none: the graph's */
   size_t *output;    /* positions of the outputs chosen */
@@ -172,6 +180,11 @@ typedef struct session {
 
 /* Loads the graph, reads the point and the names in the options; 0 or an exit status after a message. */
 int session_open(session *s, const options *o, const char *path);
+/* Sets an input of the session's point, or of another point of its graph, from NAME=VALUE that stood behind an option;
+ * input: which one it was, or NULL. */
+int session_set(session *s, ad_point *p, const char *option, const char *text, ad_node *input);
+/* A name of an input, or of one element of it; 0 or an exit status after a message. */
+int session_variable(const session *s, const char *option, const char *text, ad_variable *v);
 /* Plans and makes a workspace, with the point set and the primal run done. */
 int session_plan(session *s, bool keep_all, uint32_t directions, bool reverse);
 /* What --max-entries and the like say, for ad_check; outputs: a node for each of s->output. */
@@ -180,6 +193,9 @@ ad_check_options session_check_options(const session *s, const ad_node *outputs)
 int session_notes(const session *s);
 void session_close(session *s);
 
+/* The index of an element, "[i,j]", and output i as chosen, "NAME" or "NAME[i,j]". */
+void put_element(ad_buffer *b, const ad_shape *shape, size_t element);
+void put_output_name(ad_buffer *b, const session *s, size_t i);
 /* A node's value, or where `input` is given that input's gradient, as an .npy array. */
 void put_npy(ad_buffer *b, const session *s, ad_node value, const ad_node *input);
 

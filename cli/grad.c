@@ -30,24 +30,6 @@ static int run_gradient(const session *s, size_t i) {
   return ad_workspace_run_gradient(s->workspace, &r, &e) ? report(s->o, &e) : 0;
 }
 
-/* The element's index, as --output says it. */
-static void put_element(ad_buffer *b, const ad_shape *shape, size_t element) {
-  size_t index[AD_MAX_RANK];
-  for (int d = shape->rank - 1; d >= 0; d--) {
-    index[d] = element % (size_t)shape->dim[d];
-    element /= (size_t)shape->dim[d];
-  }
-  ad_buffer_puts(b, "[");
-  for (int d = 0; d < shape->rank; d++) ad_buffer_printf(b, d ? ",%zu" : "%zu", index[d]);
-  ad_buffer_puts(b, "]");
-}
-
-static void put_output_name(ad_buffer *b, const session *s, size_t i) {
-  ad_buffer_puts(b, ad_graph_output_name(s->graph, s->output[i]));
-  if (s->element[i] != SIZE_MAX)
-    put_element(b, ad_graph_node_shape(s->graph, ad_graph_output_node(s->graph, s->output[i])), s->element[i]);
-}
-
 static ad_span chosen_value(const session *s, size_t i, ad_shape *shape) {
   ad_node n = ad_graph_output_node(s->graph, s->output[i]);
   ad_span v = ad_workspace_value(s->workspace, n);

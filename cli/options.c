@@ -20,6 +20,9 @@ static const option_row rows[] = {
     {OPT_SEED, "seed", NULL, "LIST", "weights of a non-scalar output's elements: a nested list, or one number for all"},
     {OPT_BACKEND, "backend", NULL, "NAME", "compute with this backend (see `adtool backends`; default tape)"},
     {OPT_MODE, "mode", NULL, "forward|reverse", "the mode, where the backend has both"},
+    {OPT_ORDER, "order", NULL, "K", "highest Taylor coefficient"},
+    {OPT_DIRECTION, "direction", NULL, "NAME=VALUE", "how an input moves with t, as --at has values; repeatable"},
+    {OPT_MIXED, "mixed", NULL, "NAME,...", "the mixed derivative by these inputs or elements, NAME or NAME[i,j]; repeatable"},
     {OPT_PRECISION, "precision", NULL, "BITS", "precision of the mpfr backend, from 2 (default 256)"},
     {OPT_DIGITS, "digits", NULL, "N", "show N significant digits; mpfr computes with the bits for them and 64 more"},
     {OPT_FORMAT, "format", NULL, "text|json|csv|npy", "the form of the result (ops: text, json or texinfo; batch: npy, csv or ndjson)"},
@@ -177,6 +180,16 @@ static int set(options *o, const option_row *r, const char *s) {
       status = read_word(r, s, modes, &word);
       o->mode = word ? AD_MODE_REVERSE : AD_MODE_FORWARD;
       break;
+    case OPT_ORDER:
+      status = read_count(r, s, 1, UINT32_MAX - 1, &n);
+      o->order = (uint32_t)n;
+      break;
+    case OPT_DIRECTION:
+      o->direction[o->direction_count++] = s;
+      break;
+    case OPT_MIXED:
+      o->mixed[o->mixed_count++] = s;
+      break;
     case OPT_PRECISION:
       status = read_count(r, s, 2, UINT32_MAX, &n);
       o->precision = (uint32_t)n;
@@ -330,6 +343,8 @@ static int parse_option(options *o, const command *c, char **argv, int left, int
 
 void options_clear(options *o) {
   ad_free(o->at);
+  ad_free(o->direction);
+  ad_free(o->mixed);
   ad_free(o->file);
   *o = (options){0};
 }
@@ -359,11 +374,10 @@ static int check_together(const options *o, const command *c) {
 int options_parse(options *o, const command *c, int argc, char **argv) {
   *o = (options){.limits = ad_limits_resolve(NULL), .task = AD_BATCH_GRAD};
   o->at = ad_calloc((size_t)argc + 1, sizeof *o->at);
+  o->direction = ad_calloc((size_t)argc + 1, sizeof *o->direction);
+  o->mixed = ad_calloc((size_t)argc + 1, sizeof *o->mixed);
   o->file = ad_calloc((size_t)argc + 1, sizeof *o->file);
-  if (!o->at || !o->file) {
-    fputs("adtool: out of memory\n", stderr);
-    return AD_ELIMIT;
-  }
+  if (!o->at || !o->direction || !o->mixed || !o->file) return out_of_memory();
   bool only_files = false;
   int status = 0, used = 1;
   for (int i = 0; !status && i < argc; i += used) {

@@ -382,6 +382,7 @@ typedef struct ad_workspace_options {
   uint32_t points;     /* evaluate a block of this many points at once (double only); 0: 1, at most 4096 */
   uint32_t threads;    /* for large tensors at one point in double, started only where there are such; 0: 1.  Results
                         * are the same, bit for bit, for any number */
+  uint32_t order;      /* Taylor coefficients carried beside the value; 0: none.  With one point only */
 } ad_workspace_options;
 
 /* All state of an evaluation.  borrows p and b. */
@@ -426,6 +427,21 @@ AD_API ad_span ad_workspace_value(const ad_workspace *w, ad_node n);
 AD_API ad_span ad_workspace_tangent(const ad_workspace *w, uint32_t direction, ad_node n);
 AD_API ad_span ad_workspace_adjoint(const ad_workspace *w, ad_node n);
 
+/* Univariate Taylor series (Griewank and Walther, chapter 13).  The inputs move along a curve
+ *   x(t) = x + x_1 t + x_2 t^2 + ... + x_k t^k,   k = options.order,
+ * whose coefficients are seeded (those that are not are 0), and after a primal run ad_workspace_taylor gives those of
+ * every value along it: coefficient j is the j-th derivative divided by j!, coefficient 0 the value itself.  With x_1 = d
+ * alone they are the derivatives along d.  Coefficient 1 is the tangent of forward mode; at a kink the series follows
+ * the branch that the policy chose for it, and beyond the edge of a domain coefficients are infinite or nan.  A zero
+ * coefficient never multiplies anything.  ad_workspace_clear_seeds clears these seeds, too. */
+AD_API ad_status ad_workspace_seed_coefficient(ad_workspace *w, uint32_t j, ad_node input, size_t element, double seed,
+                                               ad_error *e); /* j = 1 .. order */
+/* The line x + t d alone: coefficient 1 of the inputs that the point sets (not those whose value is the graph's own), exact
+ * in MPFR; all other seeds of series are cleared. */
+AD_API ad_status ad_workspace_set_direction(ad_workspace *w, const ad_point *d, ad_error *e);
+AD_API ad_status ad_workspace_taylor(ad_workspace *w, ad_error *e);
+AD_API ad_span ad_workspace_coefficient(const ad_workspace *w, uint32_t j, ad_node n); /* j = 0: the value */
+
 /* What happened at the nodes of the last primal run. */
 enum {
   AD_AT_KINK = 1,  /* the derivative there is the policy's choice */
@@ -454,6 +470,34 @@ AD_API ad_status ad_workspace_run_gradient(ad_workspace *w, const ad_gradient_re
 AD_API ad_span ad_workspace_gradient(const ad_workspace *w, ad_node input);
 /* That of all inputs one behind the other, in the graph's order; 0 for inputs that are not in the program's wrt. */
 AD_API ad_span ad_workspace_gradients(const ad_workspace *w);
+
+/* ---- Mixed derivatives ------------------------------------------------------------------------------------------ */
+
+/* Derivatives of one order by several elements of inputs, from Taylor series along directions (Griewank, Utke and
+ * Walther, Evaluating higher derivative tensors by forward propagation of univariate Taylor series, Math. Comp. 69,
+ * 2000). */
+typedef struct ad_variable {
+  ad_node input; /* of the program's wrt */
+  size_t element;
+} ad_variable;
+
+typedef struct ad_mixed_request {
+  uint32_t order;              /* from 1 to the workspace's */
+  size_t count;                /* how many derivatives */
+  const ad_variable *variable; /* `order` for each; x, x, y stands for d^3 / dx^2 dy.  Their order plays no role */
+  size_t output_count;         /* nodes whose derivatives are wanted; 0: the graph's outputs */
+  const ad_node *outputs;
+} ad_mixed_request;
+
+/* Plans the directions, each once however many derivatives want it, and has room for the results; borrows w.  Running
+ * it needs a primal run of w, seeds w and leaves its series along the last direction. */
+typedef struct ad_mixed ad_mixed;
+AD_API ad_status ad_mixed_new(ad_mixed **m, ad_workspace *w, const ad_mixed_request *r, ad_error *e);
+AD_API void ad_mixed_free(ad_mixed *m);
+AD_API size_t ad_mixed_directions(const ad_mixed *m);
+AD_API ad_status ad_mixed_run(ad_mixed *m, ad_error *e);
+/* Derivative i of every element of output number `output` of the request; the factorials are in. */
+AD_API ad_span ad_mixed_derivative(const ad_mixed *m, size_t i, size_t output);
 
 /* ---- Verification ----------------------------------------------------------------------------------------------- */
 

@@ -349,6 +349,50 @@ START_TEST(second_evaluation) {
 }
 END_TEST
 
+/* Planned once, run as often as one likes: series and mixed derivatives allocate nothing then. */
+START_TEST(series) {
+  ad_graph *g = build();
+  const ad_node loss = ad_graph_output_node(g, 0);
+  static const char *const names[] = {"tape", "mpfr"};
+  const ad_variable v[] = {{0, 0}, {0, 4}, {0, 4}, {0, 4}};
+  for (size_t b = 0; b < 2; b++) {
+    ad_point *direction;
+    ad_program *p;
+    ad_workspace *w;
+    ad_mixed *m;
+    double first[2] = {0};
+    INSIST(ad_point_new(&direction, g, &err));
+    INSIST(ad_point_set_double(direction, 0, (const double[]){0.5}, 1, &err));
+    INSIST(ad_program_new(&p, g, NULL, &err));
+    INSIST(ad_workspace_new(&w, p, ad_backend_find(names[b]), &(ad_workspace_options){.order = 5}, &err));
+    INSIST(ad_workspace_set_input(w, 1, (const double[]){0.7}, 1, &err));
+    INSIST(ad_mixed_new(&m, w, &(ad_mixed_request){.order = 2, .count = 2, .variable = v}, &err));
+    for (int run = 0; run < 3; run++) {
+      before(1); /* the first allocation would fail */
+      ad_status status = ad_workspace_primal(w, &err);
+      if (!status) status = ad_mixed_run(m, &err);
+      if (!status) status = ad_workspace_set_direction(w, direction, &err);
+      if (!status) status = ad_workspace_taylor(w, &err);
+      heap.counting = false;
+      ck_assert_int_eq(status, AD_OK);
+      ck_assert_uint_eq(heap.calls, 0);
+      const double got[] = {number(ad_workspace_coefficient(w, 5, loss), 0), number(ad_mixed_derivative(m, 0, 0), 0)};
+      for (int k = 0; k < 2; k++) {
+        ck_assert(isfinite(got[k]) && got[k] != 0);
+        if (run) ck_assert_double_eq(got[k], first[k]);
+        first[k] = got[k];
+      }
+    }
+    ad_mixed_free(m);
+    ad_workspace_free(w);
+    ad_program_free(p);
+    ad_point_free(direction);
+  }
+  ad_graph_free(g);
+  nothing_left();
+}
+END_TEST
+
 START_TEST(checking) {
   ad_graph *g;
   ad_node x, y;
@@ -538,6 +582,7 @@ int main(void) {
   tcase_add_test(t, building);
   tcase_add_test(t, evaluating);
   tcase_add_test(t, second_evaluation);
+  tcase_add_test(t, series);
   tcase_add_test(t, checking);
   tcase_add_test(t, formats);
   tcase_add_test(t, infix_and_files);

@@ -168,6 +168,126 @@ s.yaml: error: a number left the domain of its operation (--strict)
 ? 4
 $ adtool grad s.yaml --at x=0 --format json --quiet
 {"backend": "tape", "outputs": {"y": {"value": 0, "gradient": {"x": "inf"}}}}
+$ adtool taylor tests/examples/tutorial.yaml --order 3 --direction w=1 --direction x=1/2
+loss
+  t^0  1
+  t^1  -5
+  t^2  5.25
+  t^3  2.5
+$ adtool taylor tests/examples/tutorial.yaml --order 2 --direction w=1 --direction x=1/2 --format json
+{"order": 2, "outputs": {"loss": [1, -5, 5.25]}}
+$ adtool taylor tests/examples/tutorial.yaml --order 2 --direction w=1/3 --backend mpfr --digits 30 --at x=1/7
+loss
+  t^0  8.16326530612244897959183673469
+  t^1  -0.272108843537414965986394557823
+  t^2  0.00226757369614512471655328798186
+$ adtool taylor v.yaml --order 2 --direction x='[1, 0, -1]'
+y
+  t^0  [1, 4, 9]
+  t^1  [2, 0, -6]
+  t^2  [1, 0, 1]
+$ adtool taylor v.yaml --order 2 --direction x=1 --output 'y[1]' --format csv
+output,element,power,coefficient
+y[1],0,0,4
+y[1],0,1,4
+y[1],0,2,1
+$ adtool taylor v.yaml --order 11 --direction x=1 --output 'y[1]'
+y[1]
+  t^0   4
+  t^1   4
+  t^2   1
+  t^3   0
+  t^4   0
+  t^5   0
+  t^6   0
+  t^7   0
+  t^8   0
+  t^9   0
+  t^10  0
+  t^11  0
+$ adtool taylor v.yaml --mixed 'x[0],x[0]' --mixed 'x[1],x[-2]' --mixed 'x[0],x[1]'
+y
+  d/d(x[0],x[0]) = [2, 0, 0]
+  d/d(x[1],x[-2]) = [0, 2, 0]
+  d/d(x[0],x[1]) = [0, 0, 0]
+$ adtool taylor m.yaml --mixed 'x[0,1]' --output 'y[0,1]' --format json
+{"order": 1, "mixed": {"y[0,1]": {"x[0,1]": 1}}}
+$ adtool taylor m.yaml --mixed 'x[0,1],x[0,0]' --format csv
+output,element,by,derivative
+y,0,"x[0,1],x[0,0]",0
+y,1,"x[0,1],x[0,0]",0
+s,0,"x[0,1],x[0,0]",0
+$ printf 'adtool: 1\ninputs: {x: 0}\noutputs: {f: tanh(x)}\n' >tanh.yaml && adtool taylor tanh.yaml --order 5
+f
+  t^0  0
+  t^1  1
+  t^2  0
+  t^3  -0.3333333333333333
+  t^4  0
+  t^5  0.13333333333333333
+$ printf 'adtool: 1\ninputs: {x: 0, c: {value: 2, diff: no}}\noutputs: {f: c*exp(x)}\n' >c.yaml && adtool taylor c.yaml --order 2 && adtool taylor c.yaml --mixed c,x
+f
+  t^0  2
+  t^1  2
+  t^2  1
+f
+  d/d(c,x) = 1
+$ adtool taylor s.yaml --order 2 --at x=0
+note: s.yaml: node 1 (sqrt) is on the edge of the domain of sqrt
+y
+  t^0  0
+  t^1  inf
+  t^2  -inf
+$ adtool taylor tanh.yaml
+adtool: taylor wants --order K, or --mixed NAME,...
+? 2
+$ adtool taylor tests/examples/tutorial.yaml --order 2
+adtool: tests/examples/tutorial.yaml has more than one number to move: say which way with --direction NAME=VALUE
+? 2
+$ adtool taylor tanh.yaml --order 0
+adtool: --order wants a whole number from 1 to 4294967294, not '0'
+? 2
+$ adtool taylor tanh.yaml --order 2 --direction y=1
+--direction y: error: the graph has no input 'y'; `adtool info` lists them
+? 3
+$ adtool taylor tanh.yaml --order 2 --direction x
+adtool: --direction wants NAME=VALUE, not 'x'
+? 2
+$ adtool taylor tanh.yaml --order 2 --direction x='[1, 2]'
+--direction x:1:1: error: the value for 'x' has 2 numbers, but its shape [] has 1 elements
+  [1, 2]
+  ^
+? 3
+$ adtool taylor tanh.yaml --mixed x,y
+adtool: tanh.yaml has no input 'y'; `adtool info` lists them
+? 2
+$ adtool taylor tanh.yaml --mixed 'x[0]'
+adtool: --mixed x[0]: 'x' is a scalar; leave the index out
+? 2
+$ adtool taylor v.yaml --mixed 'x,x'
+adtool: --mixed x: 'x' has shape [3]; choose an element: x[...]
+? 2
+$ adtool taylor v.yaml --mixed 'x[3]'
+adtool: --mixed x[3]: index 3 is out of range for axis 0 of size 3
+? 2
+$ adtool taylor tanh.yaml --mixed x,x --mixed x
+adtool: all --mixed derivatives are of one order; 'x' is not of order 2
+? 2
+$ adtool taylor tanh.yaml --mixed x,x --order 3
+adtool: --order 3 is not that of --mixed: leave it out
+? 2
+$ adtool taylor tanh.yaml --mixed x,x --direction x=1
+adtool: --mixed has directions of its own: leave --direction out
+? 2
+$ adtool taylor tanh.yaml --order 2 --format npy
+adtool: taylor writes text, json or csv
+? 2
+$ adtool taylor tanh.yaml --order 4000000000
+adtool: error: series of order 4000000000 need more memory than the limit of 16384 MiB (--max-memory)
+? 6
+$ adtool taylor v.yaml --order 1000000 --direction x=1 --max-memory 100
+adtool: error: series of order 1000000 need more memory than the limit of 100 MiB (--max-memory)
+? 6
 $ adtool check s.yaml --at x=4
 s.yaml: pass: all methods agree on every entry
   1 derivative: 1 agrees, at up to 192 bits
@@ -279,6 +399,7 @@ Derivatives of saved computational graphs.
 
   eval      values of the outputs
   grad      value and gradient of the outputs
+  taylor    Taylor series along a direction, and mixed derivatives
   check     all methods against each other: one verdict
   batch     a graph at every row of a table, or many graphs
   merge     the parts of a batch as one file

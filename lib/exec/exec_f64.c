@@ -117,27 +117,36 @@ static void f64_kernel_of_points(ad_workspace *w, const ad_block *in, ad_mode mo
   }
 }
 
+/* Done for one direction, done for all. */
+static bool f64_kernel_tangents(ad_workspace *w, const ad_block *b, double *tangent, size_t planes) {
+  const ad_program *p = w->p;
+  for (size_t k = 0; k < planes; k++)
+    if (!ad_dense_tangent(w->state, p, &p->step[b->step], b->op, w->value, tangent + k * p->size,
+                          tangent + k * p->size + b->out))
+      return false;
+  return true;
+}
+
 /* Whether something else than the kernel for one point did the operation. */
 static bool f64_kernel(ad_workspace *w, const ad_block *b, ad_mode mode) {
   const f64_state *cx = w->state;
   const ad_program *p = w->p;
   const ad_step *s = &p->step[b->step];
-  double *value = w->value, *tangent = w->tangent, *adjoint = w->adjoint;
+  double *value = w->value, *adjoint = w->adjoint;
   if (cx->points > 1) {
     f64_kernel_of_points(w, b, mode);
     return true;
   }
   if (mode == AD_MODE_DEFAULT) return ad_dense_primal(cx, p, s, b->op, value, value + b->out);
   if (mode == AD_MODE_REVERSE) return ad_dense_adjoint(cx, p, s, b->op, value, adjoint, b->out);
-  for (size_t k = 0; k < w->options.directions; k++) /* done for one direction, done for all */
-    if (!ad_dense_tangent(cx, p, s, b->op, value, tangent + k * p->size, tangent + k * p->size + b->out)) return false;
-  return true;
+  return f64_kernel_tangents(w, b, w->tangent, w->options.directions);
 }
 
 #define POINTS(w) ((size_t)(w)->options.points)
 #define KERNEL_PRIMAL(w, b) f64_kernel(w, b, AD_MODE_DEFAULT)
 #define KERNEL_TANGENT(w, b) f64_kernel(w, b, AD_MODE_FORWARD)
 #define KERNEL_ADJOINT(w, b) f64_kernel(w, b, AD_MODE_REVERSE)
+#define KERNEL_SERIES(w, b) f64_kernel_tangents(w, b, (w)->series, (w)->options.order)
 
 static uint64_t kept_count(const ad_program *p, const ad_workspace_options *o) {
   if (!o->reverse) return 0;
@@ -187,7 +196,8 @@ static unsigned threads_of(const ad_program *p, const ad_workspace_options *o) {
 static uint64_t f64_bytes(const ad_program *p, const ad_workspace_options *o) {
   return (((uint64_t)p->size + 1) * (1u + o->directions + o->reverse) + p->input_size + p->scratch + kept_count(p, o) +
           (o->reverse ? p->kept_fused * (uint64_t)threads_of(p, o) : 0) +
-          (threads_of(p, o) - 1) * (uint64_t)p->strips * (1u + o->reverse)) *
+          (threads_of(p, o) - 1) * (uint64_t)p->strips * (1u + o->reverse) +
+          ad_series_count(p->size, o->order)) *
          o->points * sizeof(double);
 }
 
@@ -198,10 +208,12 @@ static void f64_close(ad_workspace *w) {
     ad_first_free(s->first);
     ad_free(s->scratch);
     ad_free(s->tree);
+    ad_free(s->series.room);
   }
   ad_free(s);
   ad_free(w->value);
   ad_free(w->tangent);
+  ad_free(w->series);
   ad_free(w->adjoint);
   ad_free(w->kept);
   ad_free(w->gradient);
@@ -235,6 +247,11 @@ static ad_status f64_open(ad_workspace *w, ad_error *e) {
   w->value = new_plane(size, points);
   w->gradient = new_plane(p->input_size, points);
   if (w->options.directions) w->tangent = new_plane((size_t)p->size * w->options.directions, points);
+  if (w->options.order) {
+    s->series.order = w->options.order;
+    s->series.room = new_plane(ad_series_count(0, w->options.order), points);
+    w->series = new_plane((size_t)p->size * w->options.order, points);
+  }
   if (w->options.reverse) {
     w->adjoint = new_plane(size, points);
     w->kept = new_plane(kept_count(p, &w->options) + p->kept_fused * threads, points);
@@ -242,6 +259,7 @@ static ad_status f64_open(ad_workspace *w, ad_error *e) {
   if (w->options.reverse && points > 1 && points % AD_POINTS == 0 && s->lanes && !(s->first = ad_first_new(p)))
     return ad_fail_memory(e);
   if (!s->scratch || !s->tree || !w->value || !w->gradient || (w->options.directions && !w->tangent) ||
+      (w->options.order && (!s->series.room || !w->series)) ||
       (w->options.reverse && (!w->adjoint || !w->kept)))
     return ad_fail_memory(e);
   return AD_OK;
@@ -304,6 +322,23 @@ static void f64_seed_adjoint(ad_workspace *w, size_t at, double seed) {
   f64_set(w, w->adjoint, at, seed, NULL);
 }
 
+static size_t f64_number_bytes(const ad_workspace *w) {
+  return sizeof(double) * w->options.points;
+}
+
+static void *f64_plane(const ad_workspace *w, size_t count) {
+  return new_plane(count, w->options.points);
+}
+
+static void f64_add_multiples(ad_workspace *w, void *dst, size_t to, const void *src, size_t from, size_t count,
+                              const void *factor, size_t at) {
+  const double f = *f64_element(w, factor, at), *x = f64_element(w, src, from);
+  double *sum = f64_element(w, dst, to);
+  for (size_t i = 0; i < count * w->options.points; i++) sum[i] += f * x[i];
+}
+
+#include "exec/series.inc"
+
 const ad_engine ad_engine_f64 = {
     .kind = AD_KIND_F64,
     .bytes = f64_bytes,
@@ -317,8 +352,12 @@ const ad_engine ad_engine_f64 = {
     .zero = f64_zero,
     .copy = f64_copy,
     .add_scaled = f64_add_scaled,
+    .number_bytes = f64_number_bytes,
+    .plane = f64_plane,
+    .add_multiples = f64_add_multiples,
     .primal = f64_sweep_primal,
     .forward = f64_sweep_forward,
     .reverse = f64_sweep_reverse,
+    .taylor = f64_sweep_taylor,
     .diagnose = f64_sweep_diagnose,
 };

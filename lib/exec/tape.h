@@ -3,6 +3,7 @@
 #define AD_TAPE_H
 
 #include "exec/program.h"
+#include "exec/series.h"
 #include "team.h"
 
 typedef struct ad_lanes ad_lanes;
@@ -15,6 +16,7 @@ typedef struct f64_state {
   size_t points;
   double *scratch, *tree;
   ad_first *first; /* blocks of points in SIMD only: who is the first to add to which adjoint */
+  ad_series_state series;
 #ifdef ADTOOL_PLANT
   unsigned plant;
 #endif

@@ -24,9 +24,16 @@ typedef struct ad_engine {
   void (*clear_adjoints)(ad_workspace *w);
   void (*seed_adjoint)(ad_workspace *w, size_t at, double seed); /* after that */
   void (*add_scaled)(ad_workspace *w, void *dst, size_t to, const void *src, size_t from, double factor);
+  /* Planes beside the workspace's own: what a number takes, `count` of them (NULL: no memory; freed with ad_free), and
+   * dst[to + i] += src[from + i] factor[at] for i < count. */
+  size_t (*number_bytes)(const ad_workspace *w);
+  void *(*plane)(const ad_workspace *w, size_t count);
+  void (*add_multiples)(ad_workspace *w, void *dst, size_t to, const void *src, size_t from, size_t count,
+                        const void *factor, size_t at);
   void (*primal)(ad_workspace *w);
   void (*forward)(ad_workspace *w);
   void (*reverse)(ad_workspace *w);
+  void (*taylor)(ad_workspace *w);
   void (*diagnose)(ad_workspace *w, ad_notice_fn *notice, void *context);
 } ad_engine;
 
@@ -39,6 +46,7 @@ struct ad_workspace {
   ad_workspace_options options;
   ad_kinks kinks;
   void *value, *tangent, *adjoint; /* planes of p->size elements; tangent has options.directions of them */
+  void *series;                    /* options.order planes: Taylor coefficients 1, 2 ... */
   void *kept;                      /* partials for the reverse sweep; NULL: none */
   void *gradient;                  /* p->input_size elements */
   void *state;                     /* the engine's own */
