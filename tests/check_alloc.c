@@ -293,7 +293,7 @@ static ad_graph *every_block(bool large) {
   const ad_node s = some_input(g, "s", (ad_shape){0}), m = some_input(g, "m", (ad_shape){2, {3, 3}});
   const ad_node v = some_input(g, "v", (ad_shape){1, {large ? 20000 : 20}});
   ad_node f = s, t = v;
-  for (int i = 0; i < 16; i++) f = some_op(g, "add", f, some_op(g, "sin", some_op(g, "mul", s, s), 0));
+  for (int i = 0; i < 40; i++) f = some_op(g, "add", f, some_op(g, "sin", some_op(g, "mul", s, s), 0));
   for (int i = 0; i < 3; i++) t = some_op(g, "mul", some_op(g, "tanh", t, 0), v);
   f = some_op(g, "add", f, some_op(g, "sum", some_op(g, "softmax", some_op(g, "matmul", m, m), 0), 0));
   f = some_op(g, "add", f, some_op(g, "logsumexp", some_op(g, "exp", m, 0), 0));

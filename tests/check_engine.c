@@ -257,7 +257,7 @@ END_TEST
 
 /* ---- A zero multiplies nothing */
 
-enum { COPIES = 19 };
+enum { COPIES = 37 };
 
 /* The gradient of the sum of `copies` terms, each of its own input x = at, which the function builds. */
 static void expect_slope(ad_node (*term)(ad_graph *g, ad_node x), double x, double slope) {
