@@ -465,7 +465,7 @@ typedef struct ad_gradient_request {
 } ad_gradient_request;
 
 /* After a primal run.  Results are read with ad_workspace_gradient; in forward mode the workspace's directions are
- * used several inputs at a time. */
+ * used several inputs at a time.  In reverse mode they are the adjoints of the inputs, until the next sweep. */
 AD_API ad_status ad_workspace_run_gradient(ad_workspace *w, const ad_gradient_request *r, ad_error *e);
 AD_API ad_span ad_workspace_gradient(const ad_workspace *w, ad_node input);
 /* That of all inputs one behind the other, in the graph's order; 0 for inputs that are not in the program's wrt. */

@@ -194,7 +194,7 @@ static unsigned threads_of(const ad_program *p, const ad_workspace_options *o) {
 }
 
 static uint64_t f64_bytes(const ad_program *p, const ad_workspace_options *o) {
-  return (((uint64_t)p->size + 1) * (1u + o->directions + o->reverse) + p->input_size + p->scratch + kept_count(p, o) +
+  return (((uint64_t)p->size + 1) * (1u + o->directions + o->reverse) + (o->directions ? p->input_size : 0) + p->scratch + kept_count(p, o) +
           (o->reverse ? p->kept_fused * (uint64_t)threads_of(p, o) : 0) +
           (threads_of(p, o) - 1) * (uint64_t)p->strips * (1u + o->reverse) +
           ad_series_count(p->size, o->order)) *
@@ -245,7 +245,7 @@ static ad_status f64_open(ad_workspace *w, ad_error *e) {
   s->scratch = new_plane(p->scratch, points);
   s->tree = new_plane(AD_TREE_LEVELS, points);
   w->value = new_plane(size, points);
-  w->gradient = new_plane(p->input_size, points);
+  if (w->options.directions) w->gradient = new_plane(p->input_size, points);
   if (w->options.directions) w->tangent = new_plane((size_t)p->size * w->options.directions, points);
   if (w->options.order) {
     s->series.order = w->options.order;
@@ -258,7 +258,7 @@ static ad_status f64_open(ad_workspace *w, ad_error *e) {
   }
   if (w->options.reverse && points > 1 && points % AD_POINTS == 0 && s->lanes && !(s->first = ad_first_new(p)))
     return ad_fail_memory(e);
-  if (!s->scratch || !s->tree || !w->value || !w->gradient || (w->options.directions && !w->tangent) ||
+  if (!s->scratch || !s->tree || !w->value || (w->options.directions && (!w->tangent || !w->gradient)) ||
       (w->options.order && (!s->series.room || !w->series)) ||
       (w->options.reverse && (!w->adjoint || !w->kept)))
     return ad_fail_memory(e);

@@ -72,7 +72,7 @@ static __mpfr_struct *new_plane(size_t count, mpfr_prec_t precision) {
 }
 
 static uint64_t mp_bytes(const ad_program *p, const ad_workspace_options *o) {
-  return plane_bytes((uint64_t)p->size * (1u + o->directions + o->reverse) + p->input_size + p->scratch + MP_RING +
+  return plane_bytes((uint64_t)p->size * (1u + o->directions + o->reverse) + (o->directions ? p->input_size : 0) + p->scratch + MP_RING +
                          MP_KEPT + AD_TREE_LEVELS + ad_series_count(p->size, o->order),
                      o->precision);
 }
@@ -106,7 +106,7 @@ static ad_status mp_open(ad_workspace *w, ad_error *e) {
   s->tree = new_plane(AD_TREE_LEVELS, s->precision);
   s->scratch = new_plane(p->scratch, s->precision);
   w->value = new_plane(p->size, s->precision);
-  w->gradient = new_plane(p->input_size, s->precision);
+  if (w->options.directions) w->gradient = new_plane(p->input_size, s->precision);
   if (w->options.directions) w->tangent = new_plane((size_t)p->size * w->options.directions, s->precision);
   if (w->options.reverse) w->adjoint = new_plane(p->size, s->precision);
   if (w->options.order) {
@@ -114,8 +114,8 @@ static ad_status mp_open(ad_workspace *w, ad_error *e) {
     s->series.room = new_plane(ad_series_count(0, w->options.order), s->precision);
     w->series = new_plane((size_t)p->size * w->options.order, s->precision);
   }
-  if (!s->ring || !s->kept || !s->tree || !s->scratch || !w->value || !w->gradient ||
-      (w->options.directions && !w->tangent) ||
+  if (!s->ring || !s->kept || !s->tree || !s->scratch || !w->value ||
+      (w->options.directions && (!w->tangent || !w->gradient)) ||
       (w->options.order && (!s->series.room || !w->series)) || (w->options.reverse && !w->adjoint))
     return ad_fail_memory(e);
 #ifdef ADTOOL_PLANT

@@ -87,6 +87,7 @@ ad_status ad_workspace_new(ad_workspace **out, const ad_program *p, const ad_bac
     ad_workspace_free(w);
     return s;
   }
+  w->result = w->adjoint ? w->adjoint : w->gradient;
   for (ad_node n = 0; n < ad_graph_node_count(g); n++) {
     if (p->offset[n] == UINT32_MAX || ad_graph_node_op(g, n) > AD_OP_CONSTANT) continue;
     ad_values v = ad_graph_node_values(g, n);
@@ -298,11 +299,11 @@ ad_span ad_workspace_adjoint(const ad_workspace *w, ad_node n) {
 
 ad_span ad_workspace_gradient(const ad_workspace *w, ad_node input) {
   if (input >= ad_graph_input_count(w->p->graph)) return (ad_span){.kind = w->engine->kind};
-  return span_of(w, w->gradient, 0, input);
+  return span_of(w, w->result, 0, input);
 }
 
 ad_span ad_workspace_gradients(const ad_workspace *w) {
-  return (ad_span){w->engine->kind, (size_t)w->p->input_size * w->options.points, w->gradient};
+  return (ad_span){w->engine->kind, w->result ? (size_t)w->p->input_size * w->options.points : 0, w->result};
 }
 
 void ad_workspace_diagnose(ad_workspace *w, ad_notice_fn *notice, void *context) {

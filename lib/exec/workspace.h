@@ -48,7 +48,8 @@ struct ad_workspace {
   void *value, *tangent, *adjoint; /* planes of p->size elements; tangent has options.directions of them */
   void *series;                    /* options.order planes: Taylor coefficients 1, 2 ... */
   void *kept;                      /* partials for the reverse sweep; NULL: none */
-  void *gradient;                  /* p->input_size elements */
+  void *gradient;                  /* p->input_size elements, where there are tangents */
+  const void *result;              /* the last gradient: that, or the adjoints of the inputs */
   void *state;                     /* the engine's own */
   bool *input_set;                 /* of each input */
   size_t unset;                    /* inputs without a value */
