@@ -56,6 +56,10 @@ START_TEST(names) {
   add_input(g, "a\tb", AD_EINPUT, "control character");
   add_input(g, "a\x7f", AD_EINPUT, "control character");
   add_input(g, "a`b", AD_EINPUT, "backquote at byte 1");
+  static const char *const no_text[] = {"a\xE9",   "\xC3", "\x80", "\xE0\x80\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80",
+                                        "\xC2\x85"};
+  for (size_t i = 0; i < sizeof no_text / sizeof no_text[0]; i++) add_input(g, no_text[i], AD_EINPUT, "is not UTF-8");
+  add_input(g, "\xF0\x9D\x9B\xBC", AD_OK, NULL);
   add_input(g, "w", AD_OK, NULL);
   add_input(g, "w", AD_EINPUT, "'w' is used twice");
   add_input(g,
@@ -75,7 +79,7 @@ START_TEST(names) {
   ck_assert_uint_eq(ad_graph_find_node(g, "late"), AD_NO_NODE);
   char text[AD_NODE_TEXT];
   ck_assert_str_eq(ad_graph_node_text(g, c, text), "'two'");
-  ck_assert_str_eq(ad_graph_node_text(g, d, text), "node 5 (constant)");
+  ck_assert_str_eq(ad_graph_node_text(g, d, text), "node 6 (constant)");
   must(ad_graph_output(g, "w", c, E)); /* outputs have names of their own */
   must(ad_graph_output(g, "same", c, E));
   must_fail(AD_EINPUT, "'w' is given twice", ad_graph_output(g, "w", d, E));
