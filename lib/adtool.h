@@ -374,6 +374,9 @@ AD_API const ad_graph *ad_program_graph(const ad_program *p);
 AD_API size_t ad_program_wrt_count(const ad_program *p);
 AD_API ad_node ad_program_wrt(const ad_program *p, size_t i);
 AD_API uint64_t ad_program_wrt_size(const ad_program *p); /* elements of all of them */
+AD_API size_t ad_program_output_count(const ad_program *p);
+AD_API ad_node ad_program_output(const ad_program *p, size_t i);
+AD_API uint64_t ad_program_output_size(const ad_program *p); /* elements of all of them */
 
 typedef struct ad_workspace_options {
   uint32_t precision;  /* bits, for MPFR backends; 0: 256 */
@@ -421,6 +424,10 @@ AD_API void ad_workspace_clear_seeds(ad_workspace *w);
 AD_API ad_status ad_workspace_seed_tangent(ad_workspace *w, uint32_t direction, ad_node input, size_t element,
                                            double seed, ad_error *e);
 AD_API ad_status ad_workspace_seed_adjoint(ad_workspace *w, ad_node node, size_t element, double seed, ad_error *e);
+/* A whole direction or all weights: one number for all elements or one for each. */
+AD_API ad_status ad_workspace_seed_tangents(ad_workspace *w, uint32_t direction, ad_node input, const ad_numbers *seed,
+                                            ad_error *e);
+AD_API ad_status ad_workspace_seed_adjoints(ad_workspace *w, ad_node node, const ad_numbers *seed, ad_error *e);
 AD_API ad_status ad_workspace_forward(ad_workspace *w, ad_error *e);
 AD_API ad_status ad_workspace_reverse(ad_workspace *w, ad_error *e);
 AD_API ad_span ad_workspace_value(const ad_workspace *w, ad_node n);
@@ -470,6 +477,79 @@ AD_API ad_status ad_workspace_run_gradient(ad_workspace *w, const ad_gradient_re
 AD_API ad_span ad_workspace_gradient(const ad_workspace *w, ad_node input);
 /* That of all inputs one behind the other, in the graph's order; 0 for inputs that are not in the program's wrt. */
 AD_API ad_span ad_workspace_gradients(const ad_workspace *w);
+
+/* ---- Sparsity --------------------------------------------------------------------------------------------------- */
+
+/* The places of a matrix that can be other than zero, row by row: columns column[start[i]] .. column[start[i+1]-1],
+ * ascending, of row i. */
+typedef struct ad_sparsity {
+  size_t rows, columns;
+  size_t *start;    /* rows + 1; owned */
+  uint32_t *column; /* start[rows]; owned */
+} ad_sparsity;
+AD_API void ad_sparsity_clear(ad_sparsity *s);
+
+/* The structure of a program's Jacobian: which element of the outputs depends on which element of wrt, by propagation of
+ * index sets through the graph (Griewank and Walther, Evaluating Derivatives, 2nd ed., section 7.1).  An argument by
+ * which an operation's derivative is zero everywhere (a step, a condition) is no dependence; a branch not taken is one.
+ * AD_ELIMIT when it would take more memory than the limit. */
+AD_API ad_status ad_sparsity_jacobian(ad_sparsity *s, const ad_program *p, ad_error *e);
+/* The structure of the Hessian of a weighted sum of all of the program's outputs, both triangles, from the nonlinear
+ * interactions of operations (Walther, Computing sparse Hessians with automatic differentiation, ACM TOMS 34, 2008). */
+AD_API ad_status ad_sparsity_hessian(ad_sparsity *s, const ad_program *p, ad_error *e);
+
+/* Colours let columns or rows share a sweep (Gebremedhin, Manne and Pothen, What color is your Jacobian?, SIAM Review
+ * 47, 2005). */
+typedef enum ad_colour_kind {
+  AD_COLOUR_COLUMNS, /* no two columns of one colour meet in a row: distance 2 in the bipartite graph */
+  AD_COLOUR_ROWS,    /* the same of rows */
+  AD_COLOUR_BOTH,    /* star bicolouring: each entry can be read from its column's or its row's sweep */
+  AD_COLOUR_STAR,    /* symmetric: no path of four vertices has two colours */
+  AD_COLOUR_ACYCLIC  /* symmetric: no cycle has two colours */
+} ad_colour_kind;
+#define AD_NO_COLOUR UINT32_MAX
+
+typedef struct ad_colouring {
+  ad_colour_kind kind;
+  uint32_t row_colours, column_colours; /* symmetric: column_colours */
+  uint32_t *row, *column; /* the colour of each, from 0; AD_NO_COLOUR: needs no sweep; NULL: the kind has none; owned */
+  bool rows_first;        /* BOTH: an entry whose row and column have colours is read from the row's sweep */
+} ad_colouring;
+/* Greedy, in the best of several orders (natural, largest first, smallest last, incidence degree); the same input gives
+ * the same colours.  The symmetric kinds want a square structure with both triangles; diagonals count. */
+AD_API ad_status ad_colour(ad_colouring *c, const ad_sparsity *s, ad_colour_kind kind, ad_error *e);
+AD_API void ad_colouring_clear(ad_colouring *c);
+
+/* ---- Jacobians -------------------------------------------------------------------------------------------------- */
+
+/* The matrix of the derivatives of all elements of a program's outputs (rows) by all elements of its wrt (columns), both
+ * in order, row-major.  A plan is made once, for one structure, and run at many points. */
+typedef struct ad_jacobian ad_jacobian;
+typedef struct ad_jacobian_options {
+  ad_mode mode;       /* AD_MODE_DEFAULT: forward, reverse or both, whichever costs less */
+  bool sparse;        /* only the entries of the structure, in its order */
+  uint32_t precision; /* bits, for MPFR backends; 0: 256 */
+} ad_jacobian_options;
+/* borrows p and b, owns a workspace of its own. */
+AD_API ad_status ad_jacobian_new(ad_jacobian **j, const ad_program *p, const ad_backend *b,
+                                 const ad_jacobian_options *o, ad_error *e);
+AD_API void ad_jacobian_free(ad_jacobian *j);
+/* The workspace whose inputs say where; borrows from j. */
+AD_API ad_workspace *ad_jacobian_workspace(ad_jacobian *j);
+/* Runs the values and all sweeps; allocates nothing. */
+AD_API ad_status ad_jacobian_run(ad_jacobian *j, ad_error *e);
+/* Dense: [rows, columns].  Sparse: one number for each entry of the structure. */
+AD_API ad_span ad_jacobian_values(const ad_jacobian *j);
+AD_API const ad_sparsity *ad_jacobian_sparsity(const ad_jacobian *j); /* NULL: a dense plan */
+
+/* What the plan does. */
+typedef struct ad_jacobian_plan {
+  size_t rows, columns;
+  bool compressed;             /* columns or rows share tangents or adjoints by colours */
+  size_t tangents, adjoints;   /* that a run computes, */
+  uint32_t tangents_at_once, adjoints_at_once; /* so many in one sweep */
+} ad_jacobian_plan;
+AD_API ad_jacobian_plan ad_jacobian_get_plan(const ad_jacobian *j);
 
 /* ---- Mixed derivatives ------------------------------------------------------------------------------------------ */
 

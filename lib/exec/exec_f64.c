@@ -184,9 +184,20 @@ static void f64_share_strips(ad_workspace *w, const ad_block *b, ad_strips_fn *f
 #define STRIPS_OF(w, thread) strips_of((w)->p, thread)
 #define SHARE_STRIPS(w, b, f) \
   (ad_shares((const f64_state *)(w)->state, (b)->step) ? f64_share_strips(w, b, f) : f((w), (b), 0, (b)->step, 0))
+static bool f64_scalars_tangent(ad_workspace *w, const ad_block *b, double **kept);
+#define SCALARS_TANGENT(w, b, kept) f64_scalars_tangent(w, b, kept)
 #define SCALARS_PRIMAL(w, b, kept) f64_scalars_primal(w, b, kept)
 #define SCALARS_ADJOINT(w, b, kept) f64_scalars_adjoint(w, b, kept)
 #include "exec/sweep.inc"
+
+#include "exec/bundle_f64.inc"
+
+static bool f64_scalars_tangent(ad_workspace *w, const ad_block *b, double **kept) {
+  const f64_state *cx = w->state;
+  if (cx->points > 1) return false;
+  f64_scalars_bundle(w, b, kept, bundle_code(cx, 1), w->tangent, w->options.directions, w->p->size, true);
+  return true;
+}
 
 /* Threads are for one point, and tensors that are worth it. */
 static unsigned threads_of(const ad_program *p, const ad_workspace_options *o) {
@@ -291,6 +302,10 @@ static void f64_zero(ad_workspace *w, void *plane, size_t first, size_t count) {
   memset(f64_element(w, plane, first), 0, count * w->options.points * sizeof(double));
 }
 
+static void *f64_new_plane(const ad_workspace *w, size_t count) {
+  return new_plane(count, w->options.points);
+}
+
 static void f64_copy(ad_workspace *w, void *dst, size_t to, const void *src, size_t from, size_t count) {
   memcpy(f64_element(w, dst, to), f64_element(w, src, from), count * w->options.points * sizeof(double));
 }
@@ -360,4 +375,9 @@ const ad_engine ad_engine_f64 = {
     .reverse = f64_sweep_reverse,
     .taylor = f64_sweep_taylor,
     .diagnose = f64_sweep_diagnose,
+    .new_plane = f64_new_plane,
+    .bundle_width = f64_bundle_width,
+    .bundle_open = f64_bundle_open,
+    .bundle_forward = f64_bundle_forward,
+    .bundle_reverse = f64_bundle_reverse,
 };

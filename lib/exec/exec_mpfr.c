@@ -37,6 +37,7 @@ typedef struct mp_state {
 #define KEPT_SIZE(w) ((size_t)0)
 #define FUSED_ROOM(w) NULL
 #define SCALARS_PRIMAL(w, b, kept) false
+#define SCALARS_TANGENT(w, b, kept) false
 #define SCALARS_ADJOINT(w, b, kept) false
 #define KERNEL_PRIMAL(w, b) false
 #define KERNEL_TANGENT(w, b) false
@@ -184,6 +185,44 @@ static void mp_add_multiples(ad_workspace *w, void *dst, size_t to, const void *
 
 #include "exec/series.inc"
 
+static void *mp_new_plane(const ad_workspace *w, size_t count) {
+  return new_plane(count, w->options.precision);
+}
+
+/* Lanes are planes; a sweep forwards computes a partial once for all of them. */
+static uint32_t mp_bundle_width(uint64_t wanted) {
+  return wanted < 1 ? 1 : wanted > 8 ? 8 : (uint32_t)wanted;
+}
+
+static ad_status mp_bundle_open(ad_workspace *w, ad_bundle *b, ad_error *e) {
+  size_t n;
+  b->element = 1;
+  b->lane = w->p->size;
+  if (__builtin_mul_overflow((size_t)w->p->size, (size_t)b->width, &n) || !(b->number = mp_new_plane(w, n)))
+    return ad_fail_memory(e);
+  return AD_OK;
+}
+
+static void mp_bundle_forward(ad_workspace *w, ad_bundle *b) {
+  void *const tangent = w->tangent;
+  const uint32_t directions = w->options.directions;
+  w->tangent = b->number;
+  w->options.directions = b->width;
+  mp_sweep_forward(w);
+  w->tangent = tangent;
+  w->options.directions = directions;
+}
+
+static void mp_bundle_reverse(ad_workspace *w, ad_bundle *b) {
+  void *const adjoint = w->adjoint;
+  for (uint32_t k = 0; k < b->width; k++) {
+    w->adjoint = (__mpfr_struct *)b->number + k * b->lane;
+    mp_sweep_reverse(w);
+    mp_zero(w, w->adjoint, w->p->input_size, w->p->size - w->p->input_size);
+  }
+  w->adjoint = adjoint;
+}
+
 const ad_engine ad_engine_mpfr = {
     .kind = AD_KIND_MPFR,
     .bytes = mp_bytes,
@@ -205,4 +244,9 @@ const ad_engine ad_engine_mpfr = {
     .reverse = mp_sweep_reverse,
     .taylor = mp_sweep_taylor,
     .diagnose = mp_sweep_diagnose,
+    .new_plane = mp_new_plane,
+    .bundle_width = mp_bundle_width,
+    .bundle_open = mp_bundle_open,
+    .bundle_forward = mp_bundle_forward,
+    .bundle_reverse = mp_bundle_reverse,
 };

@@ -292,8 +292,24 @@ bool ad_program_runs(const ad_program *p, ad_node n) {
   return p->offset[n] != AD_ABSENT && ad_graph_node_op(p->graph, n) > AD_OP_CONSTANT;
 }
 
-uint64_t ad_program_wrt_size(const ad_program *p) {
+size_t ad_program_output_count(const ad_program *p) {
+  return p->output_count;
+}
+
+ad_node ad_program_output(const ad_program *p, size_t i) {
+  return p->output[i];
+}
+
+static uint64_t size_of(const ad_program *p, const ad_node *node, size_t count) {
   uint64_t n = 0;
-  for (size_t i = 0; i < p->wrt_count; i++) n += (uint64_t)ad_shape_size(ad_graph_node_shape(p->graph, p->wrt[i]));
+  for (size_t i = 0; i < count; i++) n += (uint64_t)ad_shape_size(ad_graph_node_shape(p->graph, node[i]));
   return n;
+}
+
+uint64_t ad_program_wrt_size(const ad_program *p) {
+  return size_of(p, p->wrt, p->wrt_count);
+}
+
+uint64_t ad_program_output_size(const ad_program *p) {
+  return size_of(p, p->output, p->output_count);
 }

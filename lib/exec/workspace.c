@@ -241,6 +241,44 @@ ad_status ad_workspace_set_direction(ad_workspace *w, const ad_point *d, ad_erro
   return AD_OK;
 }
 
+void ad_workspace_put_numbers(ad_workspace *w, void *plane, size_t at, size_t size, const ad_numbers *value) {
+  const bool one = ad_numbers_count(value) == 1;
+  for (size_t i = 0; i < size; i++) {
+    const size_t k = one ? 0 : i;
+    w->engine->set(w, plane, at + i, ad_numbers_double(value, k), ad_numbers_text(value, k));
+  }
+}
+
+static ad_status check_count(const ad_workspace *w, ad_node n, const ad_numbers *seed, ad_error *e) {
+  const size_t size = (size_t)ad_shape_size(ad_graph_node_shape(w->p->graph, n)), have = ad_numbers_count(seed);
+  if (have == size || have == 1) return AD_OK;
+  char node[AD_NODE_TEXT];
+  return ad_fail(e, AD_EUSAGE, "%s has %zu elements, not %zu", ad_graph_node_text(w->p->graph, n, node), size, have);
+}
+
+ad_status ad_workspace_seed_tangents(ad_workspace *w, uint32_t direction, ad_node input, const ad_numbers *seed,
+                                     ad_error *e) {
+  if (direction >= w->options.directions)
+    return ad_fail(e, AD_EUSAGE, "direction %u of a workspace with %u", direction, w->options.directions);
+  if (input >= ad_graph_input_count(w->p->graph) || !w->p->active[input])
+    return ad_fail(e, AD_EUSAGE, "node %u is not an input that the program differentiates by", input);
+  ad_status s = check_count(w, input, seed, e);
+  if (!s)
+    ad_workspace_put_numbers(w, w->tangent, (size_t)direction * w->p->size + w->p->offset[input],
+                             (size_t)ad_shape_size(ad_graph_node_shape(w->p->graph, input)), seed);
+  return s;
+}
+
+ad_status ad_workspace_seed_adjoints(ad_workspace *w, ad_node node, const ad_numbers *seed, ad_error *e) {
+  if (!w->adjoint) return ad_fail(e, AD_EUSAGE, "the workspace was made without reverse mode");
+  if (place(w, node) == UINT32_MAX) return ad_fail(e, AD_EUSAGE, "node %u is not in the program", node);
+  ad_status s = check_count(w, node, seed, e);
+  if (!s)
+    ad_workspace_put_numbers(w, w->adjoint, place(w, node),
+                             (size_t)ad_shape_size(ad_graph_node_shape(w->p->graph, node)), seed);
+  return s;
+}
+
 ad_status ad_workspace_seed_adjoint(ad_workspace *w, ad_node node, size_t element, double seed, ad_error *e) {
   if (!w->adjoint) return ad_fail(e, AD_EUSAGE, "the workspace was made without reverse mode");
   if (place(w, node) == UINT32_MAX) return ad_fail(e, AD_EUSAGE, "node %u is not in the program", node);

@@ -7,6 +7,13 @@
 #include "adtool.h"
 #include "exec/program.h"
 
+/* Several tangents or adjoints of each element: lane k of element i is number i * element + k * lane. */
+typedef struct ad_bundle {
+  uint32_t width; /* lanes */
+  size_t element, lane;
+  void *number; /* a plane for the engine's set, zero and copy */
+} ad_bundle;
+
 /* The code of one arithmetic: the sweeps of exec/sweep.inc and access to single numbers.  Offsets are elements of the
  * program's buffer; tangent k lies at k * size.  With a block of points an element is `points` numbers side by side,
  * and set, set_doubles, zero, copy and add_scaled speak of all of them. */
@@ -35,6 +42,13 @@ typedef struct ad_engine {
   void (*reverse)(ad_workspace *w);
   void (*taylor)(ad_workspace *w);
   void (*diagnose)(ad_workspace *w, ad_notice_fn *notice, void *context);
+  void *(*new_plane)(const ad_workspace *w, size_t count); /* zeros, freed with ad_free; NULL: no memory */
+  /* Bundles, of workspaces with reverse mode and one point, after a primal run.  Forward: the inputs' lanes are seeds.
+   * Reverse: what depends on an input holds seeds and is otherwise zero; afterwards only the inputs hold anything. */
+  uint32_t (*bundle_width)(uint64_t wanted); /* the lanes that serve so many directions */
+  ad_status (*bundle_open)(ad_workspace *w, ad_bundle *b, ad_error *e); /* of b->width lanes, all zero */
+  void (*bundle_forward)(ad_workspace *w, ad_bundle *b);
+  void (*bundle_reverse)(ad_workspace *w, ad_bundle *b);
 } ad_engine;
 
 extern const ad_engine ad_engine_f64, ad_engine_mpfr;
@@ -67,6 +81,9 @@ void *ad_workspace_input_data(ad_workspace *w, ad_node input);
 
 /* The value of an input as a point holds it: one number for all elements or one for each. */
 void ad_workspace_set_numbers(ad_workspace *w, ad_node input, const ad_numbers *value);
+
+/* The same of a plane's elements from `at` on. */
+void ad_workspace_put_numbers(ad_workspace *w, void *plane, size_t at, size_t size, const ad_numbers *value);
 
 #ifdef ADTOOL_PLANT
 /* Set by the test program that links this build; AD_NO_OP plants nothing. */

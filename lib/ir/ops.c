@@ -92,3 +92,25 @@ static const char *next_name(const void *context, size_t i) {
 const char *ad_op_suggest(const char *name) {
   return ad_suggest(name, next_name, NULL);
 }
+
+unsigned ad_op_depends(ad_op op) {
+  unsigned bits = 0;
+  for (unsigned k = 0; k < 3; k++)
+    if (infos[op].partial[k] && strcmp(infos[op].partial[k], "ZERO")) bits |= 1u << k;
+  return bits;
+}
+
+unsigned ad_op_curvature(ad_op op) {
+  const unsigned xx = AD_SECOND(0, 0), xy = AD_SECOND(0, 1), yy = AD_SECOND(1, 1);
+  switch (op) { /* those that are linear in an argument, or curved between kinks */
+    case AD_OP_MUL:
+    case AD_OP_LEAKY_RELU: return xy;
+    case AD_OP_DIV:
+    case AD_OP_XLOGY: return xy | yy;
+    case AD_OP_HYPOT: return xx | xy | yy;
+    default: break;
+  }
+  const ad_smoothness smooth = ad_op_rules[op].smoothness;
+  if (smooth != AD_SMOOTH && smooth != AD_COSTLY) return 0;
+  return ad_op_rules[op].nargs == 1 ? xx : xx | xy | yy;
+}

@@ -54,6 +54,12 @@ static inline const ad_op_rule *ad_op_rule_get(ad_op op) {
   return &ad_op_rules[op];
 }
 
+/* The structure of an elementwise operation's derivatives: bit k says that the partial by argument k is other than zero
+ * somewhere; bit AD_SECOND(i, k), i <= k, the same of a second partial off kinks. */
+unsigned ad_op_depends(ad_op op);
+#define AD_SECOND(i, k) (1u << (3 * (i) + (k)))
+unsigned ad_op_curvature(ad_op op);
+
 /* The shape rules (infer.c). */
 ad_status ad_infer_broadcast_shapes(ad_shape *out, const ad_shape *const *arg, size_t nargs, const char *op,
                                     ad_error *e);
