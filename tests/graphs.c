@@ -331,6 +331,60 @@ static void compare_double(const jacobian *j, const char *backend, const char *s
   graphs_end(&r);
 }
 
+/* One plan of the whole Jacobian.  What is not in a sparse one's structure is zero. */
+static void compare_plan(const jacobian *j, const ad_backend *backend, const char *simd, ad_jacobian_options o,
+                         double units) {
+  static const char *const modes[] = {"default", "forward", "reverse"};
+  char method[80];
+  snprintf(method, sizeof method, "%s plan, %s, %s, %s", o.sparse ? "sparse" : "dense", modes[o.mode],
+           backend ? ad_backend_name(backend) : "double", simd);
+  ad_program *p;
+  ad_jacobian *plan;
+  must(ad_program_new(&p, j->g, NULL, ERR));
+  must(ad_jacobian_new(&plan, p, backend, &o, ERR));
+  __mpfr_struct *got = new_numbers(j->rows * j->columns, BITS);
+  for (int again = 0; again < 2; again++) { /* the second run finds what the first one left */
+    must(ad_jacobian_run(plan, ERR));
+    const ad_span v = ad_jacobian_values(plan);
+    const ad_sparsity *s = ad_jacobian_sparsity(plan);
+    ck_assert(o.sparse == (s != NULL));
+    if (s) ck_assert_uint_eq(s->rows, j->rows);
+    if (s) ck_assert_uint_eq(s->columns, j->columns);
+    ck_assert_uint_eq(v.count, s ? s->start[s->rows] : j->rows * j->columns);
+    for (size_t row = 0, k = 0; row < j->rows; row++)
+      for (size_t c = s ? s->start[row] : 0; c < (s ? s->start[row + 1] : j->columns); c++, k++) {
+        mpfr_ptr to = &got[row * j->columns + (s ? s->column[c] : c)];
+        if (v.kind == AD_KIND_F64)
+          mpfr_set_d(to, ad_span_double(&v, k), MPFR_RNDN);
+        else
+          mpfr_set(to, number(v, k), MPFR_RNDN);
+      }
+  }
+  mpfr_t scale;
+  mpfr_init2(scale, BITS);
+  for (size_t row = 0; row < j->rows; row++)
+    for (size_t c = 0; c < j->columns; c++) {
+      mpfr_mul_d(scale, &j->largest[row], backend ? 1 : units, MPFR_RNDN);
+      expect(j, method, row, c, &got[row * j->columns + c], scale, backend ? AGREE_BITS : 53);
+    }
+  mpfr_clear(scale);
+  free_numbers(got, j->rows * j->columns);
+  ad_jacobian_free(plan);
+  ad_program_free(p);
+}
+
+static void compare_plans(const jacobian *j, double units) {
+  for (ad_mode mode = AD_MODE_DEFAULT; mode <= AD_MODE_REVERSE; mode++)
+    for (int sparse = 0; sparse < 2; sparse++) {
+      const ad_jacobian_options o = {.mode = mode, .sparse = sparse, .precision = BITS};
+      compare_plan(j, ad_backend_find("mpfr"), "", o, units);
+      for (int k = 0; k < GRAPHS_SIMD; k++) {
+        graphs_use_simd(graphs_simd[k]);
+        compare_plan(j, NULL, graphs_simd[k], o, units);
+      }
+    }
+}
+
 void graphs_check_derivatives(const ad_graph *g, double units) {
   graphs_run r = graphs_start(g, "mpfr", (ad_workspace_options){.precision = BITS, .directions = 1, .reverse = true});
   jacobian j = reverse_jacobian(g, &r);
@@ -343,6 +397,7 @@ void graphs_check_derivatives(const ad_graph *g, double units) {
     compare_double(&j, "dual", graphs_simd[k], POINTS, units);
     compare_double(&j, "tape", graphs_simd[k], POINTS, units);
   }
+  compare_plans(&j, units);
   free_numbers(j.entry, j.rows * j.columns);
   free_numbers(j.largest, j.rows);
 }
