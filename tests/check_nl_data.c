@@ -275,6 +275,50 @@ static void compare(model *m) {
   ck_assert_uint_eq(k, r->jac_count);
 }
 
+/* The Jacobian of the constraints in one sparse plan: within 1e-11 of the largest entry of each row, and only where the file
+ * has an entry. */
+static void compare_plan(const model *m, ad_jacobian_options o) {
+  const reference *r = m->r;
+  const ad_node con = ad_graph_output_node(m->graph, ad_graph_find_output(m->graph, "con"));
+  ad_program *p;
+  ad_jacobian *j;
+  ok(ad_program_new(&p, m->graph, &(ad_program_options){.output_count = 1, .outputs = &con}, &err), m->name);
+  ok(ad_jacobian_new(&j, p, NULL, &o, &err), m->name);
+  ok(ad_workspace_set_input(ad_jacobian_workspace(j), 0, r->x, r->n, &err), m->name);
+  ok(ad_jacobian_run(j, &err), m->name);
+  const ad_sparsity *s = ad_jacobian_sparsity(j);
+  const ad_span v = ad_jacobian_values(j);
+  ck_assert_uint_eq(s->rows, r->m);
+  ck_assert_uint_eq(s->columns, r->n);
+  double *dense = room(r->n, sizeof *dense);
+  bool *listed = room(r->n, sizeof *listed);
+  for (size_t row = 0, k = 0; row < r->m; row++) {
+    double largest = 0;
+    const size_t first = k;
+    for (; k < r->jac_count && r->jac[k].row == row; k++) {
+      dense[r->jac[k].column] += r->jac[k].value;
+      listed[r->jac[k].column] = true;
+      largest = fmax(largest, fabs(r->jac[k].value));
+    }
+    for (size_t e = s->start[row]; e < s->start[row + 1]; e++) {
+      const uint32_t c = s->column[e];
+      ck_assert_msg(listed[c], "%s: the file has no entry (%zu, %u)", m->name, row, c);
+      ck_assert_msg(fabs(ad_span_double(&v, e) - dense[c]) <= 1e-11 * largest, "%s: entry (%zu, %u) is %.17g, not %.17g",
+                    m->name, row, c, ad_span_double(&v, e), dense[c]);
+      dense[c] = 0;
+    }
+    for (size_t e = first; e < k; e++) {
+      ck_assert_msg(fabs(dense[r->jac[e].column]) <= 1e-11 * largest, "%s: entry (%zu, %zu) is missing", m->name, row,
+                    r->jac[e].column);
+      dense[r->jac[e].column] = 0, listed[r->jac[e].column] = false;
+    }
+  }
+  free(dense);
+  free(listed);
+  ad_jacobian_free(j);
+  ad_program_free(p);
+}
+
 /* Whether something left its domain: then there is nothing to compare, and the library says "error", too. */
 static void note_trouble(void *context, ad_node n, size_t element, unsigned flags) {
   (void)n, (void)element;
@@ -296,6 +340,8 @@ START_TEST(equals_the_reference) {
     ck_assert_msg(trouble, "%s: the library could not evaluate this, adtool sees nothing wrong", m.name);
   } else {
     compare(&m);
+    for (ad_mode mode = AD_MODE_DEFAULT; r.m && mode <= AD_MODE_REVERSE; mode++)
+      compare_plan(&m, (ad_jacobian_options){.mode = mode, .sparse = true});
   }
   if (m.rounding) printf("%s: %zu differences by rounding\n", m.name, m.rounding);
   ad_workspace_free(m.fast);

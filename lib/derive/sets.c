@@ -6,8 +6,8 @@
 #include "error.h"
 #include "mem.h"
 
-#define AD_LIST UINT32_MAX
-enum { SMALL = 64 };
+#define AD_NO_LIST UINT32_MAX
+enum { SMALL = 64, LOOKED_AT = 16 };
 
 static ad_status take(ad_sets *s, uint64_t more, ad_error *e) {
   if (s->bytes + more > s->limit)
@@ -55,7 +55,7 @@ static const ad_set *entry(const ad_sets *s, uint32_t x) {
 }
 
 static bool is_list(const ad_sets *s, uint32_t x) {
-  return single(s, x) || entry(s, x)->b == AD_LIST;
+  return single(s, x) || entry(s, x)->first != AD_NO_LIST;
 }
 
 static uint32_t weight(const ad_sets *s, uint32_t x) {
@@ -68,7 +68,7 @@ static uint32_t base(const ad_sets *s, uint32_t x) {
 
 /* The members of a list; one: room for a singleton's. */
 static const uint32_t *members(const ad_sets *s, uint32_t x, uint32_t *one) {
-  if (!single(s, x)) return s->pool + entry(s, x)->a;
+  if (!single(s, x)) return s->pool + entry(s, x)->first;
   *one = x - 1;
   return one;
 }
@@ -108,7 +108,7 @@ static ad_status room_in_table(ad_sets *s, int which, size_t width, uint32_t **t
       continue;
     }
     const ad_set *l = entry(s, *old);
-    size_t at = (size_t)hash_list(s->pool + l->a, l->weight) & (slots - 1);
+    size_t at = (size_t)hash_list(s->pool + l->first, l->weight) & (slots - 1);
     while (next[at]) at = (at + 1) & (slots - 1);
     next[at] = *old;
   }
@@ -128,20 +128,20 @@ static ad_status add_set(ad_sets *s, uint32_t *z, ad_set x, ad_error *e) {
 }
 
 /* The set with these members, more than one. */
-static ad_status intern(ad_sets *s, uint32_t *z, const uint32_t *x, size_t n, ad_error *e) {
+static ad_status intern(ad_sets *s, uint32_t *z, const uint32_t *x, size_t n, const uint32_t *below, ad_error *e) {
   ad_status status = room_in_table(s, 1, 1, &s->list, e);
   if (status) return status;
   size_t i = (size_t)hash_list(x, n) & (s->slots[1] - 1);
   for (; s->list[i]; i = (i + 1) & (s->slots[1] - 1)) {
     const ad_set *l = entry(s, s->list[i]);
-    if (l->weight == n && !memcmp(s->pool + l->a, x, n * sizeof *x)) {
+    if (l->weight == n && !memcmp(s->pool + l->first, x, n * sizeof *x)) {
       *z = s->list[i];
       return AD_OK;
     }
   }
-  if (s->pool_count + n >= AD_LIST) return ad_fail(e, AD_ELIMIT, "the sparsity structure is too large");
+  if (s->pool_count + n >= AD_NO_LIST) return ad_fail(e, AD_ELIMIT, "the sparsity structure is too large");
   status = ad_sets_reserve(s, &s->pool, &s->pool_capacity, s->pool_count + n, sizeof *s->pool, e);
-  if (!status) status = add_set(s, z, (ad_set){(uint32_t)s->pool_count, AD_LIST, (uint32_t)n, (uint32_t)n}, e);
+  if (!status) status = add_set(s, z, (ad_set){(uint32_t)s->pool_count, {below[0], below[1]}, (uint32_t)n, (uint32_t)n}, e);
   if (status) return status;
   memcpy(s->pool + s->pool_count, x, n * sizeof *x);
   s->pool_count += n;
@@ -197,8 +197,8 @@ static ad_status find_members(ad_sets *s, const uint32_t *roots, size_t root_cou
     if (!is_list(s, x)) {
       status = ad_sets_reserve(s, &s->stack, &s->stack_capacity, depth + 2, sizeof *s->stack, e);
       if (status) break;
-      s->stack[depth++] = entry(s, x)->b;
-      s->stack[depth++] = entry(s, x)->a;
+      s->stack[depth++] = entry(s, x)->below[1];
+      s->stack[depth++] = entry(s, x)->below[0];
       continue;
     }
     uint32_t one;
@@ -216,7 +216,7 @@ static ad_status find_members(ad_sets *s, const uint32_t *roots, size_t root_cou
 
 ad_status ad_sets_members(ad_sets *s, uint32_t x, const uint32_t **member, size_t *count, ad_error *e) {
   if (x && !single(s, x) && is_list(s, x)) {
-    *member = s->pool + entry(s, x)->a;
+    *member = s->pool + entry(s, x)->first;
     *count = entry(s, x)->weight;
     return AD_OK;
   }
@@ -257,26 +257,38 @@ static size_t merge(uint32_t *out, const uint32_t *x, size_t nx, const uint32_t 
   return n;
 }
 
-static ad_status compute(ad_sets *s, uint32_t *z, uint32_t x, uint32_t y, ad_error *e) {
-  const uint64_t sum = (uint64_t)weight(s, x) + weight(s, y);
-  const uint32_t largest = base(s, x) > base(s, y) ? base(s, x) : base(s, y);
-  if (is_list(s, x) && is_list(s, y)) {
-    uint32_t one[2], both[SMALL];
-    if (weight(s, x) > weight(s, y)) {
-      const uint32_t t = x;
-      x = y, y = t;
-    }
-    const uint32_t *mx = members(s, x, &one[0]), *my = members(s, y, &one[1]), nx = weight(s, x), ny = weight(s, y);
-    if (nx <= SMALL && subset(mx, nx, my, ny)) return *z = y, AD_OK;
-    if (sum <= SMALL) return intern(s, z, both, merge(both, mx, nx, my, ny), e);
-  } else if ((!is_list(s, x) && (entry(s, x)->a == y || entry(s, x)->b == y))) {
-    return *z = x, AD_OK;
-  } else if ((!is_list(s, y) && (entry(s, y)->a == x || entry(s, y)->b == x))) {
-    return *z = y, AD_OK;
+/* Whether y is seen to be a part of x, in the few unions last made on the way to x. */
+static bool made_of(const ad_sets *s, uint32_t x, uint32_t y) {
+  uint32_t stack[LOOKED_AT + 1] = {x};
+  for (int depth = 1, seen = 0; depth && seen < LOOKED_AT; seen++) {
+    const uint32_t at = stack[--depth];
+    if (at == y) return true;
+    if (single(s, at) || weight(s, at) < weight(s, y) || depth + 2 > LOOKED_AT) continue;
+    stack[depth++] = entry(s, at)->below[1];
+    stack[depth++] = entry(s, at)->below[0];
   }
-  if (sum < 2 * (uint64_t)largest) return add_set(s, z, (ad_set){x, y, (uint32_t)sum, largest}, e);
-  ad_status status = find_members(s, (uint32_t[]){x, y}, 2, e);
-  return status ? status : intern(s, z, s->found, s->found_count, e);
+  return false;
+}
+
+static ad_status compute(ad_sets *s, uint32_t *z, uint32_t x, uint32_t y, ad_error *e) {
+  if (weight(s, x) > weight(s, y)) {
+    const uint32_t t = x;
+    x = y, y = t;
+  }
+  const uint32_t two[2] = {x, y}, nx = weight(s, x), ny = weight(s, y);
+  const uint32_t largest = base(s, x) > base(s, y) ? base(s, x) : base(s, y);
+  const uint64_t sum = (uint64_t)nx + ny;
+  if (is_list(s, x) && is_list(s, y) && nx <= SMALL) {
+    uint32_t one[2], both[2 * SMALL];
+    const uint32_t *mx = members(s, x, &one[0]), *my = members(s, y, &one[1]);
+    if (subset(mx, nx, my, ny)) return *z = y, AD_OK;
+    if (sum <= SMALL) return intern(s, z, both, merge(both, mx, nx, my, ny), two, e);
+  }
+  if (made_of(s, y, x)) return *z = y, AD_OK;
+  if (made_of(s, x, y)) return *z = x, AD_OK;
+  if (sum < 2 * (uint64_t)largest) return add_set(s, z, (ad_set){AD_NO_LIST, {x, y}, (uint32_t)sum, largest}, e);
+  ad_status status = find_members(s, two, 2, e);
+  return status ? status : intern(s, z, s->found, s->found_count, two, e);
 }
 
 ad_status ad_sets_unite(ad_sets *s, uint32_t *z, uint32_t x, uint32_t y, ad_error *e) {

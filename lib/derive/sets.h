@@ -7,7 +7,8 @@
 #include "adtool.h"
 
 typedef struct ad_set {
-  uint32_t a, b;         /* the two below; or of a list, from where in the pool, and AD_LIST */
+  uint32_t first;        /* of a list: from where in the pool; AD_NO_LIST: none */
+  uint32_t below[2];     /* the two that it is the union of, for a list if it came of two */
   uint32_t weight, base; /* members at most, those below counted apart; members of the largest list below */
 } ad_set;
 

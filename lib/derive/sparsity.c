@@ -201,11 +201,15 @@ static ad_status met(structure *s, uint32_t x, uint32_t y, bool *before, ad_erro
   return AD_OK;
 }
 
-/* All of y joins the rows of all of x. */
+/* All of y joins the rows of all of x.  The structure has as many entries as the two have pairs, at least. */
 static ad_status join(structure *s, uint32_t x, uint32_t y, ad_error *e) {
   const uint32_t *found;
-  size_t n, capacity = 0;
-  ad_status status = ad_sets_members(&s->sets, x, &found, &n, e);
+  size_t n, other, capacity = 0;
+  ad_status status = ad_sets_members(&s->sets, y, &found, &other, e);
+  if (!status) status = ad_sets_members(&s->sets, x, &found, &n, e);
+  if (!status && other && n > s->sets.limit / sizeof *found / other)
+    status = ad_fail(e, AD_ELIMIT, "the sparsity structure has more entries than the limit of %llu MiB (--max-memory) lets in",
+                     (unsigned long long)(s->sets.limit >> 20));
   uint32_t *member = NULL; /* what was found goes with the next call */
   if (!status) status = ad_sets_reserve(&s->sets, &member, &capacity, n, sizeof *member, e);
   if (!status && n) memcpy(member, found, n * sizeof *member);
