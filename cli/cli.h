@@ -20,6 +20,8 @@ typedef enum option_id {
   OPT_WRT,
   OPT_OUTPUT,
   OPT_SEED,
+  OPT_WEIGHT,
+  OPT_SPARSE,
   OPT_BACKEND,
   OPT_MODE,
   OPT_ORDER,
@@ -62,13 +64,22 @@ typedef enum option_id {
   OPT_COUNT
 } option_id;
 
-typedef enum output_format { FORMAT_TEXT, FORMAT_JSON, FORMAT_CSV, FORMAT_NPY, FORMAT_NDJSON, FORMAT_TEXINFO } output_format;
+typedef enum output_format {
+  FORMAT_TEXT,
+  FORMAT_JSON,
+  FORMAT_CSV,
+  FORMAT_NPY,
+  FORMAT_NDJSON,
+  FORMAT_TEXINFO,
+  FORMAT_MTX,
+  FORMAT_NPZ
+} output_format;
 
 typedef struct options {
   size_t at_count;
   const char **at; /* NAME=VALUE */
-  size_t direction_count, mixed_count;
-  const char **direction, **mixed;
+  size_t direction_count, weight_count, mixed_count;
+  const char **direction, **weight, **mixed; /* NAME=VALUE; NAME,... */
   uint32_t order; /* 0: not said */
   const char *point, *wrt, *output, *seed, *out, *to, *points, *shard, *list;
   const ad_backend *backend; /* NULL: not said */
@@ -77,7 +88,7 @@ typedef struct options {
   unsigned digits;
   output_format format;
   uint32_t passes; /* --after: these */
-  bool stored, explicit_nodes, optimize, in_place, check, trace, strict, quiet, no_time, help;
+  bool sparse, stored, explicit_nodes, optimize, in_place, check, trace, strict, quiet, no_time, help;
   double min_digits, timeout;
   size_t probes, max_entries;
   uint64_t random_seed;
@@ -148,12 +159,15 @@ void progress_end(progress *p);
 void put_number(ad_buffer *b, const ad_span *s, size_t i, unsigned digits);
 void put_json_string(ad_buffer *b, const char *s);
 void put_json_double(ad_buffer *b, double v);
+void put_json_number(ad_buffer *b, const ad_span *s, size_t i, unsigned digits);
 /* A span as nested arrays of its shape; numbers beyond double, NaN and infinities as strings. */
 void put_json_tensor(ad_buffer *b, const ad_span *s, const ad_shape *shape, unsigned digits);
 /* A tensor for people: a scalar on the line, a vector in brackets, a matrix on lines of its own. */
 void put_text_tensor(ad_buffer *b, const ad_span *s, const ad_shape *shape, unsigned digits, int indent);
 /* A name as a field of a CSV line. */
 void put_csv_name(ad_buffer *b, const char *name);
+/* NAME, or NAME[i,j] where an element (SIZE_MAX: none) of a tensor is meant. */
+void put_element_name(ad_buffer *b, const char *name, const ad_shape *shape, size_t element);
 ad_span span_element(const ad_span *s, size_t i);
 /* Sends the buffer to -o FILE or standard output and clears it. */
 int send(const options *o, ad_buffer *b);
@@ -185,6 +199,13 @@ int session_open(session *s, const options *o, const char *path);
 int session_set(session *s, ad_point *p, const char *option, const char *text, ad_node *input);
 /* A name of an input, or of one element of it; 0 or an exit status after a message. */
 int session_variable(const session *s, const char *option, const char *text, ad_variable *v);
+/* Says that there is no such output, and returns the exit status. */
+int session_no_output(const session *s, const char *name);
+/* Makes the program of the outputs and inputs chosen; the other options are as given. */
+int session_program(session *s, ad_program_options p);
+uint32_t session_precision(const session *s);
+/* Reports an error of the library, at the graph's file where it is the input's. */
+int session_report(const session *s, ad_error *e);
 /* Plans and makes a workspace, with the point set and the primal run done. */
 int session_plan(session *s, bool keep_all, uint32_t directions, bool reverse);
 /* What --max-entries and the like say, for ad_check; outputs: a node for each of s->output. */
@@ -196,8 +217,31 @@ void session_close(session *s);
 /* The index of an element, "[i,j]", and output i as chosen, "NAME" or "NAME[i,j]". */
 void put_element(ad_buffer *b, const ad_shape *shape, size_t element);
 void put_output_name(ad_buffer *b, const session *s, size_t i);
+void put_npy_span(ad_buffer *b, const ad_span *v, const ad_shape *shape);
 /* A node's value, or where `input` is given that input's gradient, as an .npy array. */
 void put_npy(ad_buffer *b, const session *s, ad_node value, const ad_node *input);
+
+/* ---- Matrices (matrix.c) */
+
+/* Lines that belong to one output or input: `size` of them from number `first` on. */
+typedef struct matrix_part {
+  char name[AD_MAX_NAME + 1];
+  ad_shape shape;
+  size_t first, size;
+} matrix_part;
+
+typedef struct matrix {
+  const options *o;
+  ad_span value;
+  const ad_sparsity *sparsity; /* NULL: dense */
+  size_t columns;              /* of the dense one */
+  size_t row_parts, column_parts;
+  matrix_part *row, *column; /* rows that no part has are not shown */
+} matrix;
+/* In the form that --format says, for one graph. */
+int put_matrix(ad_buffer *b, const matrix *m);
+/* Whether that form and --sparse go together. */
+int matrix_format_error(const options *o);
 
 /* Runs each graph of the command line into one buffer and sends that; the first failure's status, the others still run.
  */

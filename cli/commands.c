@@ -3,10 +3,10 @@
 #include "cli.h"
 #include "error.h"
 
-extern const command command_eval, command_grad, command_taylor, command_check, command_batch, command_merge, command_convert, command_fmt,
+extern const command command_eval, command_grad, command_jac, command_jvp, command_vjp, command_taylor, command_check, command_batch, command_merge, command_convert, command_fmt,
     command_info, command_hash, command_ops, command_backends, command_help;
 
-const command *const commands[] = {&command_eval, &command_grad, &command_taylor, &command_check, &command_batch, &command_merge, &command_convert,  &command_fmt,
+const command *const commands[] = {&command_eval, &command_grad, &command_jac, &command_jvp, &command_vjp, &command_taylor, &command_check, &command_batch, &command_merge, &command_convert,  &command_fmt,
                                    &command_info, &command_hash, &command_ops,   &command_backends, &command_help,
                                    NULL};
 

@@ -27,6 +27,10 @@ static int no_such(const session *s, const char *what, const char *name, ad_cand
   return usage_error("%s has no %s '%s'; `adtool info` lists them", s->path, what, name);
 }
 
+int session_no_output(const session *s, const char *name) {
+  return no_such(s, "output", name, next_output);
+}
+
 /* ---- The point */
 
 static int set_from_npy(session *s, ad_point *point, const char *name, const char *path) {
@@ -216,35 +220,46 @@ int session_open(session *s, const options *o, const char *path) {
   return status;
 }
 
-int session_plan(session *s, bool keep_all, uint32_t directions, bool reverse) {
+uint32_t session_precision(const session *s) {
+  if (!s->o->digits || ad_backend_kind(s->backend) != AD_KIND_MPFR) return s->o->precision;
+  const double bits = ceil(s->o->digits * 3.3219280948873626) + GUARD_BITS; /* log2(10) */
+  return bits < UINT32_MAX ? (uint32_t)bits : UINT32_MAX;
+}
+
+int session_report(const session *s, ad_error *e) {
+  if (!e->file[0] && e->code == AD_EINPUT) snprintf(e->file, sizeof e->file, "%s", s->path);
+  return report(s->o, e);
+}
+
+int session_program(session *s, ad_program_options p) {
   ad_error e = {0};
-  uint32_t precision = s->o->precision;
-  if (s->o->digits && ad_backend_kind(s->backend) == AD_KIND_MPFR) {
-    double bits = ceil(s->o->digits * 3.3219280948873626) + GUARD_BITS; /* log2(10) */
-    precision = bits < UINT32_MAX ? (uint32_t)bits : UINT32_MAX;
-  }
   ad_node *nodes = ad_calloc(s->output_count + 1, sizeof *nodes);
   if (!nodes) return out_of_memory();
   for (size_t i = 0; i < s->output_count; i++) nodes[i] = ad_graph_output_node(s->graph, s->output[i]);
-  ad_program_options p = {.output_count = s->output_count,
-                          .outputs = nodes,
-                          .wrt_count = s->wrt_count,
-                          .wrt = s->wrt,
-                          .keep_all = keep_all,
-                          .outputs_only = !keep_all,
-                          .values_only = !directions && !reverse};
-  ad_workspace_options w = {.precision = precision,
+  p.output_count = s->output_count;
+  p.outputs = nodes;
+  p.wrt_count = s->wrt_count;
+  p.wrt = s->wrt;
+  ad_status status = ad_program_new(&s->program, s->graph, &p, &e);
+  ad_free(nodes);
+  return status ? session_report(s, &e) : 0;
+}
+
+int session_plan(session *s, bool keep_all, uint32_t directions, bool reverse) {
+  ad_error e = {0};
+  int failed = session_program(s, (ad_program_options){.keep_all = keep_all,
+                                                        .outputs_only = !keep_all,
+                                                        .values_only = !directions && !reverse});
+  if (failed) return failed;
+  ad_workspace_options w = {.precision = session_precision(s),
                             .directions = directions,
                             .reverse = reverse,
                             .order = s->order,
                             .threads = s->o->threads ? s->o->threads : ad_team_processors()};
-  ad_status status = ad_program_new(&s->program, s->graph, &p, &e);
-  if (!status) status = ad_workspace_new(&s->workspace, s->program, s->backend, &w, &e);
+  ad_status status = ad_workspace_new(&s->workspace, s->program, s->backend, &w, &e);
   if (!status) status = ad_workspace_set_point(s->workspace, s->point, &e);
   if (!status) status = ad_workspace_primal(s->workspace, &e);
-  ad_free(nodes);
-  if (status && !e.file[0] && status == AD_EINPUT) snprintf(e.file, sizeof e.file, "%s", s->path);
-  return status ? report(s->o, &e) : 0;
+  return status ? session_report(s, &e) : 0;
 }
 
 ad_check_options session_check_options(const session *s, const ad_node *outputs) {
