@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "derive/colour.h"
 #include "exec/program.h"
 #include "exec/workspace.h"
 #include "team.h"
@@ -393,6 +394,51 @@ START_TEST(series) {
 }
 END_TEST
 
+/* Structures, colours and plans; a plan's second run allocates nothing. */
+START_TEST(jacobians) {
+  ad_graph *g = build();
+  ad_program *p;
+  ad_jacobian *j;
+  ad_sparsity s;
+  ad_colouring c;
+  INSIST(ad_program_new(&p, g, NULL, &err));
+  INSIST(ad_sparsity_jacobian(&s, p, &err));
+  for (ad_colour_kind kind = AD_COLOUR_COLUMNS; kind <= AD_COLOUR_BOTH; kind++) {
+    INSIST(ad_colour(&c, &s, kind, &err));
+    ad_colouring_clear(&c);
+  }
+  ad_sparsity_clear(&s);
+  INSIST(ad_sparsity_hessian(&s, p, &err));
+  for (ad_colour_kind kind = AD_COLOUR_STAR; kind <= AD_COLOUR_ACYCLIC; kind++) {
+    ad_recovery r;
+    INSIST(ad_colour(&c, &s, kind, &err));
+    INSIST(ad_recovery_new(&r, &s, &c, &err));
+    ad_recovery_clear(&r);
+    ad_colouring_clear(&c);
+  }
+  ad_sparsity_clear(&s);
+  for (ad_mode mode = AD_MODE_DEFAULT; mode <= AD_MODE_REVERSE; mode++)
+    for (int kind = 0; kind < 4; kind++) {
+      const ad_jacobian_options o = {.mode = mode, .sparse = kind & 1};
+      INSIST(ad_jacobian_new(&j, p, kind & 2 ? ad_backend_find("mpfr") : NULL, &o, &err));
+      const double at = 0.25;
+      INSIST(ad_workspace_set_input(ad_jacobian_workspace(j), 1, &at, 1, &err));
+      INSIST(ad_jacobian_run(j, &err));
+      const double first = number(ad_jacobian_values(j), 0);
+      before(1);
+      const ad_status again = ad_jacobian_run(j, &err);
+      heap.counting = false;
+      ck_assert_int_eq(again, AD_OK);
+      ck_assert_uint_eq(heap.calls, 0);
+      ck_assert_double_eq(number(ad_jacobian_values(j), 0), first);
+      ad_jacobian_free(j);
+    }
+  ad_program_free(p);
+  ad_graph_free(g);
+  nothing_left();
+}
+END_TEST
+
 START_TEST(checking) {
   ad_graph *g;
   ad_node x, y;
@@ -583,6 +629,7 @@ int main(void) {
   tcase_add_test(t, evaluating);
   tcase_add_test(t, second_evaluation);
   tcase_add_test(t, series);
+  tcase_add_test(t, jacobians);
   tcase_add_test(t, checking);
   tcase_add_test(t, formats);
   tcase_add_test(t, infix_and_files);

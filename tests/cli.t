@@ -100,6 +100,109 @@ loss = 1
   d/dw = -4
   d/dx = -2
   d/dy = 2
+$ printf 'adtool: 1\ninputs: {x: [1, 2, 3], s: 0.5}\noutputs: {y: x^2*s, t: sum(x)*s}\n' >j.yaml && adtool jac j.yaml
+d y/d x = [[1, 0, 0],
+           [0, 2, 0],
+           [0, 0, 3]]
+d y/d s = [[1],
+           [4],
+           [9]]
+d t/d x = [[0.5, 0.5, 0.5]]
+d t/d s = [[6]]
+$ adtool jac j.yaml --format json
+{"outputs": {"y": {"x": [[1, 0, 0], [0, 2, 0], [0, 0, 3]], "s": [[1], [4], [9]]}, "t": {"x": [[0.5, 0.5, 0.5]], "s": [[6]]}}}
+$ adtool jac j.yaml --sparse
+d y[0]/d x[0] = 1
+d y[0]/d s = 1
+d y[1]/d x[1] = 2
+d y[1]/d s = 4
+d y[2]/d x[2] = 3
+d y[2]/d s = 9
+d t/d x[0] = 0.5
+d t/d x[1] = 0.5
+d t/d x[2] = 0.5
+d t/d s = 6
+$ adtool jac j.yaml --sparse --format json
+{"shape": [4, 4], "row": [0, 0, 1, 1, 2, 2, 3, 3, 3, 3], "col": [0, 3, 1, 3, 2, 3, 0, 1, 2, 3], "value": [1, 1, 2, 4, 3, 9, 0.5, 0.5, 0.5, 6]}
+$ adtool jac j.yaml --sparse --format mtx --wrt x
+%%MatrixMarket matrix coordinate real general
+4 3 6
+1 1 1
+2 2 2
+3 3 3
+4 1 0.5
+4 2 0.5
+4 3 0.5
+$ adtool jac j.yaml --wrt s --output 'y[-1]' --format csv
+output,output_element,input,input_element,derivative
+y[2],0,s,0,9
+$ adtool jac j.yaml --backend mpfr --mode forward --digits 20 --at s=1/3 --output t
+d t/d x = [[0.33333333333333333333, 0.33333333333333333333, 0.33333333333333333333]]
+d t/d s = [[6]]
+$ adtool jac j.yaml --format npy -o J.npy && adtool jac j.yaml --mode reverse --format npy -o K.npy && cmp J.npy K.npy && od -A d -t x1 -N 10 J.npy
+0000000 93 4e 55 4d 50 59 01 00 76 00
+0000010
+$ adtool jac j.yaml --sparse --format npz -o J.npz && od -A d -t x1 -N 4 J.npz
+0000000 50 4b 03 04
+0000004
+$ adtool jac j.yaml --format mtx
+adtool: --format mtx holds a sparse matrix: --sparse
+? 2
+$ adtool jac j.yaml --sparse --format npy
+adtool: --format npy holds a dense matrix; for --sparse there are npz and mtx
+? 2
+$ adtool grad j.yaml --format npz
+adtool: --format npz is for matrices: `adtool jac`
+? 2
+$ adtool jac j.yaml --backend dual --mode reverse
+adtool: the backend 'dual' has no reverse mode
+? 2
+$ adtool jac j.yaml --output q
+adtool: j.yaml has no output 'q'; `adtool info` lists them
+? 2
+$ adtool jac j.yaml --at x=
+adtool: --at x= has no value after the =
+? 2
+$ adtool jac tests/examples/tutorial.yaml --format json
+{"outputs": {"loss": {"w": [[-4]], "x": [[-2]], "y": [[2]]}}}
+$ adtool jvp j.yaml --direction x=1 --direction s=0.1
+y = [1.1, 2.4, 3.9]
+t = 2.1
+$ adtool jvp j.yaml --direction 'x=[0, 1, 0]' --format json
+{"jvp": {"y": [0, 2, 0], "t": 0.5}}
+$ adtool jvp j.yaml --direction x=1/3 --backend mpfr --digits 30 --output 'y[1]'
+y[1] = 0.666666666666666666666666666667
+$ adtool jvp j.yaml --direction x=1 --format csv
+output,element,derivative
+y,0,1
+y,1,2
+y,2,3
+t,0,1.5
+$ adtool jvp j.yaml
+adtool: a product wants a vector: --direction NAME=VALUE
+? 2
+$ adtool jvp j.yaml --direction z=1
+adtool: j.yaml has no input 'z'; `adtool info` lists them
+? 2
+$ adtool jvp j.yaml --direction x='[1, 2]'
+--direction x:1:1: error: the value for 'x' has 2 numbers, but its shape [3] has 3 elements
+  [1, 2]
+  ^
+? 3
+$ adtool jvp j.yaml --direction x=1 --backend tape
+adtool: the backend 'tape' has no forward mode
+? 2
+$ adtool vjp j.yaml --weight 'y=[1, 2, 3]'
+x = [1, 4, 9]
+s = 36
+$ adtool vjp j.yaml --weight y=1 --weight t=2 --wrt s --format json
+{"vjp": {"s": 26}}
+$ adtool vjp j.yaml --weight y=@J.npy
+adtool: error: the array in 'J.npy' has shape [4, 4], but 'y' has [3]
+? 3
+$ adtool vjp j.yaml --weight Y=1
+adtool: j.yaml has no output 'Y' (did you mean 'y'?)
+? 2
 $ printf 'adtool: 1\ninputs: {x: [1, 2, 3]}\noutputs: {y: x^2}\n' >v.yaml && adtool grad v.yaml
 adtool: the output 'y' has shape [3]; ask for one element (--output 'y[0]') or for a weighted sum (--output y --seed 1)
 ? 2
@@ -434,7 +537,7 @@ With --format json the result is
   --precision BITS           precision of the mpfr backend, from 2 (default 256)
   --digits N                 show N significant digits; mpfr computes with the bits for them and 64 more
   --trace                    show every node with its expression, value and derivative
-  --format text|json|csv|npy the form of the result (ops: text, json or texinfo; batch: npy, csv or ndjson)
+  --format text|json|csv|npy the form of the result (jac: also npz, mtx; ops: text, json or texinfo; batch: npy, csv or ndjson)
   -o, --out FILE             write to a file, replaced in one step, instead of standard output
   --strict                   exit 4 when a number leaves an operation's domain
   --threads N                use N threads (default: one for each processor)
@@ -457,7 +560,7 @@ $ adtool grad v.yaml --fromat json
 adtool: unknown option --fromat (did you mean --format?)
 ? 2
 $ adtool grad v.yaml --format xml
-adtool: --format is one of text, json, csv, npy, ndjson, texinfo, not 'xml'
+adtool: --format is one of text, json, csv, npy, ndjson, texinfo, mtx, npz, not 'xml'
 ? 2
 $ adtool grad v.yaml --format texinfo
 adtool: --format texinfo is for `adtool ops`
