@@ -25,6 +25,7 @@ struct ad_jacobian {
   size_t rows, columns;
   uint32_t *row_at, *column_at; /* offsets in the program's buffer; AD_ABSENT: a row that depends on nothing */
   bool sparse, compressed;
+  bool seeded; /* the only sweep, a forward one, finds its seeds where the last run left them */
   ad_sparsity pattern; /* where compressed or sparse */
   ad_bundle bundle;
   pass forward, reverse;
@@ -347,9 +348,9 @@ static void take_lines(ad_jacobian *j, const pass *s, size_t g, bool forward) {
   move_numbers(j, to, from, n);
 }
 
-static void set_seeds(ad_jacobian *j, const pass *s, size_t g, double seed) {
+static void set_seeds(ad_jacobian *j, const pass *s, size_t g) {
   for (size_t i = s->seed_of[g]; i < s->seed_of[g + 1]; i++)
-    j->w->engine->set(j->w, j->bundle.number, s->seed[i], seed, NULL);
+    j->w->engine->set(j->w, j->bundle.number, s->seed[i], 1, NULL);
 }
 
 static void zero_inputs(ad_jacobian *j) {
@@ -362,14 +363,16 @@ static void zero_inputs(ad_jacobian *j) {
 
 static void run_pass(ad_jacobian *j, const pass *s, bool forward) {
   const ad_engine *engine = j->w->engine;
+  const bool only = forward && s->groups == 1 && !j->reverse.groups;
   for (size_t g = 0; g < s->groups; g++) {
-    set_seeds(j, s, g, 1);
+    if (!j->seeded) set_seeds(j, s, g);
     (forward ? engine->bundle_forward : engine->bundle_reverse)(j->w, &j->bundle);
     if (s->entry_of)
       move_numbers(j, s->to + s->entry_of[g], s->from + s->entry_of[g], s->entry_of[g + 1] - s->entry_of[g]);
     else
       take_lines(j, s, g, forward);
-    zero_inputs(j);
+    j->seeded = only;
+    if (!only) zero_inputs(j);
   }
 }
 
