@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "derive/colour.h"
+#include "exec/workspace.h"
 #include "graphs.h"
 #include "mem.h"
 #include "ulps.h"
@@ -120,25 +121,38 @@ static void expect_acyclic(const picture *p, const uint32_t *c, uint32_t colours
   free(parent);
 }
 
-/* A matrix of distinct integers comes back from its products. */
+/* A matrix of distinct integers comes back from its products, in double and in MPFR. */
 static void expect_recovered(const picture *p, const ad_sparsity *s, const ad_colouring *c) {
+  static const char *const backends[] = {"tape", "mpfr"};
   ad_recovery r;
   const size_t n = p->rows;
+  ad_graph *g = graphs_new();
+  must(ad_graph_output(g, "f", graphs_constant(g, 1), &graphs_error));
   must(ad_recovery_new(&r, s, c, &graphs_error));
   ck_assert_uint_eq(r.colours, c->column_colours);
-  double *product = calloc(n * r.colours + 1, sizeof *product), *value = calloc(s->start[n] + 1, sizeof *value);
+  double *sum = calloc(n * r.colours + 1, sizeof *sum);
   for (size_t i = 0; i < n; i++)
     for (size_t j = 0; j < n; j++)
-      if (has(p, i, j)) product[i * r.colours + c->column[j]] += (double)(1 + (i < j ? i * n + j : j * n + i));
-  ad_recovery_run(&r, value, product);
-  for (size_t i = 0; i < n; i++)
-    for (size_t k = s->start[i]; k < s->start[i + 1]; k++) {
-      const size_t j = s->column[k];
-      ck_assert_double_eq(value[k], (double)(1 + (i < j ? i * n + j : j * n + i)));
-    }
-  free(product);
-  free(value);
+      if (has(p, i, j)) sum[i * r.colours + c->column[j]] += (double)(1 + (i < j ? i * n + j : j * n + i));
+  for (int b = 0; b < 2; b++) {
+    graphs_run run = graphs_start(g, backends[b], (ad_workspace_options){0});
+    void *product = run.w->engine->new_plane(run.w, n * r.colours);
+    void *value = run.w->engine->new_plane(run.w, s->start[n]);
+    for (size_t i = 0; i < n * r.colours; i++) run.w->engine->set(run.w, product, i, sum[i], NULL);
+    ad_recovery_run(&r, run.w, value, product);
+    const ad_span v = {run.w->engine->kind, s->start[n], value};
+    for (size_t i = 0; i < n; i++)
+      for (size_t k = s->start[i]; k < s->start[i + 1]; k++) {
+        const size_t j = s->column[k];
+        ck_assert_double_eq(ad_span_double(&v, k), (double)(1 + (i < j ? i * n + j : j * n + i)));
+      }
+    ad_free(product);
+    ad_free(value);
+    graphs_end(&run);
+  }
+  free(sum);
   ad_recovery_clear(&r);
+  ad_graph_free(g);
 }
 
 static void check_picture(picture p, bool symmetric) {

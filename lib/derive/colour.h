@@ -34,7 +34,8 @@ typedef struct ad_recovery {
 } ad_recovery;
 ad_status ad_recovery_new(ad_recovery *r, const ad_sparsity *s, const ad_colouring *c, ad_error *e);
 void ad_recovery_clear(ad_recovery *r);
-/* value: one number an entry of the structure.  The products are used up where entries are subtracted. */
-void ad_recovery_run(const ad_recovery *r, double *value, double *product);
+/* Planes of w's engine.  value: one number an entry of the structure.  The products are used up where entries are
+ * subtracted. */
+void ad_recovery_run(const ad_recovery *r, ad_workspace *w, void *value, void *product);
 
 #endif

@@ -1,5 +1,6 @@
 #include "derive/colour.h"
 #include "error.h"
+#include "exec/workspace.h"
 #include "mem.h"
 
 void ad_recovery_clear(ad_recovery *r) {
@@ -115,10 +116,23 @@ ad_status ad_recovery_new(ad_recovery *out, const ad_sparsity *s, const ad_colou
   return status;
 }
 
-void ad_recovery_run(const ad_recovery *r, double *value, double *product) {
+static void run_double(const ad_recovery *r, double *value, double *product) {
   for (size_t i = 0; i < r->count; i++) {
     const double v = product[r->from[i]];
     value[r->to[i]] = value[r->other[i]] = v;
     if (r->reduce && r->to[i] != r->other[i]) product[r->reduce[i]] -= v;
+  }
+}
+
+void ad_recovery_run(const ad_recovery *r, ad_workspace *w, void *value, void *product) {
+  if (w->engine->kind == AD_KIND_F64) {
+    run_double(r, value, product);
+    return;
+  }
+  for (size_t i = 0; i < r->count; i++) {
+    w->engine->copy(w, value, r->to[i], product, r->from[i], 1);
+    if (r->to[i] == r->other[i]) continue;
+    w->engine->copy(w, value, r->other[i], product, r->from[i], 1);
+    if (r->reduce) w->engine->add_scaled(w, product, r->reduce[i], value, r->to[i], -1);
   }
 }
