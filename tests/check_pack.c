@@ -38,6 +38,7 @@ typedef struct way {
   ad_program_options program;
   ad_workspace_options workspace;
   bool reverse_first; /* a reverse sweep twice, then forward; else the other way round */
+  bool jacobians;
 } way;
 
 static void gradients(numbers *out, ad_workspace *w, const ad_graph *g) {
@@ -60,6 +61,22 @@ static void tangents(numbers *out, ad_workspace *w, const ad_graph *g) {
     push_span(out, ad_workspace_tangent(w, 0, ad_graph_output_node(g, i)));
 }
 
+/* Every plan of the Jacobian. */
+static void jacobians(numbers *out, const ad_program *p, const char *backend) {
+  const ad_backend *b = strcmp(backend, "tape") ? ad_backend_find(backend) : NULL;
+  for (ad_mode mode = AD_MODE_DEFAULT; mode <= AD_MODE_REVERSE; mode++)
+    for (int sparse = 0; sparse < 2; sparse++) {
+      ad_jacobian *j;
+      must(ad_jacobian_new(&j, p, b, &(ad_jacobian_options){.mode = mode, .sparse = sparse, .precision = 100},
+                           &graphs_error));
+      for (int again = 0; again < 2; again++) {
+        must(ad_jacobian_run(j, &graphs_error));
+        push_span(out, ad_jacobian_values(j));
+      }
+      ad_jacobian_free(j);
+    }
+}
+
 /* Values, derivatives, notices and values again. */
 static numbers run(const ad_graph *g, way how, uint32_t *size) {
   numbers out = {0};
@@ -77,6 +94,7 @@ static numbers run(const ad_graph *g, way how, uint32_t *size) {
   if (how.workspace.points <= 1) ad_workspace_diagnose(w, notice, &out);
   for (size_t i = 0; i < ad_graph_output_count(g); i++)
     push_span(&out, ad_workspace_value(w, ad_graph_output_node(g, i)));
+  if (how.jacobians) jacobians(&out, p, how.backend);
   *size = p->size;
   ad_workspace_free(w);
   ad_program_free(p);
@@ -100,17 +118,17 @@ static void compare(const ad_graph *g, way how, const char *what) {
   free(got.v);
 }
 
-static void compare_all_ways(const ad_graph *g, const char *what, bool mpfr) {
+static void compare_all_ways(const ad_graph *g, const char *what, bool mpfr, bool jacobians) {
   const ad_workspace_options derivatives = {.reverse = true, .directions = 1, .precision = 100};
   const ad_program_options values = {.values_only = true};
-  compare(g, (way){"tape", values, {0}, false}, what);
-  compare(g, (way){"tape", {0}, derivatives, true}, what);
-  compare(g, (way){"tape", {0}, derivatives, false}, what);
-  compare(g, (way){"tape", {0}, {.reverse = true, .directions = 1, .points = 3}, false}, what);
-  compare(g, (way){"tape", {0}, {.reverse = true, .directions = 1, .threads = 2}, true}, what);
+  compare(g, (way){"tape", values, {0}, false, false}, what);
+  compare(g, (way){"tape", {0}, derivatives, true, jacobians}, what);
+  compare(g, (way){"tape", {0}, derivatives, false, false}, what);
+  compare(g, (way){"tape", {0}, {.reverse = true, .directions = 1, .points = 3}, false, false}, what);
+  compare(g, (way){"tape", {0}, {.reverse = true, .directions = 1, .threads = 2}, true, false}, what);
   if (!mpfr) return;
-  compare(g, (way){"mpfr", values, {.precision = 100}, false}, what);
-  compare(g, (way){"mpfr", {0}, derivatives, true}, what);
+  compare(g, (way){"mpfr", values, {.precision = 100}, false, false}, what);
+  compare(g, (way){"mpfr", {0}, derivatives, true, jacobians}, what);
 }
 
 START_TEST(random_graphs) {
@@ -123,7 +141,7 @@ START_TEST(random_graphs) {
     random_graph r = random_graph_new(seed, 60, true, used);
     char what[64];
     snprintf(what, sizeof what, "seed %llu", (unsigned long long)seed);
-    compare_all_ways(r.g, what, i % 8 == 0);
+    compare_all_ways(r.g, what, i % 8 == 0, true);
     random_graph_free(&r);
   }
   ck_assert_uint_ge(packings, 1);
@@ -175,7 +193,7 @@ START_TEST(fused_chains) {
   must(ad_graph_output(g, "z", z, &graphs_error));
   must(ad_graph_output(g, "f", graphs_unary(g, "sum", z), &graphs_error));
   packings = 0;
-  compare_all_ways(g, "chains", false);
+  compare_all_ways(g, "chains", false, false);
   ck_assert_uint_ge(packings, 1);
   ad_graph_free(g);
 }
@@ -196,11 +214,11 @@ START_TEST(memory) {
   }
   must(ad_graph_output(g, "z", z, &graphs_error));
   uint32_t size;
-  const way values = {"tape", {.values_only = true, .outputs_only = true}, {0}, false};
+  const way values = {"tape", {.values_only = true, .outputs_only = true}, {0}, false, false};
   free(run(g, values, &size).v);
   ck_assert_uint_le(size, 3 * WIDTH); /* two places in turn */
 
-  const way derivatives = {"tape", {.outputs_only = true}, {.reverse = true}, false};
+  const way derivatives = {"tape", {.outputs_only = true}, {.reverse = true}, false, false};
   free(run(g, derivatives, &size).v);
   ck_assert_uint_ge(size, (DEPTH + 1) * WIDTH); /* the argument and the value of each sine are read on the way back */
 

@@ -10,7 +10,7 @@
 
 typedef struct structure {
   const ad_program *p;
-  ad_program *own; /* p lowered without fusion; NULL: p has none */
+  ad_program *own; /* p lowered with a place for each element; NULL: p has that */
   ad_sets sets;
   uint32_t *set; /* of each element, and of the temporaries of one block */
   size_t set_capacity;
@@ -39,12 +39,17 @@ static void structure_close(structure *s) {
   ad_free(s->pair);
 }
 
-/* In a fused block elements share strips, so a program with such blocks is lowered once more with a place for each. */
+/* In a fused block, and in a packed program, elements share places. */
 static ad_status structure_open(structure *s, const ad_program *p, ad_error *e) {
   *s = (structure){.p = p};
   ad_status status = AD_OK;
-  if (p->fused_count) {
-    const ad_program_options o = {p->output_count, p->output, p->wrt_count, p->wrt, true};
+  if (p->fused_count || p->packed) {
+    const ad_program_options o = {.output_count = p->output_count,
+                                  .outputs = p->output,
+                                  .wrt_count = p->wrt_count,
+                                  .wrt = p->wrt,
+                                  .values_only = !p->wrt_count,
+                                  .keep_all = true};
     status = ad_program_new(&s->own, p->graph, &o, e);
     s->p = s->own;
   }
