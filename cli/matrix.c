@@ -1,5 +1,5 @@
-/* Jacobians and the like in every form: for people, as JSON, as tables, for NumPy, SciPy and whoever reads Matrix Market
- * files. */
+/* Jacobians and the like in every form: for people, as JSON, as tables, for NumPy, SciPy and whoever reads Matrix
+ * Market files. */
 #include <string.h>
 
 #include "cli.h"
@@ -32,8 +32,8 @@ static row_entries entries_of(const matrix *m, size_t row) {
   return (row_entries){first, m->sparsity->start[row + 1] - first, m->sparsity->column + first};
 }
 
-#define EACH_ROW(m, p, row)                                                            \
-  for (const matrix_part *p = (m)->row; p < (m)->row + (m)->row_parts; p++)            \
+#define EACH_ROW(m, p, row)                                                 \
+  for (const matrix_part *p = (m)->row; p < (m)->row + (m)->row_parts; p++) \
     for (size_t row = p->first; row < p->first + p->size; row++)
 
 /* ---- For people */
@@ -222,12 +222,22 @@ static int put_npz(ad_buffer *b, const matrix *m) {
 int put_matrix(ad_buffer *b, const matrix *m) {
   const bool sparse = m->sparsity != NULL;
   switch (m->o->format) {
-    case FORMAT_JSON: (sparse ? put_json_sparse : put_json_dense)(b, m); break;
-    case FORMAT_CSV: put_csv(b, m); break;
-    case FORMAT_NPY: put_npy_dense(b, m); break;
-    case FORMAT_NPZ: return put_npz(b, m);
-    case FORMAT_MTX: put_mtx(b, m); break;
-    default: (sparse ? put_text_sparse : put_text_dense)(b, m);
+    case FORMAT_JSON:
+      (sparse ? put_json_sparse : put_json_dense)(b, m);
+      break;
+    case FORMAT_CSV:
+      put_csv(b, m);
+      break;
+    case FORMAT_NPY:
+      put_npy_dense(b, m);
+      break;
+    case FORMAT_NPZ:
+      return put_npz(b, m);
+    case FORMAT_MTX:
+      put_mtx(b, m);
+      break;
+    default:
+      (sparse ? put_text_sparse : put_text_dense)(b, m);
   }
   return 0;
 }

@@ -89,7 +89,8 @@ static int put_results(ad_buffer *b, const session *s, bool forward) {
   const size_t count = forward ? s->output_count : ad_program_wrt_count(s->program);
   const output_format f = s->o->format;
   if (f == FORMAT_NPY && count != 1)
-    return usage_error("--format npy holds one array; choose one %s", forward ? "output with --output" : "input with --wrt");
+    return usage_error("--format npy holds one array; choose one %s",
+                       forward ? "output with --output" : "input with --wrt");
   if (f == FORMAT_JSON) ad_buffer_printf(b, "{\"%s\": {", forward ? "jvp" : "vjp");
   if (f == FORMAT_CSV) ad_buffer_printf(b, "%s,element,derivative\n", forward ? "output" : "input");
   for (size_t i = 0; i < count; i++) {
@@ -165,8 +166,9 @@ static int run_vjp(const options *o) {
   return for_each_graph(o, run_one_vjp);
 }
 
-static const option_id jvp_takes[] = {OPT_AT,     OPT_POINT,  OPT_DIRECTION, OPT_OUTPUT, OPT_BACKEND, OPT_PRECISION,
-                                      OPT_DIGITS, OPT_FORMAT, OPT_OUT,       OPT_STRICT, OPT_QUIET,   OPT_MAX_NODES, OPT_COUNT};
+static const option_id jvp_takes[] = {OPT_AT,        OPT_POINT,     OPT_DIRECTION, OPT_OUTPUT, OPT_BACKEND,
+                                      OPT_PRECISION, OPT_DIGITS,    OPT_FORMAT,    OPT_OUT,    OPT_STRICT,
+                                      OPT_QUIET,     OPT_MAX_NODES, OPT_COUNT};
 const command command_jvp = {
     "jvp",
     "GRAPH...",
@@ -179,8 +181,9 @@ const command command_jvp = {
     jvp_takes,
     run_jvp};
 
-static const option_id vjp_takes[] = {OPT_AT,     OPT_POINT,  OPT_WEIGHT, OPT_WRT,    OPT_BACKEND, OPT_PRECISION,
-                                      OPT_DIGITS, OPT_FORMAT, OPT_OUT,    OPT_STRICT, OPT_QUIET,   OPT_MAX_NODES, OPT_COUNT};
+static const option_id vjp_takes[] = {OPT_AT,        OPT_POINT,     OPT_WEIGHT, OPT_WRT, OPT_BACKEND,
+                                      OPT_PRECISION, OPT_DIGITS,    OPT_FORMAT, OPT_OUT, OPT_STRICT,
+                                      OPT_QUIET,     OPT_MAX_NODES, OPT_COUNT};
 const command command_vjp = {
     "vjp",
     "GRAPH...",

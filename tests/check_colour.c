@@ -1,5 +1,5 @@
-/* Colourings against their definitions, path by path, on random and structured matrices; numbers of colours against known
- * optima; and entries recovered from products against the matrix. */
+/* Colourings against their definitions, path by path, on random and structured matrices; numbers of colours against
+ * known optima; and entries recovered from products against the matrix. */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,8 +56,8 @@ static void expect_direct(const picture *p, const ad_colouring *c) {
       if (by_column) {
         ck_assert_uint_lt(c->column[j], c->column_colours);
         for (size_t k = 0; k < p->columns; k++)
-          ck_assert_msg(k == j || !has(p, i, k) || c->column[k] != c->column[j], "columns %zu and %zu meet in row %zu", j,
-                        k, i);
+          ck_assert_msg(k == j || !has(p, i, k) || c->column[k] != c->column[j], "columns %zu and %zu meet in row %zu",
+                        j, k, i);
       } else {
         ck_assert_uint_lt(c->row[i], c->row_colours);
         for (size_t k = 0; k < p->rows; k++)
@@ -92,8 +92,8 @@ static void expect_star(const picture *p, const uint32_t *c) {
       for (size_t x = 0; x < n; x++) {
         if (x == v || !edge(p, w, x) || c[x] != c[v]) continue;
         for (size_t y = 0; y < n; y++)
-          ck_assert_msg(y == w || y == v || !edge(p, x, y) || c[y] != c[w], "path %zu %zu %zu %zu has two colours", v, w,
-                        x, y);
+          ck_assert_msg(y == w || y == v || !edge(p, x, y) || c[y] != c[w], "path %zu %zu %zu %zu has two colours", v,
+                        w, x, y);
       }
     }
 }
@@ -226,7 +226,8 @@ static void expect_colours(size_t n, size_t below, size_t above, size_t dense, a
   ad_sparsity s = banded(n, below, above, dense);
   ad_colouring c;
   must(ad_colour(&c, &s, kind, &graphs_error));
-  ck_assert_msg(c.row_colours + c.column_colours <= most, "%u + %u colours, not %u", c.row_colours, c.column_colours, most);
+  ck_assert_msg(c.row_colours + c.column_colours <= most, "%u + %u colours, not %u", c.row_colours, c.column_colours,
+                most);
   if (kind >= AD_COLOUR_STAR) {
     ad_recovery r;
     must(ad_recovery_new(&r, &s, &c, &graphs_error)); /* which says when it can't be */
@@ -238,8 +239,8 @@ static void expect_colours(size_t n, size_t below, size_t above, size_t dense, a
 }
 
 /* A band of w wants w columns (a row has as many entries).  A symmetric one of half-width b is optimally coloured by
- * b + 1 colours so that no cycle has two, and 2 b + 1 so that no path of four has (Coleman and More, Estimation of sparse
- * Hessian matrices and graph coloring problems, Math. Prog. 28, 1984, for b = 1: 3). */
+ * b + 1 colours so that no cycle has two, and 2 b + 1 so that no path of four has (Coleman and More, Estimation of
+ * sparse Hessian matrices and graph coloring problems, Math. Prog. 28, 1984, for b = 1: 3). */
 START_TEST(optima) {
   for (size_t n = 100; n <= LARGE; n *= 1000) {
     expect_colours(n, 1, 1, 0, AD_COLOUR_COLUMNS, 3);

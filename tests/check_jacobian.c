@@ -1,6 +1,6 @@
-/* Jacobians by every plan: against closed forms, at 10^5 variables with the number of colours that is known to be least,
- * and where zeros must not multiply infinities.  tests/graphs.c compares all plans wherever another suite differentiates a
- * small graph; random graphs are here. */
+/* Jacobians by every plan: against closed forms, at 10^5 variables with the number of colours that is known to be
+ * least, and where zeros must not multiply infinities.  tests/graphs.c compares all plans wherever another suite
+ * differentiates a small graph; random graphs are here. */
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
@@ -139,16 +139,18 @@ START_TEST(infinities) {
   const ad_node x = graphs_input(g, "x", SHAPE(3), (const double[]){0, 2, 3}, 3);
   ad_node e[3];
   for (int64_t i = 0; i < 3; i++)
-    e[i] = graphs_apply(g, "slice", NODES(x), ATTRS(INTS_ATTR("start", i), INTS_ATTR("stop", i + 1),
-                                                    INTS_ATTR("step", 1), INTS_ATTR("squeeze", 0)));
+    e[i] = graphs_apply(
+        g, "slice", NODES(x),
+        ATTRS(INTS_ATTR("start", i), INTS_ATTR("stop", i + 1), INTS_ATTR("step", 1), INTS_ATTR("squeeze", 0)));
   const ad_node root = graphs_unary(g, "sqrt", e[0]);
   const ad_node branch = graphs_apply(g, "where", NODES(e[1], e[2], root), 0, NULL);
   const ad_node f[] = {graphs_binary(g, "add", root, graphs_binary(g, "mul", e[1], e[2])), branch,
                        graphs_binary(g, "max", graphs_binary(g, "mul", e[1], e[1]), root)};
   must(ad_graph_output(g, "f", graphs_apply(g, "stack", 3, f, 0, NULL), &graphs_error));
   must(ad_graph_output(g, "t", graphs_unary(g, "sqrt", x), &graphs_error));
-  static const double want[6][3] = {{INFINITY, 3, 2}, {0, 0, 1}, {0, 4, 0}, {INFINITY, 0, 0}, {0, 0.35355339059327373, 0},
-                                    {0, 0, 0.28867513459481287}};
+  static const double want[6][3] = {
+      {INFINITY, 3, 2},           {0, 0, 1}, {0, 4, 0}, {INFINITY, 0, 0}, {0, 0.35355339059327373, 0},
+      {0, 0, 0.28867513459481287}};
   for (ad_mode mode = AD_MODE_DEFAULT; mode <= AD_MODE_REVERSE; mode++)
     for (int sparse = 0; sparse < 2; sparse++) {
       run r = start(g, (ad_jacobian_options){.mode = mode, .sparse = sparse});

@@ -185,8 +185,8 @@ static void expect_differences(const ad_graph *g, const structures *s, bool exac
 
 /* ---- Operations alone */
 
-/* Each elementwise operation: an entry for just those arguments by which the derivative, or the second one, is not zero at
- * one of many points. */
+/* Each elementwise operation: an entry for just those arguments by which the derivative, or the second one, is not zero
+ * at one of many points. */
 START_TEST(elementwise) {
   for (ad_op op = 0; op < ad_op_count(); op++) {
     const ad_op_info *info = ad_op_get(op);
@@ -215,7 +215,8 @@ START_TEST(elementwise) {
       for (size_t a = 0; i + 1 == points.count && a < m; a++) {
         ck_assert_msg(first[a] == has(&s.jacobian, 0, a), "%s: argument %zu", info->name, a);
         for (size_t b = 0; b < m; b++)
-          ck_assert_msg(second[a * m + b] == has(&s.hessian, a, b), "%s: second derivative by %zu and %zu is %szero", info->name, a, b, second[a * m + b] ? "not " : "");
+          ck_assert_msg(second[a * m + b] == has(&s.hessian, a, b), "%s: second derivative by %zu and %zu is %szero",
+                        info->name, a, b, second[a * m + b] ? "not " : "");
       }
       end(&s);
       ad_graph_free(g);
@@ -260,7 +261,8 @@ START_TEST(structured) {
   g = graphs_new(); /* one element of a product: only what it is made of */
   x = elements(g, "x", SHAPE(2, 3)), y = elements(g, "y", SHAPE(3, 2));
   ad_node z = graphs_binary(g, "matmul", x, y);
-  z = graphs_apply(g, "slice", NODES(z), ATTRS(INTS_ATTR("start", 0, 1), INTS_ATTR("stop", 1, 2), INTS_ATTR("step", 1, 1)));
+  z = graphs_apply(g, "slice", NODES(z),
+                   ATTRS(INTS_ATTR("start", 0, 1), INTS_ATTR("stop", 1, 2), INTS_ATTR("step", 1, 1)));
   expect_structures(g, z, "one element of matmul");
   g = graphs_new(); /* moves of what has met */
   x = elements(g, "x", SHAPE(2, 3));
@@ -286,8 +288,9 @@ END_TEST
 
 /* Operations that a NaN passes though no derivative does, or that may swallow it. */
 static bool fits_probes(const ad_graph *g) {
-  static const char *const out[] = {"sign",  "floor", "ceil",    "trunc",         "round", "less",      "less_equal",
-                                    "greater", "greater_equal", "equal", "not_equal", "where", "leaky_relu", "pow", "xlogy"};
+  static const char *const out[] = {"sign",      "floor",      "ceil",       "trunc",         "round",
+                                    "less",      "less_equal", "greater",    "greater_equal", "equal",
+                                    "not_equal", "where",      "leaky_relu", "pow",           "xlogy"};
   for (ad_node n = 0; n < ad_graph_node_count(g); n++)
     for (size_t k = 0; k < sizeof out / sizeof out[0]; k++)
       if (!strcmp(ad_op_get(ad_graph_node_op(g, n))->name, out[k])) return false;
@@ -400,7 +403,8 @@ START_TEST(closed_forms) {
   g = problems_minimal_surface(SIDE); /* all neighbours of a point, diagonal ones too */
   s = start(g);
   for (size_t i = 0; i < SIDE * SIDE; i++) {
-    const size_t across = (i % SIDE > 0) + (i % SIDE + 1 < SIDE) + 1, along = (i / SIDE > 0) + (i / SIDE + 1 < SIDE) + 1;
+    const size_t across = (i % SIDE > 0) + (i % SIDE + 1 < SIDE) + 1,
+                 along = (i / SIDE > 0) + (i / SIDE + 1 < SIDE) + 1;
     ck_assert_uint_eq(s.hessian.start[i + 1] - s.hessian.start[i], across * along);
   }
   end(&s);
@@ -421,7 +425,9 @@ START_TEST(chains) {
   must(ad_graph_input(g, &u, &(ad_input_spec){.name = "u", .shape = SHAPE(LARGE)}, &graphs_error));
   ad_node x = graphs_constant(g, 0), sum = x;
   for (int64_t t = 0; t < LARGE; t++) {
-    const ad_node ut = graphs_apply(g, "slice", NODES(u), ATTRS(INTS_ATTR("start", t), INTS_ATTR("stop", t + 1), INTS_ATTR("step", 1), INTS_ATTR("squeeze", 0)));
+    const ad_node ut = graphs_apply(
+        g, "slice", NODES(u),
+        ATTRS(INTS_ATTR("start", t), INTS_ATTR("stop", t + 1), INTS_ATTR("step", 1), INTS_ATTR("squeeze", 0)));
     x = graphs_unary(g, "tanh", graphs_binary(g, "add", x, ut));
     sum = graphs_binary(g, "add", sum, graphs_unary(g, "sqr", x));
   }

@@ -21,8 +21,9 @@ static problem start(size_t n) {
   const ad_node x = graphs_input(p.g, "x", SHAPE((int64_t)n), value, n);
   free(value);
   for (int64_t i = 0; i < (int64_t)n; i++)
-    p.x[i] = graphs_apply(p.g, "slice", NODES(x), ATTRS(INTS_ATTR("start", i), INTS_ATTR("stop", i + 1),
-                                                        INTS_ATTR("step", 1), INTS_ATTR("squeeze", 0)));
+    p.x[i] = graphs_apply(
+        p.g, "slice", NODES(x),
+        ATTRS(INTS_ATTR("start", i), INTS_ATTR("stop", i + 1), INTS_ATTR("step", 1), INTS_ATTR("squeeze", 0)));
   return p;
 }
 

@@ -1,5 +1,6 @@
 /* Problems of any size whose derivatives, structures and numbers of colours are known in closed form.  Each has one
- * vector input "x" of n elements, whose values are small dyadic fractions, so that sums and products of them are exact. */
+ * vector input "x" of n elements, whose values are small dyadic fractions, so that sums and products of them are exact.
+ */
 #ifndef AD_TESTS_PROBLEMS_H
 #define AD_TESTS_PROBLEMS_H
 

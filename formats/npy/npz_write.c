@@ -1,12 +1,19 @@
-/* A sparse matrix as the .npz file that SciPy's load_npz reads: data, indices, indptr, shape and format as .npy files in
- * a zip file (PKWARE APPNOTE 6.3.10) without compression. */
+/* A sparse matrix as the .npz file that SciPy's load_npz reads: data, indices, indptr, shape and format as .npy files
+ * in a zip file (PKWARE APPNOTE 6.3.10) without compression. */
 #include <string.h>
 #include <zlib.h>
 
 #include "error.h"
 #include "npy/npy.h"
 
-enum { MEMBERS = 5, LOCAL = 0x04034b50, CENTRAL = 0x02014b50, END = 0x06054b50, NEEDS_VERSION = 20, JANUARY_1980 = 0x21 };
+enum {
+  MEMBERS = 5,
+  LOCAL = 0x04034b50,
+  CENTRAL = 0x02014b50,
+  END = 0x06054b50,
+  NEEDS_VERSION = 20,
+  JANUARY_1980 = 0x21
+};
 
 typedef struct member {
   const char *name;

@@ -1,6 +1,6 @@
-/* Colours for columns, rows, or both.  A greedy colouring keeps for each row a set of bits, the colours that its columns
- * have: the next column takes the first colour that none of its rows has.  Its time is the number of entries times the
- * words of such a set. */
+/* Colours for columns, rows, or both.  A greedy colouring keeps for each row a set of bits, the colours that its
+ * columns have: the next column takes the first colour that none of its rows has.  Its time is the number of entries
+ * times the words of such a set. */
 #include "derive/colour.h"
 
 #include <stdlib.h>
@@ -114,17 +114,20 @@ static ad_status by_degree(const bipartite *g, uint32_t *order, bool smallest_la
   if (!status) {
     memset(head, 0xFF, (most + 1) * sizeof *head);
     if (!smallest_last) memset(degree, 0, n * sizeof *degree);
-#define PUT(j)                                            \
-  do {                                                    \
-    const uint32_t h_ = head[degree[j]];                  \
-    next[j] = h_, before[j] = UINT32_MAX;                 \
-    if (h_ != UINT32_MAX) before[h_] = (uint32_t)(j);     \
-    head[degree[j]] = (uint32_t)(j);                      \
+#define PUT(j)                                        \
+  do {                                                \
+    const uint32_t h_ = head[degree[j]];              \
+    next[j] = h_, before[j] = UINT32_MAX;             \
+    if (h_ != UINT32_MAX) before[h_] = (uint32_t)(j); \
+    head[degree[j]] = (uint32_t)(j);                  \
   } while (0)
-#define TAKE(j)                                                                                \
-  do {                                                                                         \
-    if (before[j] == UINT32_MAX) head[degree[j]] = next[j]; else next[before[j]] = next[j];    \
-    if (next[j] != UINT32_MAX) before[next[j]] = before[j];                                    \
+#define TAKE(j)                                             \
+  do {                                                      \
+    if (before[j] == UINT32_MAX)                            \
+      head[degree[j]] = next[j];                            \
+    else                                                    \
+      next[before[j]] = next[j];                            \
+    if (next[j] != UINT32_MAX) before[next[j]] = before[j]; \
   } while (0)
     for (size_t j = n; j-- > 0;) PUT(j);
     size_t at = smallest_last ? 0 : most;

@@ -16,7 +16,12 @@ ad_status ad_sparsity_transpose(ad_sparsity *out, const ad_sparsity *s, ad_error
 ad_status ad_sparsity_mirror(size_t **mirror, const ad_sparsity *s, ad_error *e); /* owned by the caller */
 
 /* Orders in which to colour: count vertices into `order`. */
-typedef enum ad_order_kind { AD_ORDER_NATURAL, AD_ORDER_LARGEST, AD_ORDER_SMALLEST_LAST, AD_ORDER_INCIDENCE } ad_order_kind;
+typedef enum ad_order_kind {
+  AD_ORDER_NATURAL,
+  AD_ORDER_LARGEST,
+  AD_ORDER_SMALLEST_LAST,
+  AD_ORDER_INCIDENCE
+} ad_order_kind;
 enum { AD_ORDER_KINDS = 4 };
 
 /* Star or acyclic colours of a symmetric structure (colour_symmetric.c). */

@@ -1,5 +1,6 @@
 /* Star and acyclic colourings (Gebremedhin, Tarafdar, Manne and Pothen, New acyclic and star coloring algorithms with
- * application to computing Hessians, SIAM J. Sci. Comput. 29, 2007, algorithms 4.1 and 4.3), greedy in a given order. */
+ * application to computing Hessians, SIAM J. Sci. Comput. 29, 2007, algorithms 4.1 and 4.3), greedy in a given order.
+ */
 #include <string.h>
 
 #include "derive/colour.h"
@@ -29,9 +30,9 @@ typedef struct symmetric {
 } symmetric;
 
 /* For entries (v, w) of the vertex v, w coloured and not v. */
-#define EACH_NEIGHBOUR(g, v, k, w)                                                                     \
-  for (size_t k = (g)->s->start[v]; k < (g)->s->start[(v) + 1]; k++)                                   \
-    for (uint32_t w = (g)->s->column[k], once_##k = 1;                                                 \
+#define EACH_NEIGHBOUR(g, v, k, w)                                   \
+  for (size_t k = (g)->s->start[v]; k < (g)->s->start[(v) + 1]; k++) \
+    for (uint32_t w = (g)->s->column[k], once_##k = 1;               \
          once_##k && w != (v) && (g)->colour[w] != NONE && !(g)->apart[w]; once_##k = 0)
 
 static uint32_t pick(symmetric *g, uint32_t v) {
@@ -59,7 +60,7 @@ static void forbid_stars(symmetric *g, uint32_t v) {
     }
     *first = (visit){v, w, k};
     EACH_NEIGHBOUR(g, w, l, x)
-      if (x != v && x == g->hub[g->class_of[l]]) g->forbidden[g->colour[x]] = v;
+    if (x != v && x == g->hub[g->class_of[l]]) g->forbidden[g->colour[x]] = v;
   }
 }
 
@@ -103,14 +104,14 @@ static uint32_t find(symmetric *g, uint32_t x) {
 static void forbid_cycles(symmetric *g, uint32_t v) {
   EACH_NEIGHBOUR(g, v, k, w) g->forbidden[g->colour[w]] = v;
   EACH_NEIGHBOUR(g, v, k, w)
-    EACH_NEIGHBOUR(g, w, l, x) {
-      if (x == v || g->forbidden[g->colour[x]] == v) continue;
-      visit *tree = &g->visited[find(g, edge_of(g, l))];
-      if (tree->by != v)
-        *tree = (visit){v, w, k};
-      else if (tree->vertex != w)
-        g->forbidden[g->colour[x]] = v; /* the tree reaches v from two sides */
-    }
+  EACH_NEIGHBOUR(g, w, l, x) {
+    if (x == v || g->forbidden[g->colour[x]] == v) continue;
+    visit *tree = &g->visited[find(g, edge_of(g, l))];
+    if (tree->by != v)
+      *tree = (visit){v, w, k};
+    else if (tree->vertex != w)
+      g->forbidden[g->colour[x]] = v; /* the tree reaches v from two sides */
+  }
 }
 
 static void join(symmetric *g, size_t k, size_t l) {
@@ -128,8 +129,8 @@ static void update_trees(symmetric *g, uint32_t v) {
       join(g, first->edge, k);
   }
   EACH_NEIGHBOUR(g, v, k, w)
-    EACH_NEIGHBOUR(g, w, l, x)
-      if (x != v && g->colour[x] == g->colour[v]) join(g, k, l);
+  EACH_NEIGHBOUR(g, w, l, x)
+  if (x != v && g->colour[x] == g->colour[v]) join(g, k, l);
 }
 
 /* ---- Both */
@@ -154,8 +155,8 @@ static size_t degree_of(const ad_sparsity *s, size_t v) {
   return s->start[v + 1] - s->start[v];
 }
 
-/* Both algorithms look at the neighbours of neighbours.  The vertices with the most neighbours, without which that would
- * be about linear in the entries, get colours of their own; no path or cycle of two colours goes through them. */
+/* Both algorithms look at the neighbours of neighbours.  The vertices with the most neighbours, without which that
+ * would be about linear in the entries, get colours of their own; no path or cycle of two colours goes through them. */
 static void set_apart(symmetric *g) {
   const ad_sparsity *s = g->s;
   enum { BITS = 64 };

@@ -25,7 +25,7 @@ struct ad_jacobian {
   size_t rows, columns;
   uint32_t *row_at, *column_at; /* offsets in the program's buffer; AD_ABSENT: a row that depends on nothing */
   bool sparse, compressed;
-  bool seeded; /* the only sweep, a forward one, finds its seeds where the last run left them */
+  bool seeded;         /* the only sweep, a forward one, finds its seeds where the last run left them */
   ad_sparsity pattern; /* where compressed or sparse */
   ad_bundle bundle;
   pass forward, reverse;
@@ -68,7 +68,12 @@ static double sweep_cost(const ad_jacobian *j, cost_count c, size_t colours, boo
   const ad_engine *engine = j->w->engine;
   const double width = engine->bundle_width(colours), sweeps = (double)((colours + (size_t)width - 1) / (size_t)width);
   const bool f64 = engine->kind == AD_KIND_F64;
-  const double shared = f64 ? forward ? 1 : 1.5 : forward ? 2 : 0, each = f64 ? forward ? 0.125 : 0.25 : forward ? 1 : 3;
+  const double shared = f64       ? forward ? 1 : 1.5
+                        : forward ? 2
+                                  : 0,
+               each = f64       ? forward ? 0.125 : 0.25
+                      : forward ? 1
+                                : 3;
   return sweeps * (c.scalars * (shared + each * width) + c.kernels * width * (forward ? 1 : 2));
 }
 
@@ -213,8 +218,8 @@ static ad_status colour_singly(ad_jacobian *j, ad_colouring *c, bool columns, ad
   return AD_OK;
 }
 
-/* The cheapest that the mode allows: lines one by one, or a colouring.  Where one sweep takes all lines, the structure is
- * not asked for; nor is it needed where the result is dense and it would be too large. */
+/* The cheapest that the mode allows: lines one by one, or a colouring.  Where one sweep takes all lines, the structure
+ * is not asked for; nor is it needed where the result is dense and it would be too large. */
 static ad_status choose(ad_jacobian *j, ad_colouring *best, ad_mode mode, ad_error *e) {
   const cost_count c = count_cost(j->p);
   const double forward = sweep_cost(j, c, j->columns, true), reverse = sweep_cost(j, c, j->rows, false);

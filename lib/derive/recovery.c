@@ -24,8 +24,8 @@ static void push(ad_recovery *r, size_t from, size_t to, size_t other, size_t re
 }
 
 /* A product that sums one unknown entry gives it; where it goes into the other product that it is a part of, too, that
- * one has one unknown less.  The trees of an acyclic colouring are taken down so from their leaves, and a star's leaves are
- * all there is to it. */
+ * one has one unknown less.  The trees of an acyclic colouring are taken down so from their leaves, and a star's leaves
+ * are all there is to it. */
 static ad_status take_down(ad_recovery *r, const ad_sparsity *s, const ad_colouring *c, const size_t *mirror,
                            ad_error *e) {
   const size_t n = s->rows, entries = s->start[n];

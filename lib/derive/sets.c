@@ -119,7 +119,8 @@ static ad_status room_in_table(ad_sets *s, int which, size_t width, uint32_t **t
 }
 
 static ad_status add_set(ad_sets *s, uint32_t *z, ad_set x, ad_error *e) {
-  if (s->count >= UINT32_MAX - 2 - (size_t)s->bound) return ad_fail(e, AD_ELIMIT, "the sparsity structure is too large");
+  if (s->count >= UINT32_MAX - 2 - (size_t)s->bound)
+    return ad_fail(e, AD_ELIMIT, "the sparsity structure is too large");
   ad_status status = ad_sets_reserve(s, &s->set, &s->capacity, s->count + 1, sizeof *s->set, e);
   if (status) return status;
   s->set[s->count] = x;
@@ -141,7 +142,8 @@ static ad_status intern(ad_sets *s, uint32_t *z, const uint32_t *x, size_t n, co
   }
   if (s->pool_count + n >= AD_NO_LIST) return ad_fail(e, AD_ELIMIT, "the sparsity structure is too large");
   status = ad_sets_reserve(s, &s->pool, &s->pool_capacity, s->pool_count + n, sizeof *s->pool, e);
-  if (!status) status = add_set(s, z, (ad_set){(uint32_t)s->pool_count, {below[0], below[1]}, (uint32_t)n, (uint32_t)n}, e);
+  if (!status)
+    status = add_set(s, z, (ad_set){(uint32_t)s->pool_count, {below[0], below[1]}, (uint32_t)n, (uint32_t)n}, e);
   if (status) return status;
   memcpy(s->pool + s->pool_count, x, n * sizeof *x);
   s->pool_count += n;

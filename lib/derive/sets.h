@@ -1,5 +1,5 @@
 /* Sets of indices below a bound, each kept once: equal small sets have equal numbers.  A union of large sets is only a
- * node over both until those below it have twice the members of the largest list among them; then it is a list, too.  So
+ * node over both until those below it have twice the members of the largest list among them; then it is a list, too. So
  * the members of a set are found in time linear in their number, and a chain of n unions takes memory linear in n. */
 #ifndef AD_SETS_H
 #define AD_SETS_H

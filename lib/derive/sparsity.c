@@ -1,5 +1,5 @@
-/* Structures of Jacobians and Hessians: sets of inputs that each element depends on, handed forwards through the program;
- * for a Hessian also the pairs that meet in a nonlinear operation which an output depends on. */
+/* Structures of Jacobians and Hessians: sets of inputs that each element depends on, handed forwards through the
+ * program; for a Hessian also the pairs that meet in a nonlinear operation which an output depends on. */
 #include <string.h>
 
 #include "adtool.h"
@@ -57,8 +57,7 @@ static ad_status structure_open(structure *s, const ad_program *p, ad_error *e) 
   if (!status && (columns >= UINT32_MAX || rows >= UINT32_MAX))
     status = ad_fail(e, AD_ELIMIT, "the sparsity structure is too large");
   if (!status) status = ad_sets_open(&s->sets, (uint32_t)columns, ad_graph_limits(p->graph)->max_bytes, e);
-  if (!status)
-    status = ad_sets_reserve(&s->sets, &s->set, &s->set_capacity, (size_t)s->p->size + 1, sizeof *s->set, e);
+  if (!status) status = ad_sets_reserve(&s->sets, &s->set, &s->set_capacity, (size_t)s->p->size + 1, sizeof *s->set, e);
   if (status) {
     structure_close(s);
     return status;
@@ -91,8 +90,7 @@ static ad_status open_kernel(structure *s, const ad_block *b, ad_error *e) {
   ad_status status = ad_walk_kernel(&s->edges, s->p, b, e);
   const size_t end = (size_t)s->p->size + 1, need = end + s->edges.temporaries;
   if (!status) status = ad_sets_reserve(&s->sets, &s->set, &s->set_capacity, need, sizeof *s->set, e);
-  if (!status && s->live)
-    status = ad_sets_reserve(&s->sets, &s->live, &s->live_capacity, need, sizeof *s->live, e);
+  if (!status && s->live) status = ad_sets_reserve(&s->sets, &s->live, &s->live_capacity, need, sizeof *s->live, e);
   if (status) return status;
   memset(s->set + end, 0, s->edges.temporaries * sizeof *s->set);
   if (s->live) memset(s->live + end, 0, s->edges.temporaries * sizeof *s->live);
@@ -213,7 +211,8 @@ static ad_status join(structure *s, uint32_t x, uint32_t y, ad_error *e) {
   ad_status status = ad_sets_members(&s->sets, y, &found, &other, e);
   if (!status) status = ad_sets_members(&s->sets, x, &found, &n, e);
   if (!status && other && n > s->sets.limit / sizeof *found / other)
-    status = ad_fail(e, AD_ELIMIT, "the sparsity structure has more entries than the limit of %llu MiB (--max-memory) lets in",
+    status = ad_fail(e, AD_ELIMIT,
+                     "the sparsity structure has more entries than the limit of %llu MiB (--max-memory) lets in",
                      (unsigned long long)(s->sets.limit >> 20));
   uint32_t *member = NULL; /* what was found goes with the next call */
   if (!status) status = ad_sets_reserve(&s->sets, &member, &capacity, n, sizeof *member, e);
@@ -304,8 +303,7 @@ static ad_status mark_live(structure *s, ad_error *e) {
   if (status) return status;
   memset(s->live, 0, (size_t)p->size + 1);
   for (size_t i = 0; i < p->output_count; i++)
-    memset(s->live + p->offset[p->output[i]], 1,
-           (size_t)ad_shape_size(ad_graph_node_shape(p->graph, p->output[i])));
+    memset(s->live + p->offset[p->output[i]], 1, (size_t)ad_shape_size(ad_graph_node_shape(p->graph, p->output[i])));
   for (size_t i = p->block_count; !status && i-- > 0;) {
     const ad_block *b = &p->block[i];
     if (b->kind != AD_BLOCK_KERNEL) {

@@ -11,8 +11,7 @@ static ad_status walk_runs(const ad_program *p, const ad_block *b, unsigned acti
   if (!s->size) return AD_OK;
   uint32_t out = b->out, arg[3] = {0, 0, 0};
   do {
-    for (uint32_t k = 0; k < s->operand_count; k++)
-      arg[k] = p->operand[s->operand + k].offset + (uint32_t)position[k];
+    for (uint32_t k = 0; k < s->operand_count; k++) arg[k] = p->operand[s->operand + k].offset + (uint32_t)position[k];
     ad_status status = f(context, b->op, active, out++, arg, e);
     if (status) return status;
   } while (ad_odometer_next(&o, s->u.loop.dim, 3, position, s->u.loop.stride));
@@ -126,14 +125,19 @@ ad_status ad_walk_kernel(ad_edges *x, const ad_program *p, const ad_block *b, ad
   x->count = 0;
   x->temporaries = 0;
   switch (s->kernel) {
-    case AD_KERNEL_MOVE: return walk_moves(x, p, b, s, e);
+    case AD_KERNEL_MOVE:
+      return walk_moves(x, p, b, s, e);
     case AD_KERNEL_GATHER:
-    case AD_KERNEL_SCATTER_ADD: return walk_table(x, p, b, s, e);
-    case AD_KERNEL_MATMUL: return walk_product(x, p, b, s, e);
+    case AD_KERNEL_SCATTER_ADD:
+      return walk_table(x, p, b, s, e);
+    case AD_KERNEL_MATMUL:
+      return walk_product(x, p, b, s, e);
     case AD_KERNEL_REDUCE:
-    case AD_KERNEL_ALONG: return walk_lines(x, p, b, s, e);
+    case AD_KERNEL_ALONG:
+      return walk_lines(x, p, b, s, e);
     case AD_KERNEL_ELEMENT:
-    case AD_KERNEL_NONE: break;
+    case AD_KERNEL_NONE:
+      break;
   }
   return AD_OK;
 }
