@@ -12,7 +12,9 @@
 /* The sweeps of one mode.  A line is a column (forward) or a row (reverse), a cross line the other. */
 typedef struct pass {
   size_t colours;   /* tangents or adjoints; 0: the mode is not used */
+  ad_bundle bundle; /* so many of them at once */
   size_t groups;    /* sweeps */
+  bool seeded;      /* has run before */
   size_t *seed_of;  /* groups + 1: where each sweep's seeds start */
   size_t *seed;     /* numbers of the bundle to be 1 */
   size_t *entry_of; /* groups + 1: where the entries that each sweep gives start; NULL: all lines of the sweep whole */
@@ -27,7 +29,6 @@ struct ad_jacobian {
   bool sparse, compressed;
   bool seeded;         /* the only sweep, a forward one, finds its seeds where the last run left them */
   ad_sparsity pattern; /* where compressed or sparse */
-  ad_bundle bundle;
   pass forward, reverse;
   void *value; /* a plane */
   size_t value_count;
@@ -94,9 +95,8 @@ static ad_status list_elements(uint32_t **at, size_t *count, const ad_program *p
 }
 
 /* The seeds of a pass: line i has colour[i], or its own number where colour is NULL. */
-static ad_status plan_seeds(const ad_jacobian *j, pass *s, const uint32_t *at, size_t lines, const uint32_t *colour,
-                            ad_error *e) {
-  const ad_bundle *b = &j->bundle;
+static ad_status plan_seeds(pass *s, const uint32_t *at, size_t lines, const uint32_t *colour, ad_error *e) {
+  const ad_bundle *b = &s->bundle;
   s->groups = (s->colours + b->width - 1) / b->width;
   s->seed_of = ad_calloc(s->groups + 2, sizeof *s->seed_of);
   s->seed = ad_malloc(lines, sizeof *s->seed);
@@ -117,6 +117,7 @@ static ad_status plan_seeds(const ad_jacobian *j, pass *s, const uint32_t *at, s
 }
 
 static void free_pass(pass *s) {
+  ad_free(s->bundle.number);
   ad_free(s->seed_of);
   ad_free(s->seed);
   ad_free(s->entry_of);
@@ -136,7 +137,6 @@ static pass *source_of(ad_jacobian *j, const ad_colouring *c, size_t row, uint32
 /* Where each entry of the structure comes from, for each sweep in turn. */
 static ad_status plan_entries(ad_jacobian *j, const ad_colouring *c, ad_error *e) {
   const ad_sparsity *s = &j->pattern;
-  const ad_bundle *b = &j->bundle;
   pass *const both[2] = {&j->forward, &j->reverse};
   for (int k = 0; k < 2; k++)
     if (!(both[k]->entry_of = ad_calloc(both[k]->groups + 2, sizeof(size_t)))) return ad_fail_memory(e);
@@ -146,6 +146,7 @@ static ad_status plan_entries(ad_jacobian *j, const ad_colouring *c, ad_error *e
     for (size_t i = 0; i < s->rows; i++)
       for (size_t k = s->start[i]; k < s->start[i + 1]; k++) {
         pass *from = source_of(j, c, i, s->column[k], &colour, &at);
+        const ad_bundle *b = &from->bundle;
         const size_t g = colour / b->width;
         if (!round) {
           from->entry_of[g + 2]++;
@@ -247,28 +248,35 @@ static ad_status choose(ad_jacobian *j, ad_colouring *best, ad_mode mode, ad_err
 static ad_status check_size(const ad_jacobian *j, ad_error *e) {
   const ad_limits *l = ad_graph_limits(j->p->graph);
   const double number = j->w->engine->kind == AD_KIND_F64 ? 8 : 32 + j->w->options.precision / 8.0;
-  const double bytes = number * ((double)j->value_count + (double)j->p->size * j->bundle.width);
+  const double lanes = (double)j->forward.bundle.width + j->reverse.bundle.width;
+  const double bytes = number * ((double)j->value_count + (double)j->p->size * lanes);
   if (bytes <= (double)l->max_bytes) return AD_OK;
   return ad_fail(e, AD_ELIMIT, "this Jacobian needs %.0f MiB of memory, above the limit of %llu MiB (--max-memory)",
                  bytes / 0x1p20, (unsigned long long)(l->max_bytes >> 20));
 }
 
+static ad_status open_pass(const ad_jacobian *j, pass *s, ad_error *e) {
+  return s->bundle.width ? j->w->engine->bundle_open(j->w, &s->bundle, e) : AD_OK;
+}
+
 static ad_status plan(ad_jacobian *j, ad_mode mode, ad_error *e) {
   const ad_program *p = j->p;
+  const ad_engine *engine = j->w->engine;
   ad_colouring c = {0};
   ad_status s = list_elements(&j->row_at, &j->rows, p, p->output, p->output_count, ad_program_output_size(p), e);
   if (!s) s = list_elements(&j->column_at, &j->columns, p, p->wrt, p->wrt_count, ad_program_wrt_size(p), e);
   if (!s) s = choose(j, &c, mode, e);
   if (!s) {
-    const size_t most = j->forward.colours > j->reverse.colours ? j->forward.colours : j->reverse.colours;
-    j->bundle.width = j->w->engine->bundle_width(most);
+    if (j->forward.colours) j->forward.bundle.width = engine->bundle_width(j->forward.colours);
+    if (j->reverse.colours) j->reverse.bundle.width = engine->bundle_width(j->reverse.colours);
     j->value_count = j->sparse ? j->pattern.start[j->rows] : j->rows * j->columns;
     s = check_size(j, e);
   }
-  if (!s) s = j->w->engine->bundle_open(j->w, &j->bundle, e);
-  if (!s && !(j->value = j->w->engine->new_plane(j->w, j->value_count))) s = ad_fail_memory(e);
-  if (!s) s = plan_seeds(j, &j->forward, j->column_at, j->forward.colours ? j->columns : 0, c.column, e);
-  if (!s) s = plan_seeds(j, &j->reverse, j->row_at, j->reverse.colours ? j->rows : 0, c.row, e);
+  if (!s) s = open_pass(j, &j->forward, e);
+  if (!s) s = open_pass(j, &j->reverse, e);
+  if (!s && !(j->value = engine->new_plane(j->w, j->value_count))) s = ad_fail_memory(e);
+  if (!s && j->forward.colours) s = plan_seeds(&j->forward, j->column_at, j->columns, c.column, e);
+  if (!s && j->reverse.colours) s = plan_seeds(&j->reverse, j->row_at, j->rows, c.row, e);
   if (!s && (j->compressed || j->sparse)) s = plan_entries(j, &c, e);
   ad_colouring_clear(&c);
   return s;
@@ -312,7 +320,6 @@ void ad_jacobian_free(ad_jacobian *j) {
   ad_free(j->row_at);
   ad_free(j->column_at);
   ad_sparsity_clear(&j->pattern);
-  ad_free(j->bundle.number);
   free_pass(&j->forward);
   free_pass(&j->reverse);
   ad_free(j->value);
@@ -321,22 +328,22 @@ void ad_jacobian_free(ad_jacobian *j) {
 
 /* ---- Running */
 
-/* Number `from` of the bundle to number `to` of the result, and so on. */
-static void move_numbers(ad_jacobian *j, const size_t *to, const size_t *from, size_t count) {
+/* Number from[i] of the bundle to number to[i] of the result. */
+static void move_numbers(ad_jacobian *j, const pass *s, const size_t *to, const size_t *from, size_t count) {
   if (j->w->engine->kind == AD_KIND_F64) {
-    const double *number = j->bundle.number;
+    const double *number = s->bundle.number;
     double *value = j->value;
     for (size_t i = 0; i < count; i++) value[to[i]] = number[from[i]];
     return;
   }
-  for (size_t i = 0; i < count; i++) j->w->engine->copy(j->w, j->value, to[i], j->bundle.number, from[i], 1);
+  for (size_t i = 0; i < count; i++) j->w->engine->copy(j->w, j->value, to[i], s->bundle.number, from[i], 1);
 }
 
 /* All lines of sweep g whole: entry (line, cross) is where the cross line's element is in the line's lane. */
 static void take_lines(ad_jacobian *j, const pass *s, size_t g, bool forward) {
   enum { PIECE = 128 };
   size_t to[PIECE], from[PIECE], n = 0;
-  const ad_bundle *b = &j->bundle;
+  const ad_bundle *b = &s->bundle;
   const size_t first = g * b->width, last = first + b->width < s->colours ? first + b->width : s->colours;
   const size_t cross_lines = forward ? j->rows : j->columns;
   const uint32_t *at = forward ? j->row_at : j->column_at;
@@ -346,49 +353,47 @@ static void take_lines(ad_jacobian *j, const pass *s, size_t g, bool forward) {
       to[n] = forward ? i * j->columns + line : line * j->columns + i;
       from[n++] = at[i] * b->element + (line - first) * b->lane;
       if (n < PIECE) continue;
-      move_numbers(j, to, from, n);
+      move_numbers(j, s, to, from, n);
       n = 0;
     }
   }
-  move_numbers(j, to, from, n);
+  move_numbers(j, s, to, from, n);
 }
 
-static void set_seeds(ad_jacobian *j, const pass *s, size_t g) {
+static void set_seeds(const ad_jacobian *j, const pass *s, size_t g) {
   for (size_t i = s->seed_of[g]; i < s->seed_of[g + 1]; i++)
-    j->w->engine->set(j->w, j->bundle.number, s->seed[i], 1, NULL);
+    j->w->engine->set(j->w, s->bundle.number, s->seed[i], 1, NULL);
 }
 
-static void zero_inputs(ad_jacobian *j) {
-  const ad_bundle *b = &j->bundle;
+static void zero_inputs(const ad_jacobian *j, const pass *s) {
+  const ad_bundle *b = &s->bundle;
   if (b->lane == 1)
     j->w->engine->zero(j->w, b->number, 0, j->p->input_size * b->element);
   else
     for (size_t k = 0; k < b->width; k++) j->w->engine->zero(j->w, b->number, k * b->lane, j->p->input_size);
 }
 
-static void run_pass(ad_jacobian *j, const pass *s, bool forward) {
+/* The seeds of one forward sweep alone stay where they are. */
+static void run_pass(ad_jacobian *j, pass *s, bool forward) {
   const ad_engine *engine = j->w->engine;
-  const bool only = forward && s->groups == 1 && !j->reverse.groups;
+  const bool stays = forward && s->groups == 1;
   for (size_t g = 0; g < s->groups; g++) {
-    if (!j->seeded) set_seeds(j, s, g);
-    (forward ? engine->bundle_forward : engine->bundle_reverse)(j->w, &j->bundle);
+    if (!stays || !s->seeded) set_seeds(j, s, g);
+    s->seeded = true;
+    (forward ? engine->bundle_forward : engine->bundle_reverse)(j->w, &s->bundle);
     if (s->entry_of)
-      move_numbers(j, s->to + s->entry_of[g], s->from + s->entry_of[g], s->entry_of[g + 1] - s->entry_of[g]);
+      move_numbers(j, s, s->to + s->entry_of[g], s->from + s->entry_of[g], s->entry_of[g + 1] - s->entry_of[g]);
     else
       take_lines(j, s, g, forward);
-    j->seeded = only;
-    if (!only) zero_inputs(j);
+    if (!stays) zero_inputs(j, s);
   }
 }
 
 ad_status ad_jacobian_run(ad_jacobian *j, ad_error *e) {
   ad_status s = ad_workspace_primal(j->w, e);
   if (s) return s;
-  if (j->reverse.groups) run_pass(j, &j->reverse, false);
-  if (j->forward.groups) {
-    run_pass(j, &j->forward, true);
-    if (j->reverse.groups) j->w->engine->zero(j->w, j->bundle.number, 0, (size_t)j->p->size * j->bundle.width);
-  }
+  run_pass(j, &j->forward, true);
+  run_pass(j, &j->reverse, false);
   return AD_OK;
 }
 
@@ -412,6 +417,6 @@ ad_jacobian_plan ad_jacobian_get_plan(const ad_jacobian *j) {
                             .compressed = j->compressed,
                             .tangents = j->forward.colours,
                             .adjoints = j->reverse.colours,
-                            .tangents_at_once = j->forward.colours ? j->bundle.width : 0,
-                            .adjoints_at_once = j->reverse.colours ? j->bundle.width : 0};
+                            .tangents_at_once = j->forward.bundle.width,
+                            .adjoints_at_once = j->reverse.bundle.width};
 }

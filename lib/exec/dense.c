@@ -251,6 +251,7 @@ static bool softmax_adjoint(const f64_state *cx, const ad_program *p, const ad_s
 /* ---- One step */
 
 static void moves(const ad_program *p, const ad_step *s, double *z, const double *plane) {
+  for (uint32_t i = 0; s->u.moves.single && i < s->size; i++) z[i] = plane[p->operand[s->operand + i].offset];
   for (size_t i = 0; i < s->u.moves.count; i++) {
     const ad_move *m = &p->move[s->u.moves.first + i];
     ad_dense_move(m, z, operand(p, s, m->arg, plane));
@@ -310,6 +311,8 @@ bool ad_dense_adjoint(const f64_state *cx, const ad_program *p, const ad_step *s
   double *xbar = adjoint + o->offset;
   switch (s->kernel) {
     case AD_KERNEL_MOVE:
+      for (uint32_t i = 0; s->u.moves.single && i < s->size; i++)
+        if (o[i].active) adjoint[o[i].offset] += zbar[i];
       for (size_t i = 0; i < s->u.moves.count; i++) {
         const ad_move *m = &p->move[s->u.moves.first + i];
         if (o[m->arg].active) ad_dense_move_add(cx->lanes, m, zbar, adjoint + o[m->arg].offset);

@@ -81,6 +81,7 @@ typedef struct ad_step {
     } loop;
     struct { /* MOVE */
       size_t first, count;
+      bool single; /* no moves, but each operand is one element, and they make the result in order */
     } moves;
     struct { /* GATHER, SCATTER_ADD: x is [outer, length, inner], the table has `count` entries */
       int64_t outer, length, inner, count;

@@ -273,9 +273,9 @@ ad_status ad_workspace_seed_adjoints(ad_workspace *w, ad_node node, const ad_num
   if (!w->adjoint) return ad_fail(e, AD_EUSAGE, "the workspace was made without reverse mode");
   if (place(w, node) == UINT32_MAX) return ad_fail(e, AD_EUSAGE, "node %u is not in the program", node);
   ad_status s = check_count(w, node, seed, e);
-  if (!s)
-    ad_workspace_put_numbers(w, w->adjoint, place(w, node),
-                             (size_t)ad_shape_size(ad_graph_node_shape(w->p->graph, node)), seed);
+  const size_t size = (size_t)ad_shape_size(ad_graph_node_shape(w->p->graph, node));
+  for (size_t i = 0; !s && i < size; i++) w->engine->seed_adjoint(w, place(w, node) + i, 0);
+  if (!s) ad_workspace_put_numbers(w, w->adjoint, place(w, node), size, seed);
   return s;
 }
 
