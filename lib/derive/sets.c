@@ -164,7 +164,7 @@ static void sort_found(ad_sets *s) {
     size_t n = 0;
     for (uint32_t i = 0; i < s->bound; i++)
       if (s->stamp_of_index[i] == s->stamp) s->found[n++] = i;
-  } else {
+  } else if (s->found_count > 1) {
     qsort(s->found, s->found_count, sizeof *s->found, by_size);
   }
 }
