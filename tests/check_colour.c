@@ -136,8 +136,8 @@ static void expect_recovered(const picture *p, const ad_sparsity *s, const ad_co
       if (has(p, i, j)) sum[i * r.colours + c->column[j]] += (double)(1 + (i < j ? i * n + j : j * n + i));
   for (int b = 0; b < 2; b++) {
     graphs_run run = graphs_start(g, backends[b], (ad_workspace_options){0});
-    void *product = run.w->engine->new_plane(run.w, n * r.colours);
-    void *value = run.w->engine->new_plane(run.w, s->start[n]);
+    void *product = run.w->engine->plane(run.w, n * r.colours);
+    void *value = run.w->engine->plane(run.w, s->start[n]);
     for (size_t i = 0; i < n * r.colours; i++) run.w->engine->set(run.w, product, i, sum[i], NULL);
     ad_recovery_run(&r, run.w, value, product);
     const ad_span v = {run.w->engine->kind, s->start[n], value};

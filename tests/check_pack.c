@@ -161,7 +161,7 @@ START_TEST(beside_constants) {
   ad_graph *g;
   packings = 0;
   must(ad_graph_read(&g, text, sizeof text - 1, "test", NULL, &graphs_error));
-  compare_all_ways(g, "beside constants", true);
+  compare_all_ways(g, "beside constants", true, true);
   ck_assert_uint_ge(packings, 1);
   ad_graph_free(g);
 }

@@ -182,8 +182,8 @@ $ adtool jvp j.yaml
 adtool: a product wants a vector: --direction NAME=VALUE
 ? 2
 $ adtool jvp j.yaml --direction z=1
-adtool: j.yaml has no input 'z'; `adtool info` lists them
-? 2
+--direction z: error: the graph has no input 'z'; `adtool info` lists them
+? 3
 $ adtool jvp j.yaml --direction x='[1, 2]'
 --direction x:1:1: error: the value for 'x' has 2 numbers, but its shape [3] has 3 elements
   [1, 2]
@@ -502,6 +502,9 @@ Derivatives of saved computational graphs.
 
   eval      values of the outputs
   grad      value and gradient of the outputs
+  jac       Jacobian: every output by every input
+  jvp       Jacobian times a direction, by one forward sweep
+  vjp       weights times the Jacobian, by one reverse sweep
   taylor    Taylor series along a direction, and mixed derivatives
   check     all methods against each other: one verdict
   batch     a graph at every row of a table, or many graphs

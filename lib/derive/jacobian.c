@@ -274,7 +274,7 @@ static ad_status plan(ad_jacobian *j, ad_mode mode, ad_error *e) {
   }
   if (!s) s = open_pass(j, &j->forward, e);
   if (!s) s = open_pass(j, &j->reverse, e);
-  if (!s && !(j->value = engine->new_plane(j->w, j->value_count))) s = ad_fail_memory(e);
+  if (!s && !(j->value = engine->plane(j->w, j->value_count))) s = ad_fail_memory(e);
   if (!s && j->forward.colours) s = plan_seeds(&j->forward, j->column_at, j->columns, c.column, e);
   if (!s && j->reverse.colours) s = plan_seeds(&j->reverse, j->row_at, j->rows, c.row, e);
   if (!s && (j->compressed || j->sparse)) s = plan_entries(j, &c, e);

@@ -302,10 +302,6 @@ static void f64_zero(ad_workspace *w, void *plane, size_t first, size_t count) {
   memset(f64_element(w, plane, first), 0, count * w->options.points * sizeof(double));
 }
 
-static void *f64_new_plane(const ad_workspace *w, size_t count) {
-  return new_plane(count, w->options.points);
-}
-
 static void f64_copy(ad_workspace *w, void *dst, size_t to, const void *src, size_t from, size_t count) {
   memcpy(f64_element(w, dst, to), f64_element(w, src, from), count * w->options.points * sizeof(double));
 }
@@ -375,7 +371,6 @@ const ad_engine ad_engine_f64 = {
     .reverse = f64_sweep_reverse,
     .taylor = f64_sweep_taylor,
     .diagnose = f64_sweep_diagnose,
-    .new_plane = f64_new_plane,
     .bundle_width = f64_bundle_width,
     .bundle_open = f64_bundle_open,
     .bundle_forward = f64_bundle_forward,

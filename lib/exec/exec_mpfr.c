@@ -185,10 +185,6 @@ static void mp_add_multiples(ad_workspace *w, void *dst, size_t to, const void *
 
 #include "exec/series.inc"
 
-static void *mp_new_plane(const ad_workspace *w, size_t count) {
-  return new_plane(count, w->options.precision);
-}
-
 /* Lanes are planes; a sweep forwards computes a partial once for all of them. */
 static uint32_t mp_bundle_width(uint64_t wanted) {
   return wanted < 1 ? 1 : wanted > 8 ? 8 : (uint32_t)wanted;
@@ -198,7 +194,7 @@ static ad_status mp_bundle_open(ad_workspace *w, ad_bundle *b, ad_error *e) {
   size_t n;
   b->element = 1;
   b->lane = w->p->size;
-  if (__builtin_mul_overflow((size_t)w->p->size, (size_t)b->width, &n) || !(b->number = mp_new_plane(w, n)))
+  if (__builtin_mul_overflow((size_t)w->p->size, (size_t)b->width, &n) || !(b->number = mp_plane(w, n)))
     return ad_fail_memory(e);
   return AD_OK;
 }
@@ -244,7 +240,6 @@ const ad_engine ad_engine_mpfr = {
     .reverse = mp_sweep_reverse,
     .taylor = mp_sweep_taylor,
     .diagnose = mp_sweep_diagnose,
-    .new_plane = mp_new_plane,
     .bundle_width = mp_bundle_width,
     .bundle_open = mp_bundle_open,
     .bundle_forward = mp_bundle_forward,

@@ -34,7 +34,7 @@ typedef struct ad_engine {
   /* Planes beside the workspace's own: what a number takes, `count` of them (NULL: no memory; freed with ad_free), and
    * dst[to + i] += src[from + i] factor[at] for i < count. */
   size_t (*number_bytes)(const ad_workspace *w);
-  void *(*plane)(const ad_workspace *w, size_t count);
+  void *(*plane)(const ad_workspace *w, size_t count); /* zeros, freed with ad_free; NULL: no memory */
   void (*add_multiples)(ad_workspace *w, void *dst, size_t to, const void *src, size_t from, size_t count,
                         const void *factor, size_t at);
   void (*primal)(ad_workspace *w);
@@ -42,7 +42,6 @@ typedef struct ad_engine {
   void (*reverse)(ad_workspace *w);
   void (*taylor)(ad_workspace *w);
   void (*diagnose)(ad_workspace *w, ad_notice_fn *notice, void *context);
-  void *(*new_plane)(const ad_workspace *w, size_t count); /* zeros, freed with ad_free; NULL: no memory */
   /* Bundles, of workspaces with reverse mode and one point, after a primal run.  Forward: the inputs' lanes are seeds.
    * Reverse: what depends on an input holds seeds and is otherwise zero; afterwards only the inputs hold anything. */
   uint32_t (*bundle_width)(uint64_t wanted); /* the lanes that serve so many directions */
