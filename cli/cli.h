@@ -206,6 +206,8 @@ int session_program(session *s, ad_program_options p);
 uint32_t session_precision(const session *s);
 /* Reports an error of the library, at the graph's file where it is the input's. */
 int session_report(const session *s, ad_error *e);
+/* Whether the output chosen as i-th is a scalar, or has one element; else an exit status after a message. */
+int session_scalar(const session *s, size_t i);
 /* Plans and makes a workspace, with the point set and the primal run done. */
 int session_plan(session *s, bool keep_all, uint32_t directions, bool reverse);
 /* What --max-entries and the like say, for ad_check; outputs: a node for each of s->output. */

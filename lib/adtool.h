@@ -550,6 +550,35 @@ typedef struct ad_jacobian_plan {
   uint32_t tangents_at_once, adjoints_at_once; /* so many in one sweep */
 } ad_jacobian_plan;
 AD_API ad_jacobian_plan ad_jacobian_get_plan(const ad_jacobian *j);
+/* ---- Derivatives as graphs -------------------------------------------------------------------------------------- */
+
+/* A derivative of outputs by inputs, as a graph with the same inputs and policies, which can be saved, checked and
+ * differentiated like any other (source transformation: Griewank and Walther, Evaluating Derivatives, 2nd ed., SIAM
+ * 2008, chapters 3 and 6).  The chosen outputs stay outputs, under their names; the derivative's follow, each in the
+ * shape of what it is named after:
+ *   gradient  grad.INPUT      of one output that is a scalar, or of a weighted sum of its elements
+ *   vjp       adjoint.INPUT   where inputs adjoint.OUTPUT, behind the others, hold the outputs' adjoints (seeds)
+ *   jvp       tangent.OUTPUT  where inputs tangent.INPUT, behind the others, hold the inputs' tangents (seeds)
+ * Seeds are `fixed` and have no value.  In a graph that has names grad. already, the next are grad2., then grad3.
+ * At kinks the graph's policy becomes part of the result.  Values, nans and infinities are those of reverse and forward
+ * mode at any point, and so are those of further derivatives: a zero adjoint or tangent multiplies nothing.
+ * Adjoints are summed in falling order of the nodes that they come from, of one node in order of its arguments; parts
+ * of a tensor (from slices and gathers) are added to the sum of the others, in the same order.
+ * Time and size are linear in the nodes that lie between those inputs and outputs. */
+typedef struct ad_derivative_request {
+  size_t output_count; /* outputs, by position; 0: all.  A gradient takes one */
+  const size_t *output;
+  size_t wrt_count; /* inputs; 0: those that are not fixed */
+  const ad_node *wrt;
+  size_t seed_count;     /* of a gradient.  0: the output is a scalar and its weight is 1 */
+  const size_t *element; /* which elements; NULL: 0 .. seed_count-1 */
+  const double *weight;  /* NULL: all 1 */
+} ad_derivative_request;
+
+/* r may be NULL.  The new graph is the caller's. */
+AD_API ad_status ad_graph_gradient(ad_graph **out, const ad_graph *g, const ad_derivative_request *r, ad_error *e);
+AD_API ad_status ad_graph_vjp(ad_graph **out, const ad_graph *g, const ad_derivative_request *r, ad_error *e);
+AD_API ad_status ad_graph_jvp(ad_graph **out, const ad_graph *g, const ad_derivative_request *r, ad_error *e);
 
 /* ---- Mixed derivatives ------------------------------------------------------------------------------------------ */
 

@@ -439,6 +439,29 @@ START_TEST(jacobians) {
 }
 END_TEST
 
+START_TEST(differentiating) {
+  ad_graph *g = build(), *d, *dd;
+  const size_t loss = 0, last = ad_graph_output_count(g) - 1;
+  INSIST(ad_graph_gradient(&d, g, &(ad_derivative_request){.output_count = 1, .output = &last}, &err));
+  INSIST(ad_graph_vjp(&dd, d, NULL, &err));
+  ad_graph_free(dd);
+  ad_graph_free(d);
+  INSIST(ad_graph_gradient(&d, g,
+                           &(ad_derivative_request){.output_count = 1,
+                                                    .output = &loss,
+                                                    .wrt_count = 2,
+                                                    .wrt = (ad_node[]){0, 1},
+                                                    .seed_count = 1,
+                                                    .weight = (double[]){2}},
+                           &err));
+  ad_graph_free(d);
+  INSIST(ad_graph_jvp(&d, g, &(ad_derivative_request){.output_count = 1, .output = &loss}, &err));
+  ad_graph_free(d);
+  ad_graph_free(g);
+  nothing_left();
+}
+END_TEST
+
 START_TEST(checking) {
   ad_graph *g;
   ad_node x, y;
@@ -630,6 +653,7 @@ int main(void) {
   tcase_add_test(t, second_evaluation);
   tcase_add_test(t, series);
   tcase_add_test(t, jacobians);
+  tcase_add_test(t, differentiating);
   tcase_add_test(t, checking);
   tcase_add_test(t, formats);
   tcase_add_test(t, infix_and_files);
