@@ -607,6 +607,41 @@ AD_API size_t ad_mixed_directions(const ad_mixed *m);
 AD_API ad_status ad_mixed_run(ad_mixed *m, ad_error *e);
 /* Derivative i of every element of output number `output` of the request; the factorials are in. */
 AD_API ad_span ad_mixed_derivative(const ad_mixed *m, size_t i, size_t output);
+/* ---- Hessians --------------------------------------------------------------------------------------------------- */
+
+/* The second derivatives of one output, or of a weighted sum of its elements, by all elements of n inputs: rows and
+ * columns are the inputs' elements, inputs in the order of the graph, row-major.  Planned once, for the graph of the
+ * gradient, and run at many points.  Sweeps over that graph give products with the Hessian: its tangents are forward
+ * over reverse mode, its adjoints the same, as a Hessian is symmetric (Griewank and Walther, Evaluating Derivatives, 2nd
+ * ed., SIAM 2008, section 5.4). */
+typedef struct ad_hessian ad_hessian;
+typedef struct ad_hessian_options {
+  ad_derivative_request of; /* as for ad_graph_gradient */
+  ad_mode mode;             /* of the sweeps; AD_MODE_DEFAULT: the cheaper one, where the backend has both */
+  uint32_t precision;       /* bits, for MPFR backends; 0: 256 */
+  uint32_t columns;         /* the most that a product will have; 0: n, which a whole Hessian takes */
+} ad_hessian_options;
+/* borrows g and b (NULL: tape or dual, by the mode); owns the gradient's graph and a workspace for it. */
+AD_API ad_status ad_hessian_new(ad_hessian **h, const ad_graph *g, const ad_backend *b, const ad_hessian_options *o,
+                                ad_error *e);
+AD_API void ad_hessian_free(ad_hessian *h);
+AD_API size_t ad_hessian_size(const ad_hessian *h);                  /* n */
+AD_API size_t ad_hessian_wrt_count(const ad_hessian *h);             /* inputs */
+AD_API ad_node ad_hessian_wrt(const ad_hessian *h, size_t i);
+/* Where: the values of a point of g, or those that are set in the workspace, whose inputs have the numbers that they have
+ * in g; borrows from h. */
+AD_API ad_status ad_hessian_set_point(ad_hessian *h, const ad_point *p, ad_error *e);
+AD_API ad_workspace *ad_hessian_workspace(ad_hessian *h);
+/* The whole Hessian.  Its lower triangle is computed, so the result is symmetric to the last bit. */
+AD_API ad_status ad_hessian_run(ad_hessian *h, ad_error *e);
+/* H S for n x columns seeds, row-major, as doubles or as exact numbers.  After the first run of one kind, neither
+ * allocates. */
+AD_API ad_status ad_hessian_products(ad_hessian *h, const double *seeds, size_t columns, ad_error *e);
+AD_API ad_status ad_hessian_products_exact(ad_hessian *h, const ad_numbers *seeds, size_t columns, ad_error *e);
+/* Of the last run: H or H S, row-major; the output; its derivative by input i of wrt. */
+AD_API ad_span ad_hessian_values(const ad_hessian *h);
+AD_API ad_span ad_hessian_output(const ad_hessian *h);
+AD_API ad_span ad_hessian_gradient(const ad_hessian *h, size_t i);
 
 /* ---- Verification ----------------------------------------------------------------------------------------------- */
 

@@ -462,6 +462,36 @@ START_TEST(differentiating) {
 }
 END_TEST
 
+/* The second run of each kind allocates nothing, in double and in MPFR. */
+START_TEST(hessians) {
+  ad_graph *g = build();
+  const size_t last = ad_graph_output_count(g) - 1;
+  ad_point *point;
+  INSIST(ad_point_new(&point, g, &err));
+  INSIST(ad_point_set_double(point, 1, (const double[]){0.3}, 1, &err));
+  for (size_t b = 0; b < ad_backend_count(); b++) {
+    ad_hessian *h;
+    const ad_hessian_options o = {.of = {.output_count = 1, .output = &last}};
+    INSIST(ad_hessian_new(&h, g, ad_backend_get(b), &o, &err));
+    const double seed[6] = {1, 2, 3};
+    for (int k = 0; k < 2; k++) {
+      before(0);
+      ad_status s = ad_hessian_set_point(h, point, &err);
+      if (!s) s = ad_hessian_run(h, &err);
+      if (!s) s = ad_hessian_products(h, seed, 1, &err);
+      heap.counting = false;
+      ck_assert_msg(!s, "%s", err.message);
+      ck_assert_msg(!k || heap.calls == 0, "backend %zu: %lu allocations", b, heap.calls);
+    }
+    ck_assert_double_ne(number(ad_hessian_values(h), 0), 0);
+    ad_hessian_free(h);
+  }
+  ad_point_free(point);
+  ad_graph_free(g);
+  nothing_left();
+}
+END_TEST
+
 START_TEST(checking) {
   ad_graph *g;
   ad_node x, y;
@@ -654,6 +684,7 @@ int main(void) {
   tcase_add_test(t, series);
   tcase_add_test(t, jacobians);
   tcase_add_test(t, differentiating);
+  tcase_add_test(t, hessians);
   tcase_add_test(t, checking);
   tcase_add_test(t, formats);
   tcase_add_test(t, infix_and_files);
