@@ -223,6 +223,25 @@ void put_npy_span(ad_buffer *b, const ad_span *v, const ad_shape *shape);
 /* A node's value, or where `input` is given that input's gradient, as an .npy array. */
 void put_npy(ad_buffer *b, const session *s, ad_node value, const ad_node *input);
 
+/* ---- Products with vectors (products.c) */
+
+/* What a product is made with, by name: an input's part of the direction, or an output's weights. */
+typedef struct vector {
+  session values; /* of a graph whose inputs are the names, with the point that has what was given */
+  const session *of;
+  bool forward;
+} vector;
+
+/* From --direction (forward) or --weight, for the inputs or outputs of s; 0 or an exit status after a message. */
+int vector_read(vector *v, const session *s, bool forward);
+void vector_clear(vector *v);
+
+/* Part i of a product: its value, name and shape. */
+typedef ad_span product_part(const void *context, size_t i, ad_buffer *name, ad_shape *shape);
+/* All parts, one an output or an input, in the form that --format says. */
+int put_product(ad_buffer *b, const options *o, const char *product, bool outputs, size_t count, product_part *part,
+                const void *context);
+
 /* ---- Matrices (matrix.c) */
 
 /* Lines that belong to one output or input: `size` of them from number `first` on. */
@@ -234,6 +253,7 @@ typedef struct matrix_part {
 
 typedef struct matrix {
   const options *o;
+  const char *of; /* Hessians: the output, rows and columns are inputs; else NULL */
   ad_span value;
   const ad_sparsity *sparsity; /* NULL: dense */
   size_t columns;              /* of the dense one */

@@ -617,9 +617,10 @@ AD_API ad_span ad_mixed_derivative(const ad_mixed *m, size_t i, size_t output);
 typedef struct ad_hessian ad_hessian;
 typedef struct ad_hessian_options {
   ad_derivative_request of; /* as for ad_graph_gradient */
-  ad_mode mode;             /* of the sweeps; AD_MODE_DEFAULT: the cheaper one, where the backend has both */
+  ad_mode mode;             /* of the sweeps; AD_MODE_DEFAULT: forward where the backend has it */
   uint32_t precision;       /* bits, for MPFR backends; 0: 256 */
-  uint32_t columns;         /* the most that a product will have; 0: n, which a whole Hessian takes */
+  bool sparse;              /* only the entries of the structure, in its order, by a star colouring */
+  uint32_t columns;         /* the most that a product will have; 0: n, which a whole dense Hessian takes */
 } ad_hessian_options;
 /* borrows g and b (NULL: tape or dual, by the mode); owns the gradient's graph and a workspace for it. */
 AD_API ad_status ad_hessian_new(ad_hessian **h, const ad_graph *g, const ad_backend *b, const ad_hessian_options *o,
@@ -632,14 +633,17 @@ AD_API ad_node ad_hessian_wrt(const ad_hessian *h, size_t i);
  * in g; borrows from h. */
 AD_API ad_status ad_hessian_set_point(ad_hessian *h, const ad_point *p, ad_error *e);
 AD_API ad_workspace *ad_hessian_workspace(ad_hessian *h);
-/* The whole Hessian.  Its lower triangle is computed, so the result is symmetric to the last bit. */
+/* The whole Hessian, symmetric to the last bit. */
 AD_API ad_status ad_hessian_run(ad_hessian *h, ad_error *e);
 /* H S for n x columns seeds, row-major, as doubles or as exact numbers.  After the first run of one kind, neither
  * allocates. */
 AD_API ad_status ad_hessian_products(ad_hessian *h, const double *seeds, size_t columns, ad_error *e);
 AD_API ad_status ad_hessian_products_exact(ad_hessian *h, const ad_numbers *seeds, size_t columns, ad_error *e);
-/* Of the last run: H or H S, row-major; the output; its derivative by input i of wrt. */
+/* Of the last run: H or H S, row-major, or one number for each entry of the structure; the output; its derivative by
+ * input i of wrt. */
 AD_API ad_span ad_hessian_values(const ad_hessian *h);
+AD_API const ad_sparsity *ad_hessian_sparsity(const ad_hessian *h); /* NULL: dense */
+AD_API size_t ad_hessian_colours(const ad_hessian *h);              /* columns that a run computes */
 AD_API ad_span ad_hessian_output(const ad_hessian *h);
 AD_API ad_span ad_hessian_gradient(const ad_hessian *h, size_t i);
 

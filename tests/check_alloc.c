@@ -471,7 +471,8 @@ START_TEST(hessians) {
   INSIST(ad_point_set_double(point, 1, (const double[]){0.3}, 1, &err));
   for (size_t b = 0; b < ad_backend_count(); b++) {
     ad_hessian *h;
-    const ad_hessian_options o = {.of = {.output_count = 1, .output = &last}};
+    const ad_hessian_options o = {
+        .of = {.output_count = 1, .output = &last}, .sparse = b == 1, .columns = b == 1 ? 3 : 0};
     INSIST(ad_hessian_new(&h, g, ad_backend_get(b), &o, &err));
     const double seed[6] = {1, 2, 3};
     for (int k = 0; k < 2; k++) {

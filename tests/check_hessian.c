@@ -11,6 +11,7 @@
 
 #include "exec/workspace.h"
 #include "graphs.h"
+#include "problems.h"
 #include "random_graph.h"
 #include "ulps.h"
 
@@ -308,6 +309,70 @@ START_TEST(exact_seeds) {
 }
 END_TEST
 
+/* ---- Sparse */
+
+/* The sparse form has the dense one's entries, and what it leaves out is 0. */
+static void expect_same_sparse(const ad_graph *g, const char *backend, const ad_derivative_request *of, ad_mode mode) {
+  const ad_backend *b = ad_backend_find(backend);
+  ad_hessian *dense, *sparse;
+  must(ad_hessian_new(&dense, g, b, &(ad_hessian_options){.of = *of, .mode = mode, .precision = BITS}, ERR));
+  must(ad_hessian_new(&sparse, g, b, &(ad_hessian_options){.of = *of, .mode = mode, .precision = BITS, .sparse = true},
+                      ERR));
+  must(ad_hessian_run(dense, ERR));
+  must(ad_hessian_run(sparse, ERR));
+  must(ad_hessian_run(sparse, ERR)); /* it leaves nothing behind */
+  const ad_sparsity *s = ad_hessian_sparsity(sparse);
+  const ad_span v = ad_hessian_values(sparse), w = ad_hessian_values(dense);
+  const size_t n = ad_hessian_size(sparse);
+  ck_assert_ptr_null(ad_hessian_sparsity(dense));
+  ck_assert(s && s->rows == n && s->columns == n && v.count == s->start[n] && w.count == n * n);
+  mpfr_t gap;
+  mpfr_init2(gap, BITS);
+  for (size_t i = 0; i < n; i++)
+    for (size_t j = 0, k = s->start[i]; j < n; j++) {
+      const bool in = k < s->start[i + 1] && s->column[k] == j;
+      mpfr_srcptr want = number(w, i * n + j);
+      ck_assert_msg(in || mpfr_zero_p(want), "entry %zu, %zu is not in the structure", i, j);
+      if (!in) continue;
+      mpfr_sub(gap, number(v, k++), want, MPFR_RNDN);
+      ck_assert_msg(mpfr_zero_p(gap) || mpfr_get_exp(gap) < mpfr_get_exp(want) - BITS / 2,
+                    "entry %zu, %zu is %.17g in the sparse form, not %.17g", i, j, ad_span_double(&v, k - 1),
+                    mpfr_get_d(want, MPFR_RNDN));
+    }
+  mpfr_clear(gap);
+  ad_hessian_free(dense);
+  ad_hessian_free(sparse);
+}
+
+/* Of a sum of squares of neighbours, at a size where the dense form would not fit. */
+START_TEST(sparse_rosenbrock) {
+  enum { N = 20000 };
+  ad_graph *g = problems_rosenbrock(N);
+  for (int b = 0; b < BACKENDS; b++) {
+    ad_hessian *h;
+    must(ad_hessian_new(&h, g, ad_backend_find(backends[b]), &(ad_hessian_options){.sparse = true}, ERR));
+    ck_assert_uint_eq(ad_hessian_colours(h), 3);
+    must(ad_hessian_run(h, ERR));
+    const ad_sparsity *s = ad_hessian_sparsity(h);
+    const ad_span v = ad_hessian_values(h);
+    ck_assert_uint_eq(v.count, 3 * N - 2);
+    double *x = malloc(N * sizeof *x);
+    for (size_t i = 0; i < N; i++) x[i] = problems_x(i);
+    mpfr_t want;
+    mpfr_init2(want, BITS);
+    for (size_t i = 0; i < N; i++)
+      for (size_t k = s->start[i]; k < s->start[i + 1]; k++) {
+        rosenbrock_entry(want, x, N, i, s->column[k]);
+        ck_assert_msg(ad_span_double(&v, k) == mpfr_get_d(want, MPFR_RNDN), "entry %zu, %u", i, s->column[k]);
+      }
+    mpfr_clear(want);
+    free(x);
+    ad_hessian_free(h);
+  }
+  ad_graph_free(g);
+}
+END_TEST
+
 /* ---- Random graphs: both modes in MPFR, and differences of the tape's gradients */
 
 static void read_gradient(const ad_workspace *w, __mpfr_struct *to, size_t count) {
@@ -376,6 +441,7 @@ static void check_random(uint64_t seed, size_t operations, bool tensors, size_t 
   graphs_end(&w);
   ad_hessian_free(a);
   ad_hessian_free(b);
+  expect_same_sparse(r.g, "mpfr", &of, seed % 2 ? AD_MODE_FORWARD : AD_MODE_REVERSE);
   random_graph_free(&r);
 }
 
@@ -400,6 +466,7 @@ int main(void) {
   tcase_add_test(t, closed_forms);
   tcase_add_test(t, products_and_requests);
   tcase_add_test(t, exact_seeds);
+  tcase_add_test(t, sparse_rosenbrock);
   tcase_add_test(t, random_graphs);
   suite_add_tcase(s, t);
   SRunner *r = srunner_create(s);

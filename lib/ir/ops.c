@@ -108,6 +108,8 @@ unsigned ad_op_curvature(ad_op op) {
   const unsigned xx = AD_SECOND(0, 0), xy = AD_SECOND(0, 1), yy = AD_SECOND(1, 1);
   switch (op) { /* those that are linear in an argument, or curved between kinks */
     case AD_OP_MUL:
+    case AD_OP_MUL_NO_NAN:
+    case AD_OP_MUL_OR_ZERO:
     case AD_OP_LEAKY_RELU: return xy;
     case AD_OP_DIV:
     case AD_OP_XLOGY: return xy | yy;
