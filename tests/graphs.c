@@ -143,7 +143,7 @@ enum { BITS = 300, DIFFERENCE_BITS = 900, AGREE_BITS = 280, DIFFERENCE_AGREE_BIT
 typedef struct jacobian {
   const ad_graph *g;
   size_t rows, columns;
-  __mpfr_struct *entry, *largest; /* by MPFR in reverse mode; the largest magnitude of each row */
+  __mpfr_struct *entry, *largest; /* by MPFR in reverse mode; the largest magnitude of each row, at least 2^-10 of all */
 } jacobian;
 
 static size_t size_of(const ad_graph *g, ad_node n) {
@@ -225,6 +225,14 @@ static jacobian reverse_jacobian(const ad_graph *g, graphs_run *r) {
       if (mpfr_number_p(e) && mpfr_cmpabs(e, &j.largest[i]) > 0) mpfr_abs(&j.largest[i], e, MPFR_RNDN);
     }
   }
+  /* A row whose derivatives cancel has their rounding errors left. */
+  mpfr_t floor;
+  mpfr_init2(floor, BITS);
+  mpfr_set_zero(floor, 1);
+  for (size_t i = 0; i < j.rows; i++) mpfr_max(floor, floor, &j.largest[i], MPFR_RNDN);
+  mpfr_mul_2si(floor, floor, -10, MPFR_RNDN);
+  for (size_t i = 0; i < j.rows; i++) mpfr_max(&j.largest[i], &j.largest[i], floor, MPFR_RNDN);
+  mpfr_clear(floor);
   return j;
 }
 

@@ -2,8 +2,8 @@
  * derive/symbolic_element.c only: the names are short.
  *
  * A condition is a node that is 0 or 1.  No constant is rounded: what is no double is an operation on doubles and pi.
- * The words that ops.def has for one function here and another one there (POW_PARTIAL ...) are formulas whose result is
- * right wherever it can be represented, and whose own derivatives are right at the points that they single out. */
+ * The words that stand for one function here and another one there (POW_PARTIAL ...) are formulas that neither overflow
+ * nor make a nan where the result is finite, and whose own derivatives are right at the points that they single out. */
 #ifndef AD_TRACE_H
 #define AD_TRACE_H
 
