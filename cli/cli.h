@@ -206,6 +206,8 @@ int session_program(session *s, ad_program_options p);
 uint32_t session_precision(const session *s);
 /* Reports an error of the library, at the graph's file where it is the input's. */
 int session_report(const session *s, ad_error *e);
+/* Whether the output chosen as i-th is a scalar, or has one element; else an exit status after a message. */
+int session_scalar(const session *s, size_t i);
 /* Plans and makes a workspace, with the point set and the primal run done. */
 int session_plan(session *s, bool keep_all, uint32_t directions, bool reverse);
 /* What --max-entries and the like say, for ad_check; outputs: a node for each of s->output. */
@@ -221,6 +223,25 @@ void put_npy_span(ad_buffer *b, const ad_span *v, const ad_shape *shape);
 /* A node's value, or where `input` is given that input's gradient, as an .npy array. */
 void put_npy(ad_buffer *b, const session *s, ad_node value, const ad_node *input);
 
+/* ---- Products with vectors (products.c) */
+
+/* What a product is made with, by name: an input's part of the direction, or an output's weights. */
+typedef struct vector {
+  session values; /* of a graph whose inputs are the names, with the point that has what was given */
+  const session *of;
+  bool forward;
+} vector;
+
+/* From --direction (forward) or --weight, for the inputs or outputs of s; 0 or an exit status after a message. */
+int vector_read(vector *v, const session *s, bool forward);
+void vector_clear(vector *v);
+
+/* Part i of a product: its value, name and shape. */
+typedef ad_span product_part(const void *context, size_t i, ad_buffer *name, ad_shape *shape);
+/* All parts, one an output or an input, in the form that --format says. */
+int put_product(ad_buffer *b, const options *o, const char *product, bool outputs, size_t count, product_part *part,
+                const void *context);
+
 /* ---- Matrices (matrix.c) */
 
 /* Lines that belong to one output or input: `size` of them from number `first` on. */
@@ -232,6 +253,7 @@ typedef struct matrix_part {
 
 typedef struct matrix {
   const options *o;
+  const char *of; /* Hessians: the output, rows and columns are inputs; else NULL */
   ad_span value;
   const ad_sparsity *sparsity; /* NULL: dense */
   size_t columns;              /* of the dense one */

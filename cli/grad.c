@@ -10,22 +10,15 @@ static int run_gradient(const session *s, size_t i) {
   ad_error e = {0};
   size_t element = s->element[i];
   ad_gradient_request r = {.output = ad_graph_output_node(s->graph, s->output[i]), .mode = s->mode};
-  const ad_shape *shape = ad_graph_node_shape(s->graph, r.output);
   if (s->seed_count) {
     r.seed_count = s->seed_count;
     r.weight = s->weight;
   } else if (element != SIZE_MAX) {
     r.seed_count = 1;
     r.element = &element;
-  } else if (ad_shape_size(shape) != 1) {
-    const char *name = ad_graph_output_name(s->graph, s->output[i]);
-    char text[AD_SHAPE_TEXT], zeros[AD_SHAPE_TEXT] = "";
-    ad_shape_text(text, shape);
-    for (int k = 0; k < shape->rank; k++) strcat(zeros, k ? ",0" : "0");
-    return usage_error(
-        "the output '%s' has shape %s; ask for one element (--output '%s[%s]') or for a weighted sum "
-        "(--output %s --seed 1)",
-        name, text, name, zeros, name);
+  } else {
+    int status = session_scalar(s, i);
+    if (status) return status;
   }
   return ad_workspace_run_gradient(s->workspace, &r, &e) ? report(s->o, &e) : 0;
 }

@@ -69,7 +69,10 @@ static void put_text_dense(ad_buffer *b, const matrix *m) {
     for (size_t k = 0; k < m->column_parts; k++) {
       char between[2 * AD_MAX_NAME + 24];
       const size_t before = b->size;
-      ad_buffer_printf(b, "d %s/d %s = ", m->row[i].name, m->column[k].name);
+      if (m->of)
+        ad_buffer_printf(b, "d2 %s/d %s d %s = ", m->of, m->row[i].name, m->column[k].name);
+      else
+        ad_buffer_printf(b, "d %s/d %s = ", m->row[i].name, m->column[k].name);
       snprintf(between, sizeof between, ",\n%*s", (int)(b->size - before + 1), "");
       put_block(b, m, &m->row[i], &m->column[k], between, put_number);
       ad_buffer_puts(b, "\n");
@@ -80,9 +83,12 @@ static void put_text_sparse(ad_buffer *b, const matrix *m) {
   EACH_ROW(m, r, row) {
     const row_entries x = entries_of(m, row);
     for (size_t k = 0; k < x.count; k++) {
-      ad_buffer_puts(b, "d ");
+      if (m->of)
+        ad_buffer_printf(b, "d2 %s/d ", m->of);
+      else
+        ad_buffer_puts(b, "d ");
       put_line_name(b, r, row);
-      ad_buffer_puts(b, "/d ");
+      ad_buffer_puts(b, m->of ? " d " : "/d ");
       put_line_name(b, column_part(m, x.column[k]), x.column[k]);
       ad_buffer_puts(b, " = ");
       put_number(b, &m->value, x.first + k, m->o->digits);
@@ -95,6 +101,10 @@ static void put_text_sparse(ad_buffer *b, const matrix *m) {
 
 static void put_json_dense(ad_buffer *b, const matrix *m) {
   ad_buffer_puts(b, "{\"outputs\": {");
+  if (m->of) {
+    put_json_string(b, m->of);
+    ad_buffer_puts(b, ": {");
+  }
   for (size_t i = 0; i < m->row_parts; i++) {
     if (i) ad_buffer_puts(b, ", ");
     put_json_string(b, m->row[i].name);
@@ -107,7 +117,7 @@ static void put_json_dense(ad_buffer *b, const matrix *m) {
     }
     ad_buffer_puts(b, "}");
   }
-  ad_buffer_puts(b, "}}\n");
+  ad_buffer_puts(b, m->of ? "}}}\n" : "}}\n");
 }
 
 /* One of the three lists of a sparse matrix. */
@@ -137,12 +147,17 @@ static void put_json_sparse(ad_buffer *b, const matrix *m) {
 }
 
 static void put_csv(ad_buffer *b, const matrix *m) {
-  ad_buffer_puts(b, "output,output_element,input,input_element,derivative\n");
+  ad_buffer_puts(b, m->of ? "output,row_input,row_element,column_input,column_element,derivative\n"
+                          : "output,output_element,input,input_element,derivative\n");
   EACH_ROW(m, r, row) {
     const row_entries x = entries_of(m, row);
     for (size_t k = 0; k < x.count; k++) {
       const size_t column = x.column ? x.column[k] : k;
       const matrix_part *c = column_part(m, column);
+      if (m->of) {
+        put_csv_name(b, m->of);
+        ad_buffer_puts(b, ",");
+      }
       put_csv_name(b, r->name);
       ad_buffer_printf(b, ",%zu,", row - r->first);
       put_csv_name(b, c->name);

@@ -4,21 +4,15 @@
 #include "cli.h"
 #include "ir/point.h"
 
-/* What a product is made with, by name: an input's part of the direction, or an output's weights. */
-typedef struct vector {
-  session values; /* of a graph whose inputs are the names, with the point that has what was given */
-  bool forward;
-} vector;
-
 static const char *option_of(bool forward) {
   return forward ? "direction" : "weight";
 }
 
 /* The names are read as the values of inputs would be, but exactly, whatever type a file marks an input with. */
-static int read_vector(vector *v, const session *s, bool forward) {
+int vector_read(vector *v, const session *s, bool forward) {
   ad_error e = {0};
   session *t = &v->values;
-  *v = (vector){.values = {.o = s->o, .path = s->path}, .forward = forward};
+  *v = (vector){.values = {.o = s->o, .path = s->path}, .of = s, .forward = forward};
   const size_t count = forward ? ad_graph_input_count(s->graph) : ad_graph_output_count(s->graph);
   ad_status status = ad_graph_new(&t->graph, &s->o->limits, &e);
   for (size_t i = 0; !status && i < count; i++) {
@@ -41,6 +35,11 @@ static int read_vector(vector *v, const session *s, bool forward) {
     if (failed) return failed;
   }
   return given ? 0 : usage_error("a product wants a vector: --%s NAME=VALUE", option_of(forward));
+}
+
+void vector_clear(vector *v) {
+  ad_point_free(v->values.point);
+  ad_graph_free(v->values.graph);
 }
 
 /* Only inputs with a direction, or outputs with weights, matter. */
@@ -73,53 +72,52 @@ static ad_status sweep(session *s, const vector *v, ad_error *e) {
 }
 
 /* Result number i: an output's tangent or an input's adjoint. */
-static ad_span result_at(const session *s, bool forward, size_t i, const char **name, ad_shape *shape) {
-  const ad_node n = forward ? ad_graph_output_node(s->graph, s->output[i]) : ad_program_wrt(s->program, i);
-  *name = forward ? ad_graph_output_name(s->graph, s->output[i]) : ad_graph_node_name(s->graph, n);
+static ad_span result_at(const void *context, size_t i, ad_buffer *name, ad_shape *shape) {
+  const vector *v = context;
+  const session *s = v->of;
+  const ad_node n = v->forward ? ad_graph_output_node(s->graph, s->output[i]) : ad_program_wrt(s->program, i);
   *shape = *ad_graph_node_shape(s->graph, n);
-  ad_span v = forward ? ad_workspace_tangent(s->workspace, 0, n) : ad_workspace_adjoint(s->workspace, n);
-  if (forward && s->element[i] != SIZE_MAX) {
-    v = span_element(&v, s->element[i]);
-    *shape = (ad_shape){0};
+  if (!v->forward) {
+    ad_buffer_puts(name, ad_graph_node_name(s->graph, n));
+    return ad_workspace_adjoint(s->workspace, n);
   }
-  return v;
+  put_output_name(name, s, i);
+  const ad_span t = ad_workspace_tangent(s->workspace, 0, n);
+  if (s->element[i] == SIZE_MAX) return t;
+  *shape = (ad_shape){0};
+  return span_element(&t, s->element[i]);
 }
 
-static int put_results(ad_buffer *b, const session *s, bool forward) {
-  const size_t count = forward ? s->output_count : ad_program_wrt_count(s->program);
-  const output_format f = s->o->format;
+int put_product(ad_buffer *b, const options *o, const char *product, bool outputs, size_t count, product_part *part,
+                const void *context) {
+  const output_format f = o->format;
   if (f == FORMAT_NPY && count != 1)
     return usage_error("--format npy holds one array; choose one %s",
-                       forward ? "output with --output" : "input with --wrt");
-  if (f == FORMAT_JSON) ad_buffer_printf(b, "{\"%s\": {", forward ? "jvp" : "vjp");
-  if (f == FORMAT_CSV) ad_buffer_printf(b, "%s,element,derivative\n", forward ? "output" : "input");
+                       outputs ? "output with --output" : "input with --wrt");
+  if (f == FORMAT_JSON) ad_buffer_printf(b, "{\"%s\": {", product);
+  if (f == FORMAT_CSV) ad_buffer_printf(b, "%s,element,derivative\n", outputs ? "output" : "input");
   for (size_t i = 0; i < count; i++) {
-    const char *name;
     ad_shape shape;
-    const ad_span v = result_at(s, forward, i, &name, &shape);
     ad_buffer shown = {0};
-    if (forward)
-      put_output_name(&shown, s, i);
-    else
-      ad_buffer_puts(&shown, name);
-    if (shown.data) name = shown.data;
+    const ad_span v = part(context, i, &shown, &shape);
+    const char *name = shown.data ? shown.data : "";
     if (f == FORMAT_JSON) {
       if (i) ad_buffer_puts(b, ", ");
       put_json_string(b, name);
       ad_buffer_puts(b, ": ");
-      put_json_tensor(b, &v, &shape, s->o->digits);
+      put_json_tensor(b, &v, &shape, o->digits);
     } else if (f == FORMAT_CSV) {
       for (size_t k = 0; k < v.count; k++) {
         put_csv_name(b, name);
         ad_buffer_printf(b, ",%zu,", k);
-        put_number(b, &v, k, s->o->digits);
+        put_number(b, &v, k, o->digits);
         ad_buffer_puts(b, "\n");
       }
     } else if (f == FORMAT_NPY) {
       put_npy_span(b, &v, &shape);
     } else {
       ad_buffer_printf(b, "%s = ", name);
-      put_text_tensor(b, &v, &shape, s->o->digits, (int)strlen(name) + 3);
+      put_text_tensor(b, &v, &shape, o->digits, (int)strlen(name) + 3);
       ad_buffer_puts(b, "\n");
     }
     ad_buffer_clear(&shown);
@@ -137,15 +135,16 @@ static int run_one(const options *o, const char *path, ad_buffer *b, bool forwar
     return usage_error("the backend '%s' has no %s mode", ad_backend_name(backend), forward ? "forward" : "reverse");
   int status = session_open(&s, o, path);
   s.backend = backend;
-  if (!status) status = read_vector(&v, &s, forward);
+  if (!status) status = vector_read(&v, &s, forward);
   if (!status) status = choose(&s, &v);
   if (!status) status = session_plan(&s, false, forward, !forward);
   if (!status && sweep(&s, &v, &e)) status = session_report(&s, &e);
   if (!status && o->file_count > 1 && o->format == FORMAT_TEXT) ad_buffer_printf(b, "# %s\n", path);
-  if (!status) status = put_results(b, &s, forward);
+  if (!status)
+    status = put_product(b, o, forward ? "jvp" : "vjp", forward,
+                         forward ? s.output_count : ad_program_wrt_count(s.program), result_at, &v);
   if (!status) status = session_notes(&s);
-  ad_point_free(v.values.point);
-  ad_graph_free(v.values.graph);
+  vector_clear(&v);
   session_close(&s);
   return status;
 }

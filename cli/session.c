@@ -207,6 +207,19 @@ static int read_seed(session *s) {
   return report(s->o, &e);
 }
 
+int session_scalar(const session *s, size_t i) {
+  const ad_shape *shape = ad_graph_node_shape(s->graph, ad_graph_output_node(s->graph, s->output[i]));
+  if (ad_shape_size(shape) == 1) return 0;
+  const char *name = ad_graph_output_name(s->graph, s->output[i]);
+  char text[AD_SHAPE_TEXT], zeros[AD_SHAPE_TEXT] = "";
+  ad_shape_text(text, shape);
+  for (int k = 0; k < shape->rank; k++) strcat(zeros, k ? ",0" : "0");
+  return usage_error(
+      "the output '%s' has shape %s; ask for one element (--output '%s[%s]') or for a weighted sum "
+      "(--output %s --seed 1)",
+      name, text, name, zeros, name);
+}
+
 int session_open(session *s, const options *o, const char *path) {
   ad_error e = {0};
   *s = (session){.o = o, .path = path};

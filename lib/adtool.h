@@ -550,6 +550,35 @@ typedef struct ad_jacobian_plan {
   uint32_t tangents_at_once, adjoints_at_once; /* so many in one sweep */
 } ad_jacobian_plan;
 AD_API ad_jacobian_plan ad_jacobian_get_plan(const ad_jacobian *j);
+/* ---- Derivatives as graphs -------------------------------------------------------------------------------------- */
+
+/* A derivative of outputs by inputs, as a graph with the same inputs and policies, which can be saved, checked and
+ * differentiated like any other (source transformation: Griewank and Walther, Evaluating Derivatives, 2nd ed., SIAM
+ * 2008, chapters 3 and 6).  The chosen outputs stay outputs, under their names; the derivative's follow, each in the
+ * shape of what it is named after:
+ *   gradient  grad.INPUT      of one output that is a scalar, or of a weighted sum of its elements
+ *   vjp       adjoint.INPUT   where inputs adjoint.OUTPUT, behind the others, hold the outputs' adjoints (seeds)
+ *   jvp       tangent.OUTPUT  where inputs tangent.INPUT, behind the others, hold the inputs' tangents (seeds)
+ * Seeds are `fixed` and have no value.  In a graph that has names grad. already, the next are grad2., then grad3.
+ * At kinks the graph's policy becomes part of the result.  Values, nans and infinities are those of reverse and forward
+ * mode at any point, and so are those of further derivatives: a zero adjoint or tangent multiplies nothing.
+ * Adjoints are summed in falling order of the nodes that they come from, of one node in order of its arguments; parts
+ * of a tensor (from slices and gathers) are added to the sum of the others, in the same order.
+ * Time and size are linear in the nodes that lie between those inputs and outputs. */
+typedef struct ad_derivative_request {
+  size_t output_count; /* outputs, by position; 0: all.  A gradient takes one */
+  const size_t *output;
+  size_t wrt_count; /* inputs; 0: those that are not fixed */
+  const ad_node *wrt;
+  size_t seed_count;     /* of a gradient.  0: the output is a scalar and its weight is 1 */
+  const size_t *element; /* which elements; NULL: 0 .. seed_count-1 */
+  const double *weight;  /* NULL: all 1 */
+} ad_derivative_request;
+
+/* r may be NULL.  The new graph is the caller's. */
+AD_API ad_status ad_graph_gradient(ad_graph **out, const ad_graph *g, const ad_derivative_request *r, ad_error *e);
+AD_API ad_status ad_graph_vjp(ad_graph **out, const ad_graph *g, const ad_derivative_request *r, ad_error *e);
+AD_API ad_status ad_graph_jvp(ad_graph **out, const ad_graph *g, const ad_derivative_request *r, ad_error *e);
 
 /* ---- Mixed derivatives ------------------------------------------------------------------------------------------ */
 
@@ -578,6 +607,45 @@ AD_API size_t ad_mixed_directions(const ad_mixed *m);
 AD_API ad_status ad_mixed_run(ad_mixed *m, ad_error *e);
 /* Derivative i of every element of output number `output` of the request; the factorials are in. */
 AD_API ad_span ad_mixed_derivative(const ad_mixed *m, size_t i, size_t output);
+/* ---- Hessians --------------------------------------------------------------------------------------------------- */
+
+/* The second derivatives of one output, or of a weighted sum of its elements, by all elements of n inputs: rows and
+ * columns are the inputs' elements, inputs in the order of the graph, row-major.  Planned once, for the graph of the
+ * gradient, and run at many points.  Sweeps over that graph give products with the Hessian: its tangents are forward
+ * over reverse mode, its adjoints the same, as a Hessian is symmetric (Griewank and Walther, Evaluating Derivatives, 2nd
+ * ed., SIAM 2008, section 5.4). */
+typedef struct ad_hessian ad_hessian;
+typedef struct ad_hessian_options {
+  ad_derivative_request of; /* as for ad_graph_gradient */
+  ad_mode mode;             /* of the sweeps; AD_MODE_DEFAULT: forward where the backend has it */
+  uint32_t precision;       /* bits, for MPFR backends; 0: 256 */
+  bool sparse;              /* only the entries of the structure, in its order, by a star colouring */
+  uint32_t columns;         /* the most that a product will have; 0: n, which a whole dense Hessian takes */
+} ad_hessian_options;
+/* borrows g and b (NULL: tape or dual, by the mode); owns the gradient's graph and a workspace for it. */
+AD_API ad_status ad_hessian_new(ad_hessian **h, const ad_graph *g, const ad_backend *b, const ad_hessian_options *o,
+                                ad_error *e);
+AD_API void ad_hessian_free(ad_hessian *h);
+AD_API size_t ad_hessian_size(const ad_hessian *h);                  /* n */
+AD_API size_t ad_hessian_wrt_count(const ad_hessian *h);             /* inputs */
+AD_API ad_node ad_hessian_wrt(const ad_hessian *h, size_t i);
+/* Where: the values of a point of g, or those that are set in the workspace, whose inputs have the numbers that they have
+ * in g; borrows from h. */
+AD_API ad_status ad_hessian_set_point(ad_hessian *h, const ad_point *p, ad_error *e);
+AD_API ad_workspace *ad_hessian_workspace(ad_hessian *h);
+/* The whole Hessian, symmetric to the last bit. */
+AD_API ad_status ad_hessian_run(ad_hessian *h, ad_error *e);
+/* H S for n x columns seeds, row-major, as doubles or as exact numbers.  After the first run of one kind, neither
+ * allocates. */
+AD_API ad_status ad_hessian_products(ad_hessian *h, const double *seeds, size_t columns, ad_error *e);
+AD_API ad_status ad_hessian_products_exact(ad_hessian *h, const ad_numbers *seeds, size_t columns, ad_error *e);
+/* Of the last run: H or H S, row-major, or one number for each entry of the structure; the output; its derivative by
+ * input i of wrt. */
+AD_API ad_span ad_hessian_values(const ad_hessian *h);
+AD_API const ad_sparsity *ad_hessian_sparsity(const ad_hessian *h); /* NULL: dense */
+AD_API size_t ad_hessian_colours(const ad_hessian *h);              /* columns that a run computes */
+AD_API ad_span ad_hessian_output(const ad_hessian *h);
+AD_API ad_span ad_hessian_gradient(const ad_hessian *h, size_t i);
 
 /* ---- Verification ----------------------------------------------------------------------------------------------- */
 

@@ -439,6 +439,60 @@ START_TEST(jacobians) {
 }
 END_TEST
 
+START_TEST(differentiating) {
+  ad_graph *g = build(), *d, *dd;
+  const size_t loss = 0, last = ad_graph_output_count(g) - 1;
+  INSIST(ad_graph_gradient(&d, g, &(ad_derivative_request){.output_count = 1, .output = &last}, &err));
+  INSIST(ad_graph_vjp(&dd, d, NULL, &err));
+  ad_graph_free(dd);
+  ad_graph_free(d);
+  INSIST(ad_graph_gradient(&d, g,
+                           &(ad_derivative_request){.output_count = 1,
+                                                    .output = &loss,
+                                                    .wrt_count = 2,
+                                                    .wrt = (ad_node[]){0, 1},
+                                                    .seed_count = 1,
+                                                    .weight = (double[]){2}},
+                           &err));
+  ad_graph_free(d);
+  INSIST(ad_graph_jvp(&d, g, &(ad_derivative_request){.output_count = 1, .output = &loss}, &err));
+  ad_graph_free(d);
+  ad_graph_free(g);
+  nothing_left();
+}
+END_TEST
+
+/* The second run of each kind allocates nothing, in double and in MPFR. */
+START_TEST(hessians) {
+  ad_graph *g = build();
+  const size_t last = ad_graph_output_count(g) - 1;
+  ad_point *point;
+  INSIST(ad_point_new(&point, g, &err));
+  INSIST(ad_point_set_double(point, 1, (const double[]){0.3}, 1, &err));
+  for (size_t b = 0; b < ad_backend_count(); b++) {
+    ad_hessian *h;
+    const ad_hessian_options o = {
+        .of = {.output_count = 1, .output = &last}, .sparse = b == 1, .columns = b == 1 ? 3 : 0};
+    INSIST(ad_hessian_new(&h, g, ad_backend_get(b), &o, &err));
+    const double seed[6] = {1, 2, 3};
+    for (int k = 0; k < 2; k++) {
+      before(0);
+      ad_status s = ad_hessian_set_point(h, point, &err);
+      if (!s) s = ad_hessian_run(h, &err);
+      if (!s) s = ad_hessian_products(h, seed, 1, &err);
+      heap.counting = false;
+      ck_assert_msg(!s, "%s", err.message);
+      ck_assert_msg(!k || heap.calls == 0, "backend %zu: %lu allocations", b, heap.calls);
+    }
+    ck_assert_double_ne(number(ad_hessian_values(h), 0), 0);
+    ad_hessian_free(h);
+  }
+  ad_point_free(point);
+  ad_graph_free(g);
+  nothing_left();
+}
+END_TEST
+
 START_TEST(checking) {
   ad_graph *g;
   ad_node x, y;
@@ -630,6 +684,8 @@ int main(void) {
   tcase_add_test(t, second_evaluation);
   tcase_add_test(t, series);
   tcase_add_test(t, jacobians);
+  tcase_add_test(t, differentiating);
+  tcase_add_test(t, hessians);
   tcase_add_test(t, checking);
   tcase_add_test(t, formats);
   tcase_add_test(t, infix_and_files);

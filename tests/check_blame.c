@@ -67,7 +67,7 @@ static ad_graph *structured(const char *name) {
   ad_shape shape = vectors ? (ad_shape){1, {4}} : (ad_shape){2, {3, 2}};
   ad_node args[2];
   args[0] = input(g, "x", shape, 0.3);
-  if (!strcmp(name, "matmul")) shape = (ad_shape){2, {2, 3}};
+  if (!strncmp(name, "matmul", 6)) shape = (ad_shape){2, {2, 3}};
   if (!strcmp(name, "scatter_add")) shape = (ad_shape){2, {4, 2}};
   args[1] = input(g, "y", shape, -0.4);
   ad_attr attr = {0};

@@ -284,6 +284,7 @@ START_TEST(shapes_that_do_not_fit) {
   refused(g, "matmul", NODES(t, u), NONE, AD_EINPUT, "leading axes", "[5] and [4]");
   refused(g, "dot", NODES(v3, v4), NONE, AD_EINPUT, "dot: shapes [3] and [4]", "'v3'");
   refused(g, "dot", NODES(m, m), NONE, AD_EINPUT, "not two vectors", "matmul");
+  refused(g, "matmul_no_nan", NODES(v3, v3), ATTRS(INTS_ATTR("zeros", 2)), AD_EINPUT, "factors, 0 and 1, not 2", "zeros");
   refused(g, "concat", NODES(m, v3), NONE, AD_EINPUT, "argument 2 of shape [3] doesn't fit the first, of shape [2, 3]",
           "concat");
   refused(g, "concat", NODES(m, t), NONE, AD_EINPUT, "doesn't fit", "[5, 2, 3]");

@@ -405,6 +405,87 @@ tests/examples/cancel.yaml: fail: double keeps fewer digits than asked for
 ? 1
 $ adtool check tests/examples/tutorial.yaml --format json
 {"verdict": "pass", "reason": "all methods agree on every entry", "graph": "tests/examples/tutorial.yaml", "entries": 3, "probed": false, "precision": 192, "classes": {"agrees": 3, "kink": 0, "edge": 0, "nan": 0, "undecided": 0, "disagrees": 0}, "kinks": 0, "edges": 0, "outside": 0, "made_nan": 0, "blame": [], "list": [], "digits": 17, "ulps": 0, "condition": 1.9999999999990905}
+$ adtool diff tests/examples/tutorial.yaml -o d.adg && adtool eval d.adg --format json && adtool check d.adg
+{"outputs": {"loss": 1, "grad.w": -4, "grad.x": -2, "grad.y": 2}}
+d.adg: pass: all methods agree on every entry
+  12 derivatives: 12 agrees, at up to 192 bits
+  double keeps every digit
+$ adtool diff d.adg --output grad.w --wrt x --to yaml | adtool eval -
+grad.w = -4
+grad2.x = 2
+$ adtool diff tests/examples/tutorial.yaml --mode forward --wrt w -o j.yaml && adtool eval j.yaml --at tangent.w=3
+loss = 1
+tangent.loss = -12
+$ adtool eval j.yaml
+j.yaml: error: the input 'tangent.w' has no value; give one with --at tangent.w=... or in the file
+? 3
+$ adtool diff v.yaml --mode reverse --to yaml | adtool eval - --at adjoint.y='[1, 10, 100]' --format json
+{"outputs": {"y": [1, 4, 9], "adjoint.x": [2, 40, 600]}}
+$ adtool diff v.yaml --output 'y[1]' --to yaml | adtool eval - --format json
+{"outputs": {"y": [1, 4, 9], "grad.x": [0, 4, 0]}}
+$ adtool diff v.yaml --output y --seed '[1, 10, 100]' --to yaml | adtool eval - --format json
+{"outputs": {"y": [1, 4, 9], "grad.x": [2, 40, 600]}}
+$ adtool diff v.yaml --to yaml
+adtool: the output 'y' has shape [3]; ask for one element (--output 'y[0]') or for a weighted sum (--output y --seed 1)
+? 2
+$ adtool diff m.yaml --to yaml
+adtool: m.yaml has 2 outputs; choose one with --output, or all with --mode forward or reverse
+? 2
+$ adtool diff v.yaml --mode forward --output 'y[1]' --to yaml
+adtool: --mode forward gives the whole output: leave out the index in --output
+? 2
+$ adtool diff v.yaml
+adtool: diff wants -o FILE, or --to FORMAT for standard output
+? 2
+$ adtool hess tests/examples/tutorial.yaml
+d2 loss/d w d w = [[8]]
+d2 loss/d w d x = [[2]]
+d2 loss/d w d y = [[-4]]
+d2 loss/d x d w = [[2]]
+d2 loss/d x d x = [[2]]
+d2 loss/d x d y = [[-2]]
+d2 loss/d y d w = [[-4]]
+d2 loss/d y d x = [[-2]]
+d2 loss/d y d y = [[2]]
+$ adtool hess tests/examples/tutorial.yaml --backend tape --wrt x,w --at x=5 --format csv
+output,row_input,row_element,column_input,column_element,derivative
+loss,w,0,w,0,50
+loss,w,0,x,0,14
+loss,x,0,w,0,14
+loss,x,0,x,0,2
+$ adtool hess v.yaml --output y --seed '[1, 10, 100]' --format json
+{"outputs": {"y": {"x": {"x": [[2, 0, 0], [0, 20, 0], [0, 0, 200]]}}}}
+$ adtool hess v.yaml --output 'y[2]' --sparse --format json
+{"shape": [3, 3], "row": [0, 1, 2], "col": [0, 1, 2], "value": [0, 0, 2]}
+$ adtool hess v.yaml
+adtool: the output 'y' has shape [3]; ask for one element (--output 'y[0]') or for a weighted sum (--output y --seed 1)
+? 2
+$ adtool hess m.yaml
+adtool: m.yaml has 2 outputs; choose one with --output
+? 2
+$ adtool hess v.yaml --output 'y[0]' --format npz
+adtool: --format npz holds a sparse matrix: --sparse
+? 2
+$ adtool hess tests/examples/tutorial.yaml --backend dual --mode reverse
+adtool: the backend 'dual' has no reverse mode
+? 2
+$ adtool hess tests/examples/rosenbrock.yaml --sparse --format mtx --backend mpfr --digits 20 | head -4
+%%MatrixMarket matrix coordinate real general
+4 4 10
+1 1 1330
+1 2 480
+$ adtool hvp tests/examples/tutorial.yaml --direction w=1 --direction x=0.1 --backend mpfr --digits 30
+w = 8.2
+x = 2.2
+y = -4.2
+$ adtool hvp v.yaml --output 'y[1]' --direction 'x=[1, 2, 3]' --format json
+{"hvp": {"x": [0, 4, 0]}}
+$ adtool hvp tests/examples/tutorial.yaml --direction w=1 --wrt x
+adtool: --direction names an input that is not differentiated by; see --wrt
+? 2
+$ adtool hvp tests/examples/tutorial.yaml
+adtool: a product wants a vector: --direction NAME=VALUE
+? 2
 $ adtool convert tests/examples/network.yaml -o n.adg && adtool grad n.adg --format json --wrt b2 && adtool convert n.adg -o n.yaml && adtool fmt tests/examples/network.yaml | cmp - n.yaml
 {"backend": "tape", "outputs": {"loss": {"value": 0.27389269331255117, "gradient": {"b2": [0.12026666776672376, -0.13832329595801426]}}}}
 $ adtool hash n.adg n.yaml | cut -d ' ' -f 1 | uniq | wc -l
@@ -505,7 +586,10 @@ Derivatives of saved computational graphs.
   jac       Jacobian: every output by every input
   jvp       Jacobian times a direction, by one forward sweep
   vjp       weights times the Jacobian, by one reverse sweep
+  hess      Hessian: second derivatives of an output
+  hvp       Hessian times a direction, by one sweep
   taylor    Taylor series along a direction, and mixed derivatives
+  diff      a derivative as a graph
   check     all methods against each other: one verdict
   batch     a graph at every row of a table, or many graphs
   merge     the parts of a batch as one file

@@ -96,6 +96,8 @@ typedef struct ad_step {
     struct { /* MATMUL: `batch` products [m, k] x [k, n]; argument offsets of product b at offsets[x + b], [y + b] */
       uint32_t batch, m, k, n;
       size_t x, y;
+      bool skip[2]; /* zeros of this factor times anything are 0, */
+      bool branch;  /* and those of both in derivatives */
     } product;
   } u;
 } ad_step;
