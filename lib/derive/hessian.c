@@ -92,9 +92,9 @@ static ad_status make_workspace(ad_hessian *h, const ad_backend *b, const ad_hes
         h->most, (unsigned long long)(l->max_bytes >> 20));
   s = b->engine->bundle_open(h->w, &h->bundle, e);
   if (s) return s;
-  h->product = b->engine->new_plane(h->w, count);
-  h->seed = b->engine->new_plane(h->w, 1);
-  if (h->sparse) h->entry = b->engine->new_plane(h->w, h->pattern.start[h->size]);
+  h->product = b->engine->plane(h->w, count);
+  h->seed = b->engine->plane(h->w, 1);
+  if (h->sparse) h->entry = b->engine->plane(h->w, h->pattern.start[h->size]);
   return h->product && h->seed && (h->entry || !h->sparse) ? AD_OK : ad_fail_memory(e);
 }
 
