@@ -22,7 +22,7 @@ static int run_convert(const options *o) {
     ad_graph_free(whole);
     if (status) return status;
   }
-  ad_write_options w = {o->to, o->explicit_nodes, o->stored};
+  ad_write_options w = {o->to, o->explicit_nodes, o->stored, o->binary};
   if (ad_graph_save(g, o->out ? o->out : "-", &w, &e)) status = report(o, &e);
   ad_graph_free(g);
   return status;

@@ -3,13 +3,15 @@
 #include <string.h>
 
 #include "adg/adg.h"
+#include "dot/dot.h"
 #include "error.h"
 #include "file.h"
 #include "mem.h"
 #include "nl/nl.h"
 #include "yaml/yaml.h"
 
-/* beside: takes up what further files beside this one say; may be NULL. */
+/* sniff, read: NULL where the format is only written; write: where it is only read.  beside: takes up what further files
+ * beside this one say; may be NULL. */
 typedef struct format {
   ad_format_info info;
   bool (*sniff)(const void *bytes, size_t size);
@@ -20,9 +22,14 @@ typedef struct format {
 } format;
 
 static const format formats[] = {
-    {{"adg", ".adg", true, "compressed binary, for machines"}, ad_adg_sniff, ad_adg_read, ad_adg_write, NULL},
-    {{"nl", ".nl", false, "models of AMPL, text and binary"}, ad_nl_sniff, ad_nl_read, NULL, ad_nl_names},
-    {{"yaml", ".yaml", true, "text with infix expressions, for people"}, ad_yaml_sniff, ad_yaml_read, ad_yaml_write, NULL},
+    {{"adg", ".adg", true, true, "compressed binary, for machines"}, ad_adg_sniff, ad_adg_read, ad_adg_write, NULL},
+    {{"nl", ".nl", true, false, "models of AMPL, text and binary"}, ad_nl_sniff, ad_nl_read, NULL, ad_nl_names},
+    {{"yaml", ".yaml", true, true, "text with infix expressions, for people"},
+     ad_yaml_sniff,
+     ad_yaml_read,
+     ad_yaml_write,
+     NULL},
+    {{"dot", ".dot", false, true, "a picture, for Graphviz"}, NULL, NULL, ad_dot_write, NULL},
 };
 
 size_t ad_format_count(void) {
@@ -37,7 +44,7 @@ const ad_format_info *ad_format_get(size_t i) {
 static ad_status read_as(ad_graph **g, const format **f, const void *bytes, size_t size, const char *path,
                          const ad_limits *limits, ad_error *e) {
   ad_status s = AD_OK;
-  for (*f = formats; *f < formats + ad_format_count() && !(*f)->sniff(bytes, size);) ++*f;
+  for (*f = formats; *f < formats + ad_format_count() && !((*f)->sniff && (*f)->sniff(bytes, size));) ++*f;
   if (*f < formats + ad_format_count())
     s = (*f)->read(g, bytes, size, path, limits, e);
   else
@@ -94,8 +101,27 @@ static ad_status write_as(const format *f, const ad_graph *g, ad_buffer *b, cons
   return s;
 }
 
+/* What can be written, as names or extensions: "adg, yaml or dot". */
+typedef struct choices {
+  char text[120];
+} choices;
+
+static choices list_choices(bool extensions) {
+  choices c = {""};
+  size_t left = 0;
+  for (size_t i = 0; i < ad_format_count(); i++) left += formats[i].info.can_write;
+  for (size_t i = 0; i < ad_format_count(); i++) {
+    const size_t used = strlen(c.text);
+    if (!formats[i].info.can_write) continue;
+    snprintf(c.text + used, sizeof c.text - used, "%s%s", extensions ? formats[i].info.extension : formats[i].info.name,
+             left > 2 ? ", " : left == 2 ? " or " : "");
+    left--;
+  }
+  return c;
+}
+
 static ad_status unknown(const char *name, ad_error *e) {
-  return ad_fail(e, AD_EUSAGE, "unknown format '%s'; there are yaml and adg", name);
+  return ad_fail(e, AD_EUSAGE, "unknown format '%s'; it may be %s", name, list_choices(false).text);
 }
 
 ad_status ad_graph_write(const ad_graph *g, void **bytes, size_t *size, const ad_write_options *o, ad_error *e) {
@@ -114,7 +140,8 @@ ad_status ad_graph_save(const ad_graph *g, const char *path, const ad_write_opti
   if (!f && o && o->format) return unknown(o->format, e);
   if (!f)
     return ad_fail(e, AD_EUSAGE,
-                   "'%s' does not say by its name which format to write; end it in .yaml or .adg, or use --to", path);
+                   "'%s' does not say by its name which format to write; end it in %s, or use --to", path,
+                   list_choices(true).text);
   ad_buffer b = {0};
   ad_status s = write_as(f, g, &b, o, e);
   if (!s) s = ad_file_write(path, b.data, b.size, e);

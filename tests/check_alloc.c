@@ -526,9 +526,11 @@ START_TEST(formats) {
       void *bytes;
       size_t size;
       INSIST(ad_graph_write(g, &bytes, &size, &o, &err));
-      INSIST(ad_graph_read(&back, bytes, size, "memory", &limits, &err));
-      expect_equal(g, back);
-      ad_graph_free(back);
+      if (ad_format_get(i)->can_read) {
+        INSIST(ad_graph_read(&back, bytes, size, "memory", &limits, &err));
+        expect_equal(g, back);
+        ad_graph_free(back);
+      }
       ad_free(bytes);
     }
   }
