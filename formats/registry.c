@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "adg/adg.h"
+#include "cppad/cppad.h"
 #include "dot/dot.h"
 #include "error.h"
 #include "file.h"
@@ -24,6 +25,7 @@ typedef struct format {
 static const format formats[] = {
     {{"adg", ".adg", true, true, "compressed binary, for machines"}, ad_adg_sniff, ad_adg_read, ad_adg_write, NULL},
     {{"nl", ".nl", true, false, "models of AMPL, text and binary"}, ad_nl_sniff, ad_nl_read, NULL, ad_nl_names},
+    {{"cppad", ".json", true, true, "graphs of CppAD, in JSON"}, ad_cppad_sniff, ad_cppad_read, ad_cppad_write, NULL},
     {{"yaml", ".yaml", true, true, "text with infix expressions, for people"},
      ad_yaml_sniff,
      ad_yaml_read,

@@ -494,10 +494,10 @@ $ adtool convert n.adg
 adtool: convert wants -o FILE, or --to FORMAT for standard output
 ? 2
 $ adtool convert n.adg -o n.txt
-adtool: error: 'n.txt' does not say by its name which format to write; end it in .adg, .yaml or .dot, or use --to
+adtool: error: 'n.txt' does not say by its name which format to write; end it in .adg, .json, .yaml or .dot, or use --to
 ? 2
 $ adtool convert n.adg --to xml
-adtool: error: unknown format 'xml'; it may be adg, yaml or dot
+adtool: error: unknown format 'xml'; it may be adg, cppad, yaml or dot
 ? 2
 $ adtool fmt v.yaml
 adtool: 1
@@ -938,4 +938,32 @@ $ adtool eval t.dot
 t.dot:1:1: error: a graph file is a mapping of keys to values
   digraph "squared-error" {
   ^
+? 3
+$ adtool grad tests/examples/cppad.json --at p=2 --at x='[0.5, 0.75, -1]' --output 'y[1]'
+y[1] = 1.7080514590995062
+  d/dx = [0.3753751557599755, 1, 0.13671225481145022]
+$ adtool convert tests/examples/cppad.json -o c.json && adtool hash c.json tests/examples/cppad.json | cut -d ' ' -f 1 | uniq | wc -l
+1
+$ adtool convert tests/examples/tutorial.yaml --to cppad
+{
+"function_name" : "squared-error",
+"op_define_vec" : [ 3, [
+{ "op_code":1, "name":"mul", "n_arg":2 },
+{ "op_code":2, "name":"sub", "n_arg":2 },
+{ "op_code":3, "name":"pow", "n_arg":2 } ]
+],
+"n_dynamic_ind" : 0,
+"n_variable_ind" : 3,
+"constant_vec" : [ 1, [
+2 ]
+],
+"op_usage_vec" : [ 3, [
+[ 1, 1, 2 ],
+[ 2, 5, 3 ],
+[ 3, 6, 4 ] ]
+],
+"dependent_vec" : [ 1, [ 7 ] ]
+}
+$ adtool convert tests/examples/logistic.yaml --to cppad
+adtool: error: CppAD's graphs have no operator for softplus
 ? 3
