@@ -28,7 +28,7 @@ static int run_convert(const options *o) {
   return status;
 }
 
-static const option_id convert_takes[] = {OPT_OUT, OPT_TO, OPT_STORED, OPT_EXPLICIT, OPT_OPTIMIZE, OPT_MAX_NODES, OPT_COUNT};
+static const option_id convert_takes[] = {OPT_OUT, OPT_TO, OPT_STORED, OPT_BINARY, OPT_EXPLICIT, OPT_OPTIMIZE, OPT_MAX_NODES, OPT_COUNT};
 const command command_convert = {
     "convert",
     "GRAPH",

@@ -30,7 +30,7 @@ static const option_row rows[] = {
     {OPT_DIGITS, "digits", NULL, "N", "show N significant digits; mpfr computes with the bits for them and 64 more"},
     {OPT_FORMAT, "format", NULL, "text|json|csv|npy", "the form of the result (jac: also npz, mtx; ops: text, json or texinfo; batch: npy, csv or ndjson)"},
     {OPT_OUT, "out", "o", "FILE", "write to a file, replaced in one step, instead of standard output"},
-    {OPT_TO, "to", NULL, "FORMAT", "the format to write: yaml, adg, cppad or dot (default: by the file's name)"},
+    {OPT_TO, "to", NULL, "FORMAT", "the format to write: yaml, adg, nl, cppad or dot (default: by the file's name)"},
     {OPT_STORED, "stored", NULL, NULL, ".adg without compression: the canonical form"},
     {OPT_EXPLICIT, "explicit", NULL, NULL, "one operation a node, no infix"},
     {OPT_OPTIMIZE, "optimize", NULL, NULL, "run all passes first: fewer nodes, the same values"},

@@ -11,7 +11,7 @@
 #include "nl/nl.h"
 #include "yaml/yaml.h"
 
-/* sniff, read: NULL where the format is only written; write: where it is only read.  beside: takes up what further files
+/* sniff, read: NULL where the format is only written; write: where it is only read.  beside, save_beside: what further files
  * beside this one say; may be NULL. */
 typedef struct format {
   ad_format_info info;
@@ -20,18 +20,25 @@ typedef struct format {
                     ad_error *e);
   ad_status (*write)(const ad_graph *g, ad_buffer *out, const ad_write_options *o, ad_error *e);
   ad_status (*beside)(ad_graph *g, const char *path, ad_error *e);
+  ad_status (*save_beside)(const ad_graph *g, const char *path, ad_error *e);
 } format;
 
 static const format formats[] = {
-    {{"adg", ".adg", true, true, "compressed binary, for machines"}, ad_adg_sniff, ad_adg_read, ad_adg_write, NULL},
-    {{"nl", ".nl", true, false, "models of AMPL, text and binary"}, ad_nl_sniff, ad_nl_read, NULL, ad_nl_names},
-    {{"cppad", ".json", true, true, "graphs of CppAD, in JSON"}, ad_cppad_sniff, ad_cppad_read, ad_cppad_write, NULL},
+    {{"adg", ".adg", true, true, "compressed binary, for machines"}, ad_adg_sniff, ad_adg_read, ad_adg_write, NULL, NULL},
+    {{"nl", ".nl", true, true, "models of AMPL, text and binary"},
+     ad_nl_sniff,
+     ad_nl_read,
+     ad_nl_write,
+     ad_nl_names,
+     ad_nl_save_names},
+    {{"cppad", ".json", true, true, "graphs of CppAD, in JSON"}, ad_cppad_sniff, ad_cppad_read, ad_cppad_write, NULL, NULL},
     {{"yaml", ".yaml", true, true, "text with infix expressions, for people"},
      ad_yaml_sniff,
      ad_yaml_read,
      ad_yaml_write,
+     NULL,
      NULL},
-    {{"dot", ".dot", false, true, "a picture, for Graphviz"}, NULL, NULL, ad_dot_write, NULL},
+    {{"dot", ".dot", false, true, "a picture, for Graphviz"}, NULL, NULL, ad_dot_write, NULL, NULL},
 };
 
 size_t ad_format_count(void) {
@@ -147,6 +154,7 @@ ad_status ad_graph_save(const ad_graph *g, const char *path, const ad_write_opti
   ad_buffer b = {0};
   ad_status s = write_as(f, g, &b, o, e);
   if (!s) s = ad_file_write(path, b.data, b.size, e);
+  if (!s && f->save_beside) s = f->save_beside(g, path, e);
   ad_buffer_clear(&b);
   return s;
 }
