@@ -520,7 +520,9 @@ START_TEST(formats) {
   ad_graph *g = build(), *back;
   ad_limits limits = {0};
   for (size_t i = 0; i < ad_format_count(); i++) {
-    if (!ad_format_get(i)->can_write || !strcmp(ad_format_get(i)->name, "cppad")) continue;
+    if (!ad_format_get(i)->can_write || !strcmp(ad_format_get(i)->name, "cppad") ||
+        !strcmp(ad_format_get(i)->name, "nl"))
+      continue;
     for (int plain = 0; plain < 2; plain++) {
       const ad_write_options o = {.format = ad_format_get(i)->name, .explicit_nodes = plain, .stored = plain};
       void *bytes;
@@ -549,10 +551,10 @@ START_TEST(scalar_formats) {
       "adtool: 1\ninputs: {x: [1, 2, 3], y: 1/3}\nnodes: {z: \"where(x[0] < y, max(x[1], 0.1), y^2)\"}\n"
       "outputs: {a: sum(x) + mean(x*y) + z, b: \"2*x[1:]\"}\n";
   ad_graph *g, *back, *second;
-  void *bytes;
-  size_t size;
+  void *bytes, *third;
+  size_t size, third_size;
   INSIST(ad_graph_read(&g, text, sizeof text - 1, "memory.yaml", NULL, &err));
-  static const char *const names[] = {"cppad"};
+  static const char *const names[] = {"cppad", "nl"};
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     const ad_write_options o = {.format = names[i]};
     INSIST(ad_graph_write(g, &bytes, &size, &o, &err));
@@ -560,8 +562,11 @@ START_TEST(scalar_formats) {
     ad_free(bytes);
     INSIST(ad_graph_write(back, &bytes, &size, &o, &err));
     INSIST(ad_graph_read(&second, bytes, size, "memory", NULL, &err));
-    expect_equal(back, second);
+    INSIST(ad_graph_write(second, &third, &third_size, &o, &err));
+    ck_assert_uint_eq(size, third_size);
+    ck_assert_mem_eq(bytes, third, size);
     ad_free(bytes);
+    ad_free(third);
     ad_graph_free(back);
     ad_graph_free(second);
   }

@@ -6,16 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <mpfr.h>
-
 #include "cppad/cppad.h"
 #include "cppad/operators.h"
 #include "graphs.h"
 #include "random_graph.h"
+#include "results.h"
 
 #define ERR (&graphs_error)
-
-enum { BITS = 200, MOST_INPUTS = 8 };
 
 static ad_graph *read_text(const char *text, const char *what) {
   ad_graph *g;
@@ -26,89 +23,6 @@ static ad_graph *read_text(const char *text, const char *what) {
 
 static void write_text(ad_buffer *b, const ad_graph *g) {
   must(ad_cppad_write(g, b, &(ad_write_options){0}, ERR));
-}
-
-/* Values of the elements of all outputs, and the gradient of their sum, at 200 bits. */
-typedef struct results {
-  size_t count, derivatives;
-  mpfr_t *value, *derivative;
-} results;
-
-static void take(mpfr_t **list, size_t *count, const ad_span *s) {
-  *list = realloc(*list, (*count + s->count + 1) * sizeof **list);
-  ck_assert_ptr_nonnull(*list);
-  for (size_t i = 0; i < s->count; i++) {
-    mpfr_init2((*list)[*count], BITS);
-    mpfr_set((*list)[(*count)++], (const __mpfr_struct *)s->data + i, MPFR_RNDN);
-  }
-}
-
-/* Derivatives by variables, as a graph that was written has them: each output's element in turn. */
-static results evaluate(const ad_graph *g, const double *values) {
-  results r = {0};
-  ad_program *p;
-  ad_workspace *w;
-  const ad_workspace_options o = {.precision = BITS, .reverse = true};
-  must(ad_program_new(&p, g, NULL, ERR));
-  must(ad_workspace_new(&w, p, ad_backend_find("mpfr"), &o, ERR));
-  ad_point *point;
-  must(ad_point_new(&point, g, ERR));
-  for (ad_node n = 0; values && n < ad_graph_input_count(g); n++) {
-    const size_t size = (size_t)ad_shape_size(ad_graph_node_shape(g, n));
-    must(ad_point_set_double(point, n, values, size, ERR));
-    values += size;
-  }
-  must(ad_workspace_set_point(w, point, ERR));
-  must(ad_workspace_primal(w, ERR));
-  for (size_t i = 0; i < ad_graph_output_count(g); i++) {
-    const ad_node n = ad_graph_output_node(g, i);
-    const ad_span v = ad_workspace_value(w, n);
-    take(&r.value, &r.count, &v);
-    for (size_t k = 0; k < v.count; k++) {
-      must(ad_workspace_run_gradient(w, &(ad_gradient_request){.output = n, .seed_count = 1, .element = &k}, ERR));
-      for (ad_node x = 0; x < ad_graph_input_count(g); x++) {
-        if (ad_graph_input_fixed(g, x)) continue;
-        const ad_span d = ad_workspace_gradient(w, x);
-        take(&r.derivative, &r.derivatives, &d);
-      }
-    }
-  }
-  ad_point_free(point);
-  ad_workspace_free(w);
-  ad_program_free(p);
-  return r;
-}
-
-static void clear_results(results *r) {
-  for (size_t i = 0; i < r->count; i++) mpfr_clear(r->value[i]);
-  for (size_t i = 0; i < r->derivatives; i++) mpfr_clear(r->derivative[i]);
-  free(r->value);
-  free(r->derivative);
-}
-
-static void expect_near(mpfr_srcptr a, mpfr_srcptr b, long lost, const char *what) {
-  mpfr_t d;
-  mpfr_init2(d, BITS);
-  if (mpfr_equal_p(a, b) || (mpfr_nan_p(a) && mpfr_nan_p(b))) {
-    mpfr_clear(d);
-    return;
-  }
-  mpfr_sub(d, a, b, MPFR_RNDN);
-  const mpfr_exp_t scale = mpfr_regular_p(a) && mpfr_get_exp(a) > 0 ? mpfr_get_exp(a) : 0;
-  ck_assert_msg(mpfr_regular_p(d) && mpfr_get_exp(d) - scale < lost - BITS, "%s: %.17g is %.17g", what,
-                mpfr_get_d(a, MPFR_RNDN), mpfr_get_d(b, MPFR_RNDN));
-  mpfr_clear(d);
-}
-
-static void same_results(const ad_graph *a, const double *at, const ad_graph *b, const double *bt, long lost,
-                         const char *what) {
-  results x = evaluate(a, at), y = evaluate(b, bt);
-  ck_assert_msg(x.count == y.count && x.derivatives == y.derivatives, "%s: %zu by %zu, and %zu by %zu", what, x.count,
-                x.derivatives, y.count, y.derivatives);
-  for (size_t i = 0; i < x.count; i++) expect_near(x.value[i], y.value[i], lost, what);
-  for (size_t i = 0; i < x.derivatives; i++) expect_near(x.derivative[i], y.derivative[i], lost, what);
-  clear_results(&x);
-  clear_results(&y);
 }
 
 static void same_graph_again(const ad_graph *g, const char *what) {
@@ -182,7 +96,7 @@ START_TEST(operators_have_their_values) {
   snprintf(infix, sizeof infix, "adtool: 1\ninputs: {x: 0, y: 0, z: 0, w: 0}\noutputs: {f: \"%s\"}\n",
            operators[_i].infix);
   ad_graph *g = read_text(text, operators[_i].name), *want = read_text(infix, operators[_i].infix);
-  same_results(g, at, want, shifted, 4, operators[_i].name);
+  results_same(g, at, want, shifted, 4, false, operators[_i].name);
   same_graph_again(g, operators[_i].name);
   ad_graph_free(g);
   ad_graph_free(want);
@@ -261,22 +175,6 @@ START_TEST(files_come_back) {
 }
 END_TEST
 
-/* Parameters first, then variables, each in the inputs' order. */
-static size_t arrange(const ad_graph *g, double *out, size_t room) {
-  size_t count = 0;
-  for (int variables = 0; variables < 2; variables++)
-    for (ad_node n = 0; n < ad_graph_input_count(g); n++) {
-      const ad_values v = ad_graph_node_values(g, n);
-      const size_t size = (size_t)ad_shape_size(ad_graph_node_shape(g, n));
-      if (ad_graph_input_fixed(g, n) == variables) continue;
-      for (size_t i = 0; i < size; i++) {
-        ck_assert_uint_lt(count, room);
-        out[count++] = v.value[v.count == 1 ? 0 : i];
-      }
-    }
-  return count;
-}
-
 START_TEST(any_graph_keeps_its_values) {
   size_t *used = calloc(ad_op_count(), sizeof *used);
   ck_assert_ptr_nonnull(used);
@@ -293,8 +191,8 @@ START_TEST(any_graph_keeps_its_values) {
                     ERR->message);
     } else {
       ad_graph *back = read_text(b.data, what);
-      arrange(r.g, at, 1000);
-      same_results(r.g, NULL, back, at, BITS - 40, what); /* constants became doubles, log(2) too */
+      results_arrange(r.g, at, 1000);
+      results_same(r.g, NULL, back, at, RESULTS_BITS - 40, false, what); /* constants became doubles, log(2) too */
       ad_graph_free(back);
       written++;
     }
@@ -321,7 +219,7 @@ START_TEST(other_operations_are_composed) {
     ad_graph *g = read_text(text, infix[i]);
     write_text(&b, g);
     ad_graph *back = read_text(b.data, infix[i]);
-    same_results(g, at, back, at, BITS - 46, infix[i]);
+    results_same(g, at, back, at, RESULTS_BITS - 46, false, infix[i]);
     same_graph_again(back, infix[i]);
     ad_buffer_clear(&b);
     ad_graph_free(back);

@@ -494,10 +494,10 @@ $ adtool convert n.adg
 adtool: convert wants -o FILE, or --to FORMAT for standard output
 ? 2
 $ adtool convert n.adg -o n.txt
-adtool: error: 'n.txt' does not say by its name which format to write; end it in .adg, .json, .yaml or .dot, or use --to
+adtool: error: 'n.txt' does not say by its name which format to write; end it in .adg, .nl, .json, .yaml or .dot, or use --to
 ? 2
 $ adtool convert n.adg --to xml
-adtool: error: unknown format 'xml'; it may be adg, cppad, yaml or dot
+adtool: error: unknown format 'xml'; it may be adg, nl, cppad, yaml or dot
 ? 2
 $ adtool fmt v.yaml
 adtool: 1
@@ -966,4 +966,84 @@ $ adtool convert tests/examples/tutorial.yaml --to cppad
 }
 $ adtool convert tests/examples/logistic.yaml --to cppad
 adtool: error: CppAD's graphs have no operator for softplus
+? 3
+$ adtool convert tests/examples/rosenbrock.yaml --to nl
+g3 1 1 0	# problem rosenbrock
+ 4 0 1 0 0 0
+ 0 1
+ 0 0
+ 0 4 0
+ 0 0 0 1
+ 0 0 0 0 0
+ 0 4
+ 0 0
+ 0 0 0 0 0
+O0 0
+o54
+3
+o0
+o2
+n100
+o5
+o1
+v1
+o5
+v0
+n2
+n2
+o5
+o1
+n1
+v0
+n2
+o0
+o2
+n100
+o5
+o1
+v2
+o5
+v1
+n2
+n2
+o5
+o1
+n1
+v1
+n2
+o0
+o2
+n100
+o5
+o1
+v3
+o5
+v2
+n2
+n2
+o5
+o1
+n1
+v2
+n2
+x4
+0 -1.2
+1 1
+2 -1.2
+3 1
+b
+3
+3
+3
+3
+G0 4
+0 0
+1 0
+2 0
+3 0
+$ adtool convert tests/examples/rosenbrock.yaml -o r.nl --binary && head -c 1 r.nl && adtool grad r.nl
+bobj = 532.4000000000001
+  d/dx = [-215.59999999999997, 792.0000000000001, -655.6, -87.99999999999999]
+$ adtool convert tests/examples/logistic.yaml --to nl
+adtool: error: .nl has no operator for softplus
 ? 3

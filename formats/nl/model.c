@@ -195,12 +195,28 @@ static ad_status add_dependences(builder *b, size_t row) {
   return s;
 }
 
+/* Terms that cancelled each other out. */
+static void drop_zeros(builder *b, size_t first) {
+  ad_nl_model *m = b->m;
+  size_t kept = first;
+  for (size_t i = first; i < m->terms; i++) {
+    const ad_nl_model_term t = m->term[i];
+    b->term[t.column] = kept;
+    if (t.coefficient == 0)
+      b->row[t.column] = 0;
+    else
+      m->term[kept++] = t;
+  }
+  m->terms = kept;
+}
+
 static ad_status make_row(builder *b, size_t row) {
   ad_nl_row *r = &b->m->row[row];
   r->addend = b->m->addends;
   r->term = b->m->terms;
   ad_status s = split_row(b, row);
   r->addends = b->m->addends - r->addend;
+  drop_zeros(b, r->term);
   if (!s) s = add_dependences(b, row);
   r->terms = b->m->terms - r->term;
   return s;
