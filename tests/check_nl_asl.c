@@ -1,19 +1,17 @@
 /* AMPL's own solver library reads what adtool writes, and finds there what it finds in the file that adtool read:
  * sizes, bounds, and values and derivatives at the start, but for the rounding of sums that were written in another
  * order.  Models in ../shared/data/nl; without that folder there is nothing to do. */
-#include <asl.h>
-#undef Char
-#undef fopen
-#undef strerror
-
 #include <check.h>
 #include <dirent.h>
 #include <float.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "adtool.h"
+
+#include <asl.h> /* last: it is full of macros */
 
 static ad_error err;
 static char folder[900];

@@ -40,7 +40,6 @@ typedef struct reader {
   } * element;
   size_t definitions, definition_capacity;
   const ad_cppad_operator **definition;
-  ad_node zero; /* for azmul; AD_NO_NODE: not made yet */
 } reader;
 
 bool ad_cppad_sniff(const void *bytes, size_t size) {
@@ -254,20 +253,12 @@ static ad_status apply(reader *r, ad_op op, size_t nargs, const ad_node *args, a
   return ad_cppad_place(&r->scan, ad_graph_apply(r->g, out, op, nargs, args, 0, NULL, r->scan.e));
 }
 
-/* where(x, x*y, 0): the branch that is not taken counts for nothing. */
-static ad_status absorb(reader *r, ad_node *out) {
-  ad_node product;
-  ad_status s = r->zero == AD_NO_NODE ? make_constant(r, 0, &r->zero) : AD_OK;
-  if (!s) s = apply(r, AD_OP_MUL, 2, r->own, &product);
-  return s ? s : apply(r, AD_OP_WHERE, 3, (ad_node[]){r->own[0], product, r->zero}, out);
-}
-
 static ad_status operate(reader *r, const ad_cppad_operator *op, size_t count, ad_node *out) {
   ad_node n;
   ad_status s;
   switch (op->form) {
     case AD_CPPAD_ABSORBING:
-      return absorb(r, out);
+      return apply(r, op->op, 2, (ad_node[]){r->own[1], r->own[0]}, out);
     case AD_CPPAD_CHOICE:
       s = apply(r, op->op, 2, r->own, &n);
       return s ? s : apply(r, AD_OP_WHERE, 3, (ad_node[]){n, r->own[2], r->own[3]}, out);
@@ -379,8 +370,7 @@ ad_status ad_cppad_read(ad_graph **g, const void *bytes, size_t size, const char
                         ad_error *e) {
   ad_error own;
   const char *text = bytes;
-  reader r = {.scan = {.source = {text, size, path}, .p = text, .end = text + size, .token = text, .e = e ? e : &own},
-              .zero = AD_NO_NODE};
+  reader r = {.scan = {.source = {text, size, path}, .p = text, .end = text + size, .token = text, .e = e ? e : &own}};
   ad_status s = ad_graph_new(&r.g, limits, e);
   if (!s) s = read_all(&r);
   if (s)

@@ -35,20 +35,6 @@ static bool is_comparison(ad_op op) {
   return op >= AD_OP_LESS && op <= AD_OP_NOT_EQUAL;
 }
 
-static bool is_zero(const writer *w, ad_node n) {
-  return op_of(w, n) == AD_OP_CONSTANT && ad_graph_node_values(w->s.g, n).value[0] == 0;
-}
-
-/* where(x, x*y, 0) */
-static bool is_absorbing(const writer *w, ad_node n, const ad_node **factors) {
-  const ad_node *args;
-  if (op_of(w, n) != AD_OP_WHERE) return false;
-  ad_graph_node_args(w->s.g, n, &args);
-  if (op_of(w, args[1]) != AD_OP_MUL || !is_zero(w, args[2])) return false;
-  ad_graph_node_args(w->s.g, args[1], factors);
-  return (*factors)[0] == args[0];
-}
-
 /* ---- What is needed */
 
 static void need(writer *w, size_t count, const ad_node *nodes) {
@@ -69,9 +55,7 @@ static void mark_needed(writer *w) {
     const ad_node *args, *inner;
     if (!w->needed[n]) continue;
     const size_t count = ad_graph_node_args(g, n, &args);
-    if (is_absorbing(w, n, &inner)) {
-      need(w, 2, inner);
-    } else if (op_of(w, n) == AD_OP_WHERE && is_comparison(op_of(w, args[0]))) {
+    if (op_of(w, n) == AD_OP_WHERE && is_comparison(op_of(w, args[0]))) {
       ad_graph_node_args(g, args[0], &inner);
       need(w, 2, inner);
       need(w, 2, args + 1);
@@ -117,18 +101,13 @@ static size_t put_extreme(writer *w, ad_op op, size_t x, size_t y) {
   return op == AD_OP_MAX ? put_choice(w, AD_OP_LESS, x, y, y, x) : put_choice(w, AD_OP_LESS, y, x, y, x);
 }
 
-static ad_status put_where(writer *w, ad_node n, const ad_node *args, size_t *out) {
+static size_t put_where(writer *w, const ad_node *args) {
   const ad_node *inner;
   const size_t *at = w->index;
-  if (is_absorbing(w, n, &inner)) {
-    *out = put(w, AD_CPPAD_ABSORBING, AD_OP_MUL, 2, (size_t[]){at[inner[0]], at[inner[1]]});
-  } else if (is_comparison(op_of(w, args[0]))) {
-    ad_graph_node_args(w->s.g, args[0], &inner);
-    *out = put_choice(w, op_of(w, args[0]), at[inner[0]], at[inner[1]], at[args[1]], at[args[2]]);
-  } else {
-    *out = put_choice(w, AD_OP_NOT_EQUAL, at[args[0]], w->extra_index[ZERO], at[args[1]], at[args[2]]);
-  }
-  return AD_OK;
+  if (!is_comparison(op_of(w, args[0])))
+    return put_choice(w, AD_OP_NOT_EQUAL, at[args[0]], w->extra_index[ZERO], at[args[1]], at[args[2]]);
+  ad_graph_node_args(w->s.g, args[0], &inner);
+  return put_choice(w, op_of(w, args[0]), at[inner[0]], at[inner[1]], at[args[1]], at[args[2]]);
 }
 
 static ad_status put_stack(writer *w, ad_op op, ad_node stack, size_t *out) {
@@ -154,6 +133,12 @@ static ad_status put_composed(writer *w, ad_node n, const ad_node *args, size_t 
   const size_t x = w->index[args[0]], y = ad_op_get(op)->max_args > 1 ? w->index[args[1]] : 0,
                one = w->extra_index[ONE], zero = w->extra_index[ZERO];
   switch (op) {
+    case AD_OP_MUL_NO_NAN: /* the zero that counts comes first here */
+      *out = put(w, AD_CPPAD_ABSORBING, op, 2, (size_t[]){y, x});
+      break;
+    case AD_OP_MUL_OR_ZERO: /* but for a zero times what is no number */
+      *out = put(w, AD_CPPAD_ABSORBING, AD_OP_MUL_NO_NAN, 2, (size_t[]){x, y});
+      break;
     case AD_OP_SQR:
       *out = put_2(w, AD_OP_MUL, x, x);
       break;
@@ -191,7 +176,7 @@ static ad_status put_node(writer *w, ad_node n) {
   const ad_node *args;
   const size_t count = ad_graph_node_args(w->s.g, n, &args);
   size_t *out = &w->index[n];
-  if (op == AD_OP_WHERE) return put_where(w, n, args, out);
+  if (op == AD_OP_WHERE) return *out = put_where(w, args), AD_OK;
   if (op == AD_OP_SUM || op == AD_OP_REDUCE_MAX || op == AD_OP_REDUCE_MIN) return put_stack(w, op, args[0], out);
   if (is_comparison(op)) {
     *out = put_choice(w, op, w->index[args[0]], w->index[args[1]], w->extra_index[ONE], w->extra_index[ZERO]);

@@ -102,6 +102,9 @@ static ad_status open_composed(emitter *x, ad_op op, size_t count, const ad_node
   const int log = code_of(AD_OP_LOG), exp = code_of(AD_OP_EXP), less = code_of(AD_OP_LESS);
   const item a = node(list[0]), b = count > 1 ? node(list[1]) : number(0);
   switch (op) {
+    case AD_OP_MUL_NO_NAN: /* the same but for a zero times what is no number */
+    case AD_OP_MUL_OR_ZERO:
+      return PUSH(x, code(code_of(AD_OP_MUL)), a, b);
     case AD_OP_SQR:
       return PUSH(x, code(AD_NL_POWER), a, number(2));
     case AD_OP_RECIP:

@@ -215,18 +215,35 @@ static ad_status reduce_axes(scalarizer *s, ad_node n, place *to) {
   return status;
 }
 
-/* A row of x times a column of y, `step` apart. */
-static ad_status product(scalarizer *s, const place *x, const place *y, size_t step, size_t count, place *out) {
+/* How factors are multiplied: plainly, or where zeros of some of them make a product 0. */
+typedef struct times {
+  ad_op op;
+  bool swap;
+} times;
+
+static times times_of(const scalarizer *s, ad_node n) {
+  if (ad_graph_node_op(s->from, n) != AD_OP_MATMUL_NO_NAN) return (times){AD_OP_MUL, false};
+  const ad_attr zeros = ad_graph_node_attr(s->from, n, 0);
+  if (zeros.shape.dim[0] == 2) return (times){AD_OP_MUL_OR_ZERO, false};
+  return (times){zeros.shape.dim[0] ? AD_OP_MUL_NO_NAN : AD_OP_MUL, zeros.shape.dim[0] && zeros.value[0] == 0};
+}
+
+/* A row of x times a column of y, whose elements are `step` apart. */
+static ad_status product(scalarizer *s, times t, const place *x, const place *y, size_t step, size_t count,
+                         place *out) {
   ad_status status = reserve_list(s, count);
-  for (size_t k = 0; !status && k < count; k++) status = apply_2(s, AD_OP_MUL, x[k], y[k * step], &s->list[k]);
+  for (size_t k = 0; !status && k < count; k++)
+    status =
+        t.swap ? apply_2(s, t.op, y[k * step], x[k], &s->list[k]) : apply_2(s, t.op, x[k], y[k * step], &s->list[k]);
   return status ? status : reduce(s, AD_OP_SUM, s->list, count, out);
 }
 
-/* matmul and dot.  A vector is a row on the left and a column on the right; leading axes broadcast. */
+/* Products.  A vector is a row on the left and a column on the right; leading axes broadcast. */
 static ad_status multiply(scalarizer *s, ad_node n, place *to) {
   const ad_node *args;
   ad_graph_node_args(s->from, n, &args);
   const ad_shape *x = ad_graph_node_shape(s->from, args[0]), *y = ad_graph_node_shape(s->from, args[1]);
+  const times t = times_of(s, n);
   const place *px = s->pool + s->first[args[0]], *py = s->pool + s->first[args[1]];
   const size_t inner = (size_t)x->dim[x->rank - 1], rows = x->rank > 1 ? (size_t)x->dim[x->rank - 2] : 1,
                columns = y->rank > 1 ? (size_t)y->dim[y->rank - 1] : 1;
@@ -240,7 +257,7 @@ static ad_status multiply(scalarizer *s, ad_node n, place *to) {
     const place *bpx = px + ad_broadcast_element(&bx, &leading, index) * rows * inner,
                 *bpy = py + ad_broadcast_element(&by, &leading, index) * inner * columns;
     for (size_t i = 0; !status && i < rows * columns; i++)
-      status = product(s, bpx + i / columns * inner, bpy + i % columns, columns, inner, to++);
+      status = product(s, t, bpx + i / columns * inner, bpy + i % columns, columns, inner, to++);
     ad_next_index(&leading, index);
   }
   return status;
@@ -298,6 +315,7 @@ static ad_status convert(scalarizer *s, ad_node n) {
     case AD_OP_REDUCE_MIN:
       return reduce_axes(s, n, to);
     case AD_OP_MATMUL:
+    case AD_OP_MATMUL_NO_NAN:
     case AD_OP_DOT:
       return multiply(s, n, to);
     case AD_OP_SCATTER_ADD:
