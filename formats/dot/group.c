@@ -15,6 +15,8 @@ enum { BANDS = 10 };
 typedef struct rule {
   bool names;             /* a name protects a node */
   size_t inputs, outputs; /* how many have boxes of their own; SIZE_MAX: all */
+  uint32_t *distance;     /* of each node from the root of its cone; NULL: not known */
+  uint32_t depth;         /* nodes up to this distance have boxes of their own, too */
 } rule;
 
 static bool hidden(const ad_graph *g, const ad_dot_groups *s, ad_node n) {
@@ -38,7 +40,8 @@ static void find_cones(uint32_t *cone, const ad_dot_groups *s, const ad_graph *g
     }
     if (n < inputs)
       cone[n] = n < r->inputs ? n : MORE_INPUTS;
-    else if (s->output[n] == 2 || (r->names && ad_graph_node_name(g, n)) || cone[n] == SHARED)
+    else if (s->output[n] == 2 || (r->names && ad_graph_node_name(g, n)) || cone[n] == SHARED ||
+             (r->distance && r->distance[n] <= r->depth))
       cone[n] = n;
     else if (cone[n] == UNUSED)
       cone[n] = r->outputs == SIZE_MAX ? n : MORE_OUTPUTS;
@@ -52,12 +55,13 @@ static void find_cones(uint32_t *cone, const ad_dot_groups *s, const ad_graph *g
 }
 
 /* Moves of an input's elements that several use go to the input. */
-static void gather_moves(uint32_t *cone, const ad_dot_groups *s, const ad_graph *g) {
+static void gather_moves(uint32_t *cone, const ad_dot_groups *s, const ad_graph *g, const rule *r) {
   const size_t inputs = ad_graph_input_count(g);
   for (ad_node n = (ad_node)inputs; n < ad_graph_node_count(g); n++) {
     const ad_op op = ad_graph_node_op(g, n);
     const ad_node *args;
-    if (cone[n] != n || s->output[n] || !(op == AD_OP_SLICE || op == AD_OP_GATHER || op == AD_OP_RESHAPE)) continue;
+    if (cone[n] != n || s->output[n] || (r->names && ad_graph_node_name(g, n))) continue;
+    if (!(op == AD_OP_SLICE || op == AD_OP_GATHER || op == AD_OP_RESHAPE)) continue;
     ad_graph_node_args(g, n, &args);
     if (cone[args[0]] < inputs || cone[args[0]] == MORE_INPUTS) cone[n] = cone[args[0]];
   }
@@ -146,6 +150,43 @@ static size_t count_boxes(const uint32_t *cone, size_t nodes) {
   return boxes + inputs + outputs;
 }
 
+static size_t boxes_at(uint32_t *cone, const ad_dot_groups *s, const ad_graph *g, rule *r, uint32_t depth) {
+  r->depth = depth;
+  find_cones(cone, s, g, r);
+  gather_moves(cone, s, g, r);
+  return count_boxes(cone, ad_graph_node_count(g));
+}
+
+/* Where there is room for more boxes, as many operations next to the roots as fit have their own. */
+static ad_status open_cones(uint32_t *cone, const ad_dot_groups *s, const ad_graph *g, rule *r, size_t max,
+                            ad_error *e) {
+  const size_t nodes = ad_graph_node_count(g);
+  uint32_t fits = 0, exceeds = 1;
+  r->distance = ad_malloc(nodes, sizeof *r->distance);
+  if (!r->distance) return ad_fail_memory(e);
+  memset(r->distance, 0xFF, nodes * sizeof *r->distance);
+  for (ad_node n = (ad_node)nodes; n-- > 0;) {
+    const ad_node *args;
+    const size_t count = ad_graph_node_args(g, n, &args);
+    if (cone[n] >= nodes) continue;
+    if (cone[n] == n) r->distance[n] = 0;
+    for (size_t i = 0; i < count; i++)
+      if (cone[args[i]] == cone[n] && r->distance[args[i]] > r->distance[n] + 1)
+        r->distance[args[i]] = r->distance[n] + 1;
+  }
+  while (exceeds < nodes && boxes_at(cone, s, g, r, exceeds) <= max) {
+    fits = exceeds;
+    exceeds *= 2;
+  }
+  while (exceeds - fits > 1) {
+    const uint32_t middle = fits + (exceeds - fits) / 2;
+    *(boxes_at(cone, s, g, r, middle) <= max ? &fits : &exceeds) = middle;
+  }
+  boxes_at(cone, s, g, r, fits);
+  ad_free(r->distance);
+  return AD_OK;
+}
+
 static ad_status choose(ad_dot_groups *s, const ad_graph *g, uint32_t *cone, const uint32_t *level, size_t max,
                         ad_error *e) {
   const size_t nodes = ad_graph_node_count(g), inputs = ad_graph_input_count(g), outputs = ad_graph_output_count(g),
@@ -154,19 +195,22 @@ static ad_status choose(ad_dot_groups *s, const ad_graph *g, uint32_t *cone, con
   ad_status status = AD_OK;
   flag_outputs(s, g, SIZE_MAX);
   for (ad_node n = 0; n < nodes; n++) shown += !hidden(g, s, n);
-  find_cones(cone, s, g, &(rule){true, SIZE_MAX, SIZE_MAX});
+  rule all = {.names = true, .inputs = SIZE_MAX, .outputs = SIZE_MAX};
   if (shown <= max) {
+    find_cones(cone, s, g, &all);
     s->cone = ad_malloc(nodes, sizeof *s->cone);
     if (!s->cone) return ad_fail_memory(e);
     memcpy(s->cone, cone, nodes * sizeof *cone);
     for (uint32_t n = 0; n < nodes; n++)
       if (cone[n] != AD_DOT_HIDDEN) cone[n] = n;
-  } else if (count_boxes(cone, nodes) > max) {
-    const rule few = {false, inputs > some ? some - 1 : SIZE_MAX, outputs > some ? some - 1 : outputs};
+  } else if (boxes_at(cone, s, g, &all, 0) <= max) {
+    status = open_cones(cone, s, g, &all, max, e);
+  } else {
+    rule few = {.inputs = inputs > some ? some - 1 : SIZE_MAX, .outputs = outputs > some ? some - 1 : outputs};
     flag_outputs(s, g, few.outputs);
-    find_cones(cone, s, g, &few);
-    gather_moves(cone, s, g);
-    if (count_boxes(cone, nodes) > max)
+    if (boxes_at(cone, s, g, &few, 0) <= max)
+      status = open_cones(cone, s, g, &few, max, e);
+    else
       status = find_bands(cone, s, g, level, (uint32_t)nodes, max / 2 - 1 < BANDS ? max / 2 - 1 : BANDS, e);
   }
   return status ? status : number(s, g, cone, level, e);

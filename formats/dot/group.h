@@ -1,11 +1,12 @@
 /* Which nodes share a box in a picture.  The first that has few enough boxes is taken:
  *   1. each node has its own;
  *   2. a node without a name goes into the one box that uses it, unless it is an input or an output: so each definition
- * is one box, as a logic network is cut into fanout-free cones;
- *   3. the same with names, and what only moves elements of an input stays in the input's box; all but the first inputs
- *      share a box, and all but the first outputs;
+ *      is one box, as a logic network is cut into fanout-free cones; what only moves elements of an input stays in the
+ *      input's box;
+ *   3. the same with names; all but the first inputs share a box, and all but the first outputs;
  *   4. what is left is cut into bands by its distance from the inputs.
- * Boxes never form a cycle. */
+ * Where 2 and 3 leave room for more boxes, the operations next to the value that leaves a box get their own, to the
+ * same depth everywhere. Boxes never form a cycle. */
 #ifndef AD_DOT_GROUP_H
 #define AD_DOT_GROUP_H
 

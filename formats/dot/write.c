@@ -115,12 +115,13 @@ static void put_operation(writer *w, ad_node n) {
   ad_buffer_puts(b, info->name);
   for (size_t i = 0; i < count && i < 2 * FEW; i++) constants = constants || w->groups.of[args[i]] == AD_DOT_HIDDEN;
   for (size_t i = 0; constants && i < count && i < 2 * FEW; i++) {
-    const ad_values v = ad_graph_node_values(w->g, args[i]);
     ad_buffer_puts(b, i ? ", " : "(");
-    if (w->groups.of[args[i]] == AD_DOT_HIDDEN)
-      put_number(b, &v, 0);
-    else
+    if (w->groups.of[args[i]] != AD_DOT_HIDDEN) {
       ad_buffer_puts(b, "_");
+      continue;
+    }
+    const ad_values v = ad_graph_node_values(w->g, args[i]);
+    put_number(b, &v, 0);
   }
   if (constants) ad_buffer_puts(b, count > 2 * FEW ? ", ...)" : ")");
   for (int i = 0; i < info->attr_count; i++) {
@@ -249,10 +250,10 @@ static void put_node(writer *w, size_t i, const size_t *counts, const size_t *ou
   w->label.size = 0;
   if (group->kind == AD_DOT_CONE) {
     put_names(w, n);
-    if (group->nodes > 1)
-      put_summary(w, group, counts);
-    else if (n < ad_graph_input_count(w->g) || ad_graph_node_op(w->g, n) == AD_OP_CONSTANT)
+    if (n < ad_graph_input_count(w->g) || ad_graph_node_op(w->g, n) == AD_OP_CONSTANT)
       put_leaf(w, n);
+    else if (group->nodes > 1)
+      put_summary(w, group, counts);
     else
       put_operation(w, n);
     put_shape(w, n);

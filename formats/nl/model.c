@@ -191,7 +191,7 @@ static ad_status add_dependences(builder *b, size_t row) {
     const size_t count = leaf ? 0 : ad_nl_operands(b->g, n, &list);
     for (size_t i = 0; !s && i < count; i++) s = visit(b, row, list[i], &depth);
   }
-  if (!s) qsort(m->term + first, m->terms - first, sizeof *m->term, by_column);
+  if (!s && m->terms > first) qsort(m->term + first, m->terms - first, sizeof *m->term, by_column);
   return s;
 }
 

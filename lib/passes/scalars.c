@@ -273,7 +273,8 @@ static ad_status scatter(scalarizer *s, ad_node n, place *to) {
   ad_status status = AD_OK;
   memcpy(to, s->pool + s->first[args[0]], size_of(s, n) * sizeof *to);
   for (size_t i = 0; !status && i < size_of(s, args[1]); i++) {
-    for (int d = 0; d < x->rank; d++) own[d] = index[d < axis ? d : d - 1 + table.shape.rank];
+    for (int d = 0; d < x->rank; d++)
+      if (d != axis) own[d] = index[d < axis ? d : d - 1 + table.shape.rank];
     own[axis] = table.value[ad_position(&table.shape, index + axis)];
     if (own[axis] < 0) own[axis] += x->dim[axis];
     place *at = &to[ad_position(x, own)];
