@@ -37,7 +37,7 @@ nodes: {"q\"": "sum(`x\\n&lt;<b>`[:, 1])*`日本` + `\\N`"}
 outputs: {"\\": "`q\"`"}
 END
 draw '--shapes' "$work/names.yaml"
-for text in 'x\n&amp;lt;&lt;b&gt;' '日本' '\N' 'q&quot;, \' 'a \\ &quot;b&quot; &amp; é'; do
+for text in 'x\n&amp;lt;&lt;b&gt;' '日本' '\N' "q&quot;, \\" 'a \\ &quot;b&quot; &amp; é'; do
   checks=$((checks + 1))
   grep -qF ">$text<" "$work/picture.svg" || fail "no $text in the picture"
 done
