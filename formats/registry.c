@@ -7,9 +7,11 @@
 #include "file.h"
 #include "mem.h"
 #include "nl/nl.h"
+#include "onnx/onnx.h"
 #include "yaml/yaml.h"
 
-/* beside: takes up what further files beside this one say; may be NULL. */
+/* beside: takes up what further files beside this one say; read_bound: reads where something is left open.  Both may be
+ * NULL. */
 typedef struct format {
   ad_format_info info;
   bool (*sniff)(const void *bytes, size_t size);
@@ -17,12 +19,16 @@ typedef struct format {
                     ad_error *e);
   ad_status (*write)(const ad_graph *g, ad_buffer *out, const ad_write_options *o, ad_error *e);
   ad_status (*beside)(ad_graph *g, const char *path, ad_error *e);
+  ad_status (*read_bound)(ad_graph **g, const void *bytes, size_t size, size_t count, const ad_binding *bindings,
+                          const ad_limits *limits, ad_error *e);
 } format;
 
 static const format formats[] = {
-    {{"adg", ".adg", true, "compressed binary, for machines"}, ad_adg_sniff, ad_adg_read, ad_adg_write, NULL},
-    {{"nl", ".nl", false, "models of AMPL, text and binary"}, ad_nl_sniff, ad_nl_read, NULL, ad_nl_names},
-    {{"yaml", ".yaml", true, "text with infix expressions, for people"}, ad_yaml_sniff, ad_yaml_read, ad_yaml_write, NULL},
+    {{"adg", ".adg", true, "compressed binary, for machines"}, ad_adg_sniff, ad_adg_read, ad_adg_write, NULL, NULL},
+    {{"nl", ".nl", false, "models of AMPL, text and binary"}, ad_nl_sniff, ad_nl_read, NULL, ad_nl_names, NULL},
+    {{"onnx", ".onnx", false, "neural networks, inference"}, ad_onnx_sniff, NULL, NULL, NULL, ad_onnx_read},
+    {{"yaml", ".yaml", true, "text with infix expressions, for people"}, ad_yaml_sniff, ad_yaml_read, ad_yaml_write, NULL,
+     NULL},
 };
 
 size_t ad_format_count(void) {
@@ -34,32 +40,46 @@ const ad_format_info *ad_format_get(size_t i) {
 }
 
 /* *f is the format that it was. */
-static ad_status read_as(ad_graph **g, const format **f, const void *bytes, size_t size, const char *path,
-                         const ad_limits *limits, ad_error *e) {
+static ad_status read_as(ad_graph **g, const format **f, const void *bytes, size_t size, const char *path, size_t count,
+                         const ad_binding *bindings, const ad_limits *limits, ad_error *e) {
   ad_status s = AD_OK;
   for (*f = formats; *f < formats + ad_format_count() && !(*f)->sniff(bytes, size);) ++*f;
-  if (*f < formats + ad_format_count())
+  if (*f < formats + ad_format_count() && (*f)->read_bound)
+    s = (*f)->read_bound(g, bytes, size, count, bindings, limits, e);
+  else if (*f < formats + ad_format_count() && count)
+    s = ad_fail(e, AD_EUSAGE, "'%.80s' can't be bound: %s leaves nothing open", bindings[0].name, (*f)->info.name);
+  else if (*f < formats + ad_format_count())
     s = (*f)->read(g, bytes, size, path, limits, e);
   else
-    s = ad_fail(e, AD_EINPUT, "this is no graph in any format that adtool knows: no text, .nl or .adg");
+    s = ad_fail(e, AD_EINPUT, "this is no graph in any format that adtool knows: no text, .nl, .onnx or .adg");
   if (s && e && !e->file[0]) snprintf(e->file, sizeof e->file, "%s", path);
   return s;
 }
 
+ad_status ad_graph_read_bound(ad_graph **g, const void *bytes, size_t size, const char *path, size_t count,
+                              const ad_binding *bindings, const ad_limits *limits, ad_error *e) {
+  const format *f;
+  return read_as(g, &f, bytes, size, path, count, bindings, limits, e);
+}
+
 ad_status ad_graph_read(ad_graph **g, const void *bytes, size_t size, const char *path, const ad_limits *limits,
                         ad_error *e) {
-  const format *f;
-  return read_as(g, &f, bytes, size, path, limits, e);
+  return ad_graph_read_bound(g, bytes, size, path, 0, NULL, limits, e);
 }
 
 ad_status ad_graph_load(ad_graph **g, const char *path, const ad_limits *limits, ad_error *e) {
+  return ad_graph_load_bound(g, path, 0, NULL, limits, e);
+}
+
+ad_status ad_graph_load_bound(ad_graph **g, const char *path, size_t count, const ad_binding *bindings,
+                              const ad_limits *limits, ad_error *e) {
   void *bytes;
   size_t size;
   const format *f;
   ad_graph *loaded;
   ad_status s = ad_file_read(&bytes, &size, path, e);
   if (s) return s;
-  s = read_as(&loaded, &f, bytes, size, strcmp(path, "-") ? path : "standard input", limits, e);
+  s = read_as(&loaded, &f, bytes, size, strcmp(path, "-") ? path : "standard input", count, bindings, limits, e);
   ad_free(bytes);
   if (s) return s;
   if (f->beside) s = f->beside(loaded, path, e);
