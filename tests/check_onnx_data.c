@@ -123,10 +123,14 @@ static bool read_tensor(const char *path, const Onnx__ValueInfoProto *declared, 
   t->rank = p->n_dims;
   t->count = 1;
   t->dim = calloc(p->n_dims + 1, sizeof *t->dim);
-  for (size_t i = 0; i < p->n_dims; i++) t->count *= (size_t)(t->dim[i] = p->dims[i]);
+  bool numbers = true; /* sequences are read as tensors here, and their dimensions can be anything */
+  for (size_t i = 0; i < p->n_dims; i++) {
+    numbers = numbers && p->dims[i] >= 0 && p->dims[i] < 1000000 && t->count < 100000000;
+    if (numbers) t->count *= (size_t)(t->dim[i] = p->dims[i]);
+  }
   t->v = calloc(t->count + 1, sizeof *t->v);
   if (!t->dim || !t->v) abort();
-  const bool numbers = t->type != ONNX__TENSOR_PROTO__DATA_TYPE__STRING && t->type >= 1 && t->type <= 16;
+  numbers = numbers && t->type != ONNX__TENSOR_PROTO__DATA_TYPE__STRING && t->type >= 1 && t->type <= 16;
   for (size_t i = 0; numbers && i < t->count; i++) {
     if (p->has_raw_data)
       t->v[i] = raw_element(t->type, p->raw_data.data, i);
