@@ -228,7 +228,10 @@ static ad_status load(const model *m, bool all, ad_graph **g, ad_error *e) {
   return s;
 }
 
-static bool near(int type, double got, double want) {
+/* The references of windows were computed with 3.1415 for pi. */
+static bool near(const model *m, int type, double got, double want) {
+  const bool window = strstr(m->r->name, "window_") || (strlen(m->r->name) > 6 && !strcmp(m->r->name + strlen(m->r->name) - 6, "window"));
+  if (window && !strstr(m->r->name, "with_window")) return fabs(got - want) <= 1e-4;
   double relative = 1e-5, absolute = 1e-6;
   if (type == ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT16) relative = absolute = 0x1p-10;
   if (type == ONNX__TENSOR_PROTO__DATA_TYPE__BFLOAT16) relative = absolute = 0x1p-7;
@@ -271,7 +274,7 @@ static bool outputs_match(model *m, const ad_graph *g, const ad_workspace *w, in
       wrong(m, "another shape", text);
     }
     for (size_t i = 0; same && i < want.count; i++)
-      if (!near(want.type, ad_span_double(&v, i), want.v[i])) {
+      if (!near(m, want.type, ad_span_double(&v, i), want.v[i])) {
         snprintf(text, sizeof text, "output %zu, element %zu is %.9g, expected %.9g", k, i, ad_span_double(&v, i), want.v[i]);
         same = wrong(m, "values", text);
       }

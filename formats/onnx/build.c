@@ -153,6 +153,13 @@ ad_onnx_value ad_onnx_integers(ad_onnx_build *b, const int64_t *v, int64_t count
   return r;
 }
 
+ad_onnx_value ad_onnx_full(ad_onnx_build *b, int type, const ad_shape *shape, double v) {
+  const ad_numbers one = {.count = 1, .value = &v};
+  ad_node n = AD_NO_NODE;
+  if (!b->status) ad_onnx_check(b, ad_graph_constant(b->g, &n, shape, &one, AD_EXACT, b->e));
+  return b->status ? (ad_onnx_value){0} : ad_onnx_node_value(type, shape, n);
+}
+
 ad_onnx_value ad_onnx_node_value(int type, const ad_shape *shape, ad_node n) {
   return (ad_onnx_value){.type = type, .shape = *shape, .node = n};
 }

@@ -96,6 +96,8 @@ ad_onnx_value ad_onnx_number(ad_onnx_build *b, int type, double v);
 /* A number that the file has as a float. */
 ad_onnx_value ad_onnx_float_number(ad_onnx_build *b, int type, double v);
 ad_onnx_value ad_onnx_integers(ad_onnx_build *b, const int64_t *v, int64_t count); /* a vector of int64 */
+/* A node whose elements are all one exact number, in no more memory than that: not known. */
+ad_onnx_value ad_onnx_full(ad_onnx_build *b, int type, const ad_shape *shape, double v);
 ad_onnx_value ad_onnx_node_value(int type, const ad_shape *shape, ad_node n);
 /* The node of a value; a known one becomes a constant. */
 ad_node ad_onnx_node(ad_onnx_build *b, const ad_onnx_value *v);
