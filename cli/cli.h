@@ -48,6 +48,7 @@ typedef enum option_id {
   OPT_NO_TIME,
   OPT_THREADS,
   OPT_QUIET,
+  OPT_BIND,
   OPT_MAX_NODES,
   OPT_MAX_ELEMENTS,
   OPT_MAX_MEMORY,
@@ -64,6 +65,8 @@ typedef enum output_format { FORMAT_TEXT, FORMAT_JSON, FORMAT_CSV, FORMAT_NPY, F
 typedef struct options {
   size_t at_count;
   const char **at; /* NAME=VALUE */
+  size_t bind_count;
+  const char **bind; /* NAME=VALUE */
   const char *point, *wrt, *output, *seed, *out, *to, *points, *shard, *list;
   const ad_backend *backend; /* NULL: not said */
   ad_mode mode;
@@ -150,6 +153,11 @@ void put_csv_name(ad_buffer *b, const char *name);
 ad_span span_element(const ad_span *s, size_t i);
 /* Sends the buffer to -o FILE or standard output and clears it. */
 int send(const options *o, ad_buffer *b);
+
+/* ---- Graphs (load.c) */
+
+/* Loads a graph within the limits and with the bindings of the options. */
+ad_status load_graph(ad_graph **g, const options *o, const char *path, ad_error *e);
 
 /* ---- A graph at a point (session.c) */
 

@@ -22,7 +22,7 @@ static double place(const resize *r, const axis *a, int64_t i) {
   if (!strcmp(r->transform, "align_corners")) return m == 1 ? 0 : x * (n - 1) / (m - 1);
   if (!strcmp(r->transform, "asymmetric")) return x / a->scale;
   if (!strcmp(r->transform, "tf_half_pixel_for_nn")) return (x + 0.5) / a->scale;
-  if (!strcmp(r->transform, "pytorch_half_pixel") && m <= 1) return 0;
+  if (!strcmp(r->transform, "pytorch_half_pixel") && a->out == 1) return 0;
   if (!strcmp(r->transform, "tf_crop_and_resize"))
     return m == 1 ? 0.5 * (a->from + a->to) * (n - 1)
                        : a->from * (n - 1) + x * (a->to - a->from) * (n - 1) / (m - 1);
