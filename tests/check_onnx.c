@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "graphs.h"
+#include "onnx/operators.h"
 #include "onnx_model.h"
 #include "tensors.h"
 
@@ -771,6 +772,28 @@ START_TEST(nesting_is_bounded) {
 }
 END_TEST
 
+/* ---- The manual */
+
+START_TEST(manual_lists_the_operators) {
+  char list[8000] = "@c Made by make update-onnx.\n";
+  const char *names[400];
+  const size_t n = ad_onnx_operator_count();
+  size_t used = strlen(list), column = 0;
+  for (size_t i = 0; i < n; i++) { /* by the alphabet */
+    size_t k = i;
+    for (; k && strcmp(names[k - 1], ad_onnx_operator_get(i)->name) > 0; k--) names[k] = names[k - 1];
+    names[k] = ad_onnx_operator_get(i)->name;
+  }
+  for (size_t i = 0; i < n; i++) {
+    const size_t length = strlen(names[i]);
+    if (column + length > 110) list[used - 1] = '\n', column = 0;
+    column += length + 2;
+    used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", names[i], i + 1 < n ? ", " : ".\n");
+  }
+  onnx_page("onnx-operators.texi", list);
+}
+END_TEST
+
 int main(void) {
   Suite *s = suite_create("onnx");
   TCase *c = tcase_create("models");
@@ -792,6 +815,7 @@ int main(void) {
   tcase_add_loop_test(c, truncations_are_errors, 0, SAMPLES);
   tcase_add_loop_test(c, random_damage_is_survived, 0, SAMPLES);
   tcase_add_test(c, nesting_is_bounded);
+  tcase_add_test(c, manual_lists_the_operators);
   tcase_set_timeout(c, 300);
   suite_add_tcase(s, c);
   SRunner *r = srunner_create(s);

@@ -1,5 +1,7 @@
 #include "onnx_model.h"
 
+#include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -164,4 +166,22 @@ Onnx__GraphProto *onnx_body(Onnx__NodeProto *n, const char *name) {
   MAKE(Onnx__GraphProto, g, ONNX__GRAPH_PROTO__INIT);
   attribute(n, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__GRAPH)->g = g;
   return g;
+}
+
+void onnx_page(const char *name, const char *want) {
+  char path[1000];
+  const char *source = getenv("ADTOOL_SRCDIR");
+  snprintf(path, sizeof path, "%s/doc/%s", source ? source : ".", name);
+  const bool update = getenv("ADTOOL_UPDATE_DOCS") != NULL;
+  FILE *f = fopen(path, update ? "w" : "r");
+  ck_assert_msg(f != NULL, "%s can't be opened", path);
+  if (update) {
+    ck_assert_int_ge(fputs(want, f), 0);
+  } else {
+    char *have = room(strlen(want) + 2);
+    have[fread(have, 1, strlen(want) + 1, f)] = '\0';
+    ck_assert_msg(!strcmp(have, want), "%s is behind; make update-onnx renews it", path);
+    free(have);
+  }
+  ck_assert_int_eq(fclose(f), 0);
 }

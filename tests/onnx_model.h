@@ -28,4 +28,7 @@ void onnx_word(Onnx__NodeProto *n, const char *name, const char *v);
 void onnx_list(Onnx__NodeProto *n, const char *name, int count, const int64_t *v);
 Onnx__GraphProto *onnx_body(Onnx__NodeProto *n, const char *name);
 
+/* A page of the manual, doc/NAME, is this text; with ADTOOL_UPDATE_DOCS in the environment it becomes so. */
+void onnx_page(const char *name, const char *text);
+
 #endif
