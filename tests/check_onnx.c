@@ -1,5 +1,5 @@
-/* The ONNX reader on models made here: operators against their definitions as loops and against identities, what becomes
- * an input and what a constant, messages, and no bytes whatever more than an error. */
+/* The ONNX reader on models made here: operators against their definitions as loops and against identities, what
+ * becomes an input and what a constant, messages, and no bytes whatever more than an error. */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -11,8 +11,11 @@
 #include "onnx_model.h"
 #include "tensors.h"
 
-enum { FLOAT = ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT, INT64 = ONNX__TENSOR_PROTO__DATA_TYPE__INT64,
-       BOOL = ONNX__TENSOR_PROTO__DATA_TYPE__BOOL };
+enum {
+  FLOAT = ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT,
+  INT64 = ONNX__TENSOR_PROTO__DATA_TYPE__INT64,
+  BOOL = ONNX__TENSOR_PROTO__DATA_TYPE__BOOL
+};
 
 static ad_graph *load_bound(Onnx__ModelProto *m, size_t count, const ad_binding *b) {
   size_t size;
@@ -134,7 +137,8 @@ START_TEST(bindings_must_exist) {
   void *bytes = onnx_pack(m, &size);
   must_fail(AD_EUSAGE, "no size and no input 'M'",
             ad_graph_read_bound(&g, bytes, size, "m", 1, &(ad_binding){"M", v}, NULL, &graphs_error));
-  must_fail(AD_EINPUT, "one integer", ad_graph_read_bound(&g, bytes, size, "m", 1, &(ad_binding){"N", v}, NULL, &graphs_error));
+  must_fail(AD_EINPUT, "one integer",
+            ad_graph_read_bound(&g, bytes, size, "m", 1, &(ad_binding){"N", v}, NULL, &graphs_error));
   must_fail(AD_EUSAGE, "leaves nothing open",
             ad_graph_read_bound(&g, "adtool: 1\n", 10, "m", 1, &(ad_binding){"N", v}, NULL, &graphs_error));
   must(ad_graph_read_bound(&g, bytes, size, "m", 0, NULL, NULL, &graphs_error));
@@ -157,7 +161,8 @@ START_TEST(half_precision_is_exact) {
   t->has_raw_data = true;
   t->raw_data.len = 2 * 65536;
   t->raw_data.data = malloc(t->raw_data.len);
-  for (unsigned i = 0; i < 65536; i++) t->raw_data.data[2 * i] = i & 255, t->raw_data.data[2 * i + 1] = (uint8_t)(i >> 8);
+  for (unsigned i = 0; i < 65536; i++)
+    t->raw_data.data[2 * i] = i & 255, t->raw_data.data[2 * i + 1] = (uint8_t)(i >> 8);
   onnx_node(m->graph, "Identity", "w", "y");
   onnx_output(m->graph, "y");
   ad_graph *g = load(m);
@@ -242,9 +247,11 @@ static tensor conv(const image *w, const tensor *x, const tensor *f, const tenso
 START_TEST(convolutions_are_their_loops) {
   ulps_random r = {ulps_seed() + (uint64_t)_i};
   const image w = some_image(&r);
-  const int64_t groups = 1 + (int64_t)(ulps_random_bits(&r) % 2), each = w.axes == 3 ? 1 : 1 + (int64_t)(ulps_random_bits(&r) % 2);
+  const int64_t groups = 1 + (int64_t)(ulps_random_bits(&r) % 2),
+                each = w.axes == 3 ? 1 : 1 + (int64_t)(ulps_random_bits(&r) % 2);
   const tensor x = eighths(image_shape(1 + (w.axes == 1), groups * each, w.axes, w.size));
-  const tensor f = eighths(image_shape(groups * 2, each, w.axes, w.kernel)), bias = eighths((ad_shape){1, {groups * 2}});
+  const tensor f = eighths(image_shape(groups * 2, each, w.axes, w.kernel)),
+               bias = eighths((ad_shape){1, {groups * 2}});
   Onnx__ModelProto *m = onnx_model(11);
   weight(m->graph, "x", &x);
   weight(m->graph, "f", &f);
@@ -268,7 +275,8 @@ START_TEST(transposed_convolutions_are_transposes) {
     if (w.size[i] < 1) return;
   }
   const int64_t groups = 1 + (int64_t)(ulps_random_bits(&r) % 2);
-  const tensor y = eighths(image_shape(1, groups * 2, w.axes, w.out)), f = eighths(image_shape(groups * 2, 1, w.axes, w.kernel));
+  const tensor y = eighths(image_shape(1, groups * 2, w.axes, w.out)),
+               f = eighths(image_shape(groups * 2, 1, w.axes, w.kernel));
   tensor want = tensor_zeros(image_shape(1, groups, w.axes, w.size)), unit = want;
   for (size_t i = 0; i < want.count; i++) {
     memset(unit.v, 0, sizeof unit.v);
@@ -331,9 +339,10 @@ END_TEST
 
 /* ---- Einsum against loops over all letters */
 
-static const char *const equations[] = {"ij,jk->ik",   "bij,bjk->bik", "ij->ji",     "ii->i",    "ii->",      "i,j->ij",  "ijk->j",
-                                        "ij,ij->",     "ij,kj->ki",    "i,ij,j->",   "ij,jk",    "...ij->...ji", "b...j,kj->b...k",
-                                        "iij,j->i",    "abc,cb->a",    "i,i->i",     "ab,bc,cd->ad"};
+static const char *const equations[] = {"ij,jk->ik", "bij,bjk->bik", "ij->ji",          "ii->i",     "ii->",
+                                        "i,j->ij",   "ijk->j",       "ij,ij->",         "ij,kj->ki", "i,ij,j->",
+                                        "ij,jk",     "...ij->...ji", "b...j,kj->b...k", "iij,j->i",  "abc,cb->a",
+                                        "i,i->i",    "ab,bc,cd->ad"};
 enum { EQUATIONS = sizeof equations / sizeof equations[0] };
 
 START_TEST(einsum_is_its_loops) {
@@ -421,7 +430,8 @@ static void recur(int gates, const double *x, const double *w, const double *r, 
           double inner = u[2 * HIDDEN + j];
           if (!after) {
             inner = b[3 * HIDDEN + 2 * HIDDEN + j];
-            for (int i = 0; i < HIDDEN; i++) inner += r[(2 * HIDDEN + j) * HIDDEN + i] * sigmoid(a[HIDDEN + i] + u[HIDDEN + i]) * h[i];
+            for (int i = 0; i < HIDDEN; i++)
+              inner += r[(2 * HIDDEN + j) * HIDDEN + i] * sigmoid(a[HIDDEN + i] + u[HIDDEN + i]) * h[i];
           } else {
             inner *= sigmoid(a[HIDDEN + j] + u[HIDDEN + j]);
           }
@@ -439,8 +449,10 @@ START_TEST(recurrent_layers_are_their_recurrence) {
   static const int gates_of[] = {1, 4, 3, 3};
   const int gates = gates_of[_i];
   const int64_t length[] = {STEPS, 2};
-  const tensor x = eighths((ad_shape){3, {STEPS, BATCH, INPUTS}}), w = eighths((ad_shape){3, {2, gates * HIDDEN, INPUTS}});
-  const tensor r = eighths((ad_shape){3, {2, gates * HIDDEN, HIDDEN}}), b = eighths((ad_shape){2, {2, 2 * gates * HIDDEN}});
+  const tensor x = eighths((ad_shape){3, {STEPS, BATCH, INPUTS}}),
+               w = eighths((ad_shape){3, {2, gates * HIDDEN, INPUTS}});
+  const tensor r = eighths((ad_shape){3, {2, gates * HIDDEN, HIDDEN}}),
+               b = eighths((ad_shape){2, {2, 2 * gates * HIDDEN}});
   Onnx__ModelProto *m = onnx_model(14);
   weight(m->graph, "x", &x);
   weight(m->graph, "w", &w);
@@ -455,7 +467,8 @@ START_TEST(recurrent_layers_are_their_recurrence) {
   tensor want = tensor_zeros((ad_shape){4, {STEPS, 2, BATCH, HIDDEN}});
   for (int d = 0; d < 2; d++) {
     double y[STEPS * BATCH * HIDDEN];
-    recur(gates, x.v, w.v + d * gates * HIDDEN * INPUTS, r.v + d * gates * HIDDEN * HIDDEN, b.v + d * 2 * gates * HIDDEN, length, d, _i == 3, y);
+    recur(gates, x.v, w.v + d * gates * HIDDEN * INPUTS, r.v + d * gates * HIDDEN * HIDDEN,
+          b.v + d * 2 * gates * HIDDEN, length, d, _i == 3, y);
     for (int t = 0; t < STEPS; t++)
       memcpy(want.v + (t * 2 + d) * BATCH * HIDDEN, y + t * BATCH * HIDDEN, sizeof(double) * BATCH * HIDDEN);
   }

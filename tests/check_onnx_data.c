@@ -180,7 +180,8 @@ static void open_model(model *m, result *r) {
   const Onnx__GraphProto *g = m->proto->graph;
   for (size_t i = 0; i < g->n_input; i++) {
     bool initial = false;
-    for (size_t k = 0; k < g->n_initializer; k++) initial = initial || !strcmp(g->initializer[k]->name, g->input[i]->name);
+    for (size_t k = 0; k < g->n_initializer; k++)
+      initial = initial || !strcmp(g->initializer[k]->name, g->input[i]->name);
     if (!initial && m->inputs < MOST) m->input[m->inputs++] = g->input[i];
   }
 }
@@ -230,7 +231,8 @@ static ad_status load(const model *m, bool all, ad_graph **g, ad_error *e) {
 
 /* The references of windows were computed with 3.1415 for pi. */
 static bool near(const model *m, int type, double got, double want) {
-  const bool window = strstr(m->r->name, "window_") || (strlen(m->r->name) > 6 && !strcmp(m->r->name + strlen(m->r->name) - 6, "window"));
+  const bool window = strstr(m->r->name, "window_") ||
+                      (strlen(m->r->name) > 6 && !strcmp(m->r->name + strlen(m->r->name) - 6, "window"));
   if (window && !strstr(m->r->name, "with_window")) return fabs(got - want) <= 1e-4;
   double relative = 1e-5, absolute = 1e-6;
   if (type == ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT16) relative = absolute = 0x1p-10;
@@ -275,7 +277,8 @@ static bool outputs_match(model *m, const ad_graph *g, const ad_workspace *w, in
     }
     for (size_t i = 0; same && i < want.count; i++)
       if (!near(m, want.type, ad_span_double(&v, i), want.v[i])) {
-        snprintf(text, sizeof text, "output %zu, element %zu is %.9g, expected %.9g", k, i, ad_span_double(&v, i), want.v[i]);
+        snprintf(text, sizeof text, "output %zu, element %zu is %.9g, expected %.9g", k, i, ad_span_double(&v, i),
+                 want.v[i]);
         same = wrong(m, "values", text);
       }
     free_tensor(&want);
@@ -411,7 +414,8 @@ int main(void) {
     if (r->too_large && getenv("ADTOOL_ONNX_VERBOSE")) printf("large: ");
     if (!getenv("ADTOOL_ONNX_VERBOSE")) continue;
     static const char *const word[] = {"matches", "refused", "FAILS"};
-    printf("%s %s/%s %s%s\n", word[r->outcome], groups[r->group], r->name, r->message, r->check_failed ? " CHECK: " : "");
+    printf("%s %s/%s %s%s\n", word[r->outcome], groups[r->group], r->name, r->message,
+           r->check_failed ? " CHECK: " : "");
     if (r->check_failed) printf("   %s\n", r->check_message);
   }
   printf("%zu match, %zu of them can be differentiated (%zu too large to be checked); %zu refused, %zu fail\n",

@@ -16,13 +16,13 @@ static char *text(const char *s) {
 }
 
 /* Appends an item to a list that protobuf-c frees. */
-#define APPEND(list, count, item)                                       \
-  do {                                                                  \
-    (list) = realloc((list), ((count) + 1) * sizeof *(list));           \
-    if (!(list)) abort();                                               \
-    (list)[(count)++] = (item);                                         \
+#define APPEND(list, count, item)                             \
+  do {                                                        \
+    (list) = realloc((list), ((count) + 1) * sizeof *(list)); \
+    if (!(list)) abort();                                     \
+    (list)[(count)++] = (item);                               \
   } while (0)
-#define MAKE(type, name, INIT) \
+#define MAKE(type, name, INIT)     \
   type *name = room(sizeof *name); \
   *name = (type)INIT
 

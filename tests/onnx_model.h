@@ -12,7 +12,10 @@ Onnx__ModelProto *onnx_model(int opset); /* with a graph, and none of what follo
 void onnx_free(Onnx__ModelProto *m);
 void *onnx_pack(const Onnx__ModelProto *m, size_t *size); /* freed with free */
 
-#define DIMS(...) (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[]){__VA_ARGS__}
+#define DIMS(...)                                                          \
+  (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[]) { \
+    __VA_ARGS__                                                            \
+  }
 #define NO_DIMS 0, NULL
 /* A size below 0 has the name N. */
 void onnx_input(Onnx__GraphProto *g, const char *name, int type, int rank, const int64_t *dim);

@@ -52,15 +52,17 @@ void ad_onnx_check(ad_onnx_build *b, ad_status s) {
 
 /* ---- Memory */
 
-void *ad_onnx_room(ad_onnx_build *b, uint64_t count, size_t size) {
-  if (b->status) return NULL;
-  if (count > b->budget) {
+void ad_onnx_charge(ad_onnx_build *b, uint64_t count) {
+  if (!b->status && count > b->budget)
     ad_onnx_check(b, ad_fail(b->e, AD_ELIMIT,
                              "too much would have to be computed when the model is loaded: tables and constant tensors "
                              "of more elements than the file has bytes, and 2^26"));
-    return NULL;
-  }
-  b->budget -= count;
+  if (!b->status) b->budget -= count;
+}
+
+void *ad_onnx_room(ad_onnx_build *b, uint64_t count, size_t size) {
+  ad_onnx_charge(b, count);
+  if (b->status) return NULL;
   void *p = ad_reserve(&b->owned, &b->owned_capacity, b->owned_count + 1, sizeof *b->owned)
                 ? ad_calloc((size_t)count, size)
                 : NULL;
@@ -80,11 +82,11 @@ typedef struct type_row {
 } type_row;
 
 static const type_row types[] = {
-    {"undefined", false, false, 0}, {"float", true, false, 0},      {"uint8", false, true, 8},
-    {"int8", false, true, -8},      {"uint16", false, true, 16},    {"int16", false, true, -16},
-    {"int32", false, true, -32},    {"int64", false, true, -64},    {"string", false, false, 0},
-    {"bool", false, false, 1},      {"float16", true, false, 0},    {"double", true, false, 0},
-    {"uint32", false, true, 32},    {"uint64", false, true, 64},    {"complex64", false, false, 0},
+    {"undefined", false, false, 0},  {"float", true, false, 0},    {"uint8", false, true, 8},
+    {"int8", false, true, -8},       {"uint16", false, true, 16},  {"int16", false, true, -16},
+    {"int32", false, true, -32},     {"int64", false, true, -64},  {"string", false, false, 0},
+    {"bool", false, false, 1},       {"float16", true, false, 0},  {"double", true, false, 0},
+    {"uint32", false, true, 32},     {"uint64", false, true, 64},  {"complex64", false, false, 0},
     {"complex128", false, false, 0}, {"bfloat16", true, false, 0},
 };
 
@@ -107,7 +109,8 @@ bool ad_onnx_is_integer(int type) {
 void ad_onnx_type_range(int type, int64_t *lo, int64_t *hi) {
   const int bits = row_of(type)->bits;
   *lo = bits < 0 ? -1 - (int64_t)(UINT64_MAX >> (65 + bits)) : 0;
-  *hi = bits < 0 ? (int64_t)(UINT64_MAX >> (65 + bits)) : (int64_t)((UINT64_MAX >> (64 - (bits ? bits : 1))) & INT64_MAX);
+  *hi =
+      bits < 0 ? (int64_t)(UINT64_MAX >> (65 + bits)) : (int64_t)((UINT64_MAX >> (64 - (bits ? bits : 1))) & INT64_MAX);
 }
 
 /* ---- Values */
@@ -116,15 +119,23 @@ static bool is_type(int type) {
   return ad_onnx_is_real(type) || ad_onnx_is_integer(type) || type == AD_ONNX_BOOL;
 }
 
+bool ad_onnx_shape_fits(ad_onnx_build *b, const ad_shape *shape) {
+  const int64_t most = INT64_C(1) << 48;
+  int64_t n = 1;
+  bool fits = shape->rank <= AD_MAX_RANK;
+  for (int i = 0; fits && i < shape->rank; i++)
+    fits = shape->dim[i] >= 0 && !__builtin_mul_overflow(n, shape->dim[i] ? shape->dim[i] : 1, &n) && n <= most;
+  if (!fits) ad_onnx_fail(b, "a tensor has a size that is negative or too large");
+  return !b->status;
+}
+
 ad_onnx_value ad_onnx_known(ad_onnx_build *b, int type, const ad_shape *shape) {
   ad_onnx_value none = {0};
   if (b->status) return none;
-  const int64_t n = shape->rank <= AD_MAX_RANK ? ad_shape_size(shape) : -1;
-  if (!is_type(type))
-    ad_onnx_refuse(b, "tensors of %s", ad_onnx_type_name(type));
-  else if (n < 0)
-    ad_onnx_fail(b, "a tensor is too large");
-  ad_onnx_data *d = n < 0 ? NULL : ad_onnx_room(b, (uint64_t)n + sizeof *d / sizeof d->v[0] + 1, sizeof d->v[0]);
+  if (!is_type(type)) ad_onnx_refuse(b, "tensors of %s", ad_onnx_type_name(type));
+  if (!ad_onnx_shape_fits(b, shape)) return none;
+  const int64_t n = ad_shape_size(shape);
+  ad_onnx_data *d = ad_onnx_room(b, (uint64_t)n + sizeof *d / sizeof d->v[0] + 1, sizeof d->v[0]);
   if (!d) return none;
   d->node = AD_NO_NODE;
   d->dtype = type == AD_ONNX_DOUBLE ? AD_F64 : ad_onnx_is_real(type) ? AD_F32 : AD_EXACT;

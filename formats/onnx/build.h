@@ -79,6 +79,9 @@ void ad_onnx_check(ad_onnx_build *b, ad_status s);
 
 void *ad_onnx_room(ad_onnx_build *b, uint64_t count, size_t size);
 
+/* Takes so many elements of work from the budget. */
+void ad_onnx_charge(ad_onnx_build *b, uint64_t count);
+
 /* ---- Types */
 
 const char *ad_onnx_type_name(int type);
@@ -89,6 +92,9 @@ void ad_onnx_type_range(int type, int64_t *lo, int64_t *hi);
 
 /* ---- Values */
 
+/* Fails unless products of any of the sizes, and small multiples of them, fit an int64_t: a tensor without elements may
+ * have axes of any size. */
+bool ad_onnx_shape_fits(ad_onnx_build *b, const ad_shape *shape);
 /* Known elements, zero at first. */
 ad_onnx_value ad_onnx_known(ad_onnx_build *b, int type, const ad_shape *shape);
 /* An exact number, or an integer; a scalar. */

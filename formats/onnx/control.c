@@ -37,7 +37,8 @@ static ad_onnx_value *values(ad_onnx_build *b, size_t count) {
 
 /* A condition that is computed from inputs chooses between the results of both branches. */
 void ad_onnx_lower_if(ad_onnx_build *b, ad_onnx_call *c) {
-  const Onnx__GraphProto *then = ad_onnx_graph_of(b, c, "then_branch"), *otherwise = ad_onnx_graph_of(b, c, "else_branch");
+  const Onnx__GraphProto *then = ad_onnx_graph_of(b, c, "then_branch"),
+                         *otherwise = ad_onnx_graph_of(b, c, "else_branch");
   ad_onnx_value condition = ad_onnx_reshape(b, c->in[0], &(ad_shape){0});
   if (b->status) return;
   if (condition.data) {
@@ -127,7 +128,8 @@ void ad_onnx_lower_scan(ad_onnx_build *b, ad_onnx_call *c) {
   const Onnx__GraphProto *body = ad_onnx_graph_of(b, c, "body");
   const int64_t n = ad_onnx_int(b, c, "num_scan_inputs", 0);
   if (b->opset < 9) ad_onnx_refuse(b, "Scan before version 9");
-  if (n < 1 || n > (int64_t)c->inputs || c->inputs - (size_t)n > c->outputs) ad_onnx_fail(b, "num_scan_inputs is out of range");
+  if (n < 1 || n > (int64_t)c->inputs || c->inputs - (size_t)n > c->outputs)
+    ad_onnx_fail(b, "num_scan_inputs is out of range");
   if (b->status) return;
   const size_t scanned = (size_t)n, carried = c->inputs - scanned, scans = c->outputs - carried;
   ad_onnx_value *in = values(b, c->inputs), *out = values(b, c->outputs);

@@ -17,7 +17,8 @@ ad_shape ad_onnx_shape(int rank, const int64_t *dim) {
 
 ad_shape ad_onnx_shape_insert(const ad_shape *s, int axis, int64_t size) {
   ad_shape r = {.rank = s->rank + 1};
-  for (int i = 0; i < r.rank && i < AD_MAX_RANK; i++) r.dim[i] = i < axis ? s->dim[i] : i == axis ? size : s->dim[i - 1];
+  for (int i = 0; i < r.rank && i < AD_MAX_RANK; i++)
+    r.dim[i] = i < axis ? s->dim[i] : i == axis ? size : s->dim[i - 1];
   return r;
 }
 
@@ -44,10 +45,14 @@ static ad_onnx_value apply(ad_onnx_build *b, ad_op op, int type, size_t count, c
   ad_node few[FEW], out = AD_NO_NODE;
   if (b->status) return none;
   ad_node *node = count > FEW ? ad_onnx_room(b, count, sizeof *node) : few;
-  for (size_t i = 0; node && i < count; i++) node[i] = ad_onnx_node(b, &args[i]);
+  for (size_t i = 0; node && i < count; i++) {
+    if (!args[i].type) ad_onnx_fail(b, "an operand is missing");
+    node[i] = ad_onnx_node(b, &args[i]);
+  }
   if (b->status) return none;
   ad_onnx_check(b, ad_graph_apply(b->g, &out, op, count, node, attrs, attr, b->e));
-  return b->status ? none : ad_onnx_node_value(type, ad_graph_node_shape(b->g, out), out);
+  if (b->status || !ad_onnx_shape_fits(b, ad_graph_node_shape(b->g, out))) return none;
+  return ad_onnx_node_value(type, ad_graph_node_shape(b->g, out), out);
 }
 
 /* ---- Elementwise */
@@ -308,7 +313,8 @@ ad_onnx_value ad_onnx_gather(ad_onnx_build *b, ad_onnx_value x, int axis, const 
   return r;
 }
 
-ad_onnx_value ad_onnx_pick(ad_onnx_build *b, ad_onnx_value x, const ad_shape *shape, int64_t *from, ad_onnx_value fill) {
+ad_onnx_value ad_onnx_pick(ad_onnx_build *b, ad_onnx_value x, const ad_shape *shape, int64_t *from,
+                           ad_onnx_value fill) {
   const int64_t size = ad_shape_size(&x.shape), count = ad_shape_size(shape);
   bool filled = false;
   if (b->status) return none;
@@ -332,13 +338,14 @@ ad_onnx_value ad_onnx_scatter_add(ad_onnx_build *b, ad_onnx_value x, ad_onnx_val
 /* ---- Reductions and products */
 
 /* Integers at once: products and sums of sizes. */
-static bool reduce_integers(ad_onnx_build *b, ad_onnx_value *out, ad_op op, const ad_onnx_value *x, const ad_shape *kept,
-                            unsigned axes) {
+static bool reduce_integers(ad_onnx_build *b, ad_onnx_value *out, ad_op op, const ad_onnx_value *x,
+                            const ad_shape *kept, unsigned axes) {
   int64_t index[AD_MAX_RANK], stride[AD_MAX_RANK];
   if (!x->data || ad_onnx_is_real(x->type) || op == AD_OP_MEAN || op == AD_OP_LOGSUMEXP) return false;
   ad_onnx_value r = ad_onnx_known(b, x->type, kept);
   bool bad = false;
-  if (!r.data) return true;
+  ad_onnx_charge(b, (uint64_t)ad_shape_size(&x->shape));
+  if (b->status) return true;
   ad_onnx_strides(kept, stride);
   for (int64_t i = 0, n = ad_shape_size(kept); i < n; i++)
     r.data->v[i].i = op == AD_OP_PROD ? 1 : op == AD_OP_REDUCE_MAX ? INT64_MIN : op == AD_OP_REDUCE_MIN ? INT64_MAX : 0;

@@ -174,7 +174,8 @@ bool ad_onnx_fold(ad_onnx_build *b, ad_onnx_value *out, ad_op op, size_t count, 
     int64_t own[AD_MAX_RANK];
     const int more = shape.rank - args[k].shape.rank;
     ad_onnx_strides(&args[k].shape, own);
-    for (int d = 0; d < shape.rank; d++) x[k].stride[d] = d < more || args[k].shape.dim[d - more] == 1 ? 0 : own[d - more];
+    for (int d = 0; d < shape.rank; d++)
+      x[k].stride[d] = d < more || args[k].shape.dim[d - more] == 1 ? 0 : own[d - more];
     x[k].value = &args[k];
   }
   for (int64_t o = 0, n = out->data ? ad_shape_size(&shape) : 0; o < n; o++) {

@@ -4,7 +4,8 @@
 #include "onnx/operators.h"
 
 /* The matrix [parts * rows, 2 * columns] of a transform of length n: parts 1 for real operands, 2 for complex ones. */
-static ad_onnx_value matrix(ad_onnx_build *b, int type, int64_t parts, int64_t rows, int64_t columns, int64_t n, bool inverse) {
+static ad_onnx_value matrix(ad_onnx_build *b, int type, int64_t parts, int64_t rows, int64_t columns, int64_t n,
+                            bool inverse) {
   const double turn = 6.283185307179586477;
   ad_onnx_value m = ad_onnx_known(b, type, &(ad_shape){2, {parts * rows, 2 * columns}});
   if (!b->status) m.data->dtype = AD_F64;

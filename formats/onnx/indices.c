@@ -215,7 +215,8 @@ void ad_onnx_lower_one_hot(ad_onnx_build *b, ad_onnx_call *c) {
   if (!(depth >= 0 && depth < 0x1p40)) ad_onnx_fail(b, "the depth is out of range");
   const ad_shape shape = ad_onnx_shape_insert(x, axis, (int64_t)depth);
   if (ad_shape_size(&shape) < 0) ad_onnx_fail(b, "the result is too large");
-  int64_t n = ad_shape_size(&shape), *on = b->status ? NULL : ad_onnx_room(b, (uint64_t)n + 1, sizeof *on), stride[AD_MAX_RANK];
+  int64_t n = ad_shape_size(&shape), *on = b->status ? NULL : ad_onnx_room(b, (uint64_t)n + 1, sizeof *on),
+          stride[AD_MAX_RANK];
   ad_onnx_strides(x, stride);
   for (int64_t o = 0; on && o < n; o++) {
     int64_t at = 0;
@@ -234,6 +235,7 @@ void ad_onnx_lower_arg_max(ad_onnx_build *b, ad_onnx_call *c) {
   const bool last = ad_onnx_int(b, c, "select_last_index", 0) != 0, keep = ad_onnx_int(b, c, "keepdims", 1) != 0;
   int64_t index[AD_MAX_RANK], stride[AD_MAX_RANK];
   ad_onnx_need_known(b, &c->in[0], "the operand");
+  if (c->in[0].data) ad_onnx_charge(b, (uint64_t)ad_shape_size(&c->in[0].shape));
   if (b->status) return;
   ad_shape kept = x;
   kept.dim[axis] = 1;
@@ -258,6 +260,7 @@ void ad_onnx_lower_non_zero(ad_onnx_build *b, ad_onnx_call *c) {
   const ad_shape *x = &c->in[0].shape;
   int64_t index[AD_MAX_RANK], count = 0, at = 0;
   ad_onnx_need_known(b, &c->in[0], "the operand");
+  if (c->in[0].data) ad_onnx_charge(b, (uint64_t)ad_shape_size(&c->in[0].shape));
   const int64_t n = b->status ? 0 : ad_shape_size(x);
   for (int64_t i = 0; i < n; i++) count += ad_onnx_element_double(&c->in[0], i) != 0;
   c->out[0] = ad_onnx_known(b, AD_ONNX_INT64, &(ad_shape){2, {x->rank, count}});

@@ -123,13 +123,15 @@ static void read_input(ad_onnx_build *b, ad_onnx_scope *s, const Onnx__ValueInfo
   const char *name = v->name ? v->name : "";
   const Onnx__TypeProto__Tensor *t = tensor_type(b, v);
   if (!t) return;
-  ad_shape shape = {.rank = t->shape ? (int32_t)(t->shape->n_dim <= AD_MAX_RANK ? t->shape->n_dim : AD_MAX_RANK + 1) : 0};
+  ad_shape shape = {.rank =
+                        t->shape ? (int32_t)(t->shape->n_dim <= AD_MAX_RANK ? t->shape->n_dim : AD_MAX_RANK + 1) : 0};
   if (shape.rank > AD_MAX_RANK)
     ad_onnx_refuse(b, "the input '%.80s' of rank %zu; the limit is %d", name, t->shape->n_dim, AD_MAX_RANK);
   for (int i = 0; i < shape.rank && !b->status; i++) shape.dim[i] = size_of(b, t->shape->dim[i], name);
   const int type = t->elem_type;
   if (!ad_onnx_is_real(type) && !ad_onnx_is_integer(type) && type != AD_ONNX_BOOL)
     ad_onnx_refuse(b, "the input '%.80s' of %s", name, ad_onnx_type_name(type));
+  if (!b->status) ad_onnx_shape_fits(b, &shape);
   check_utf8(b, name);
   const ad_numbers *value = b->status ? NULL : binding_of(b, name);
   if (value) {
@@ -180,6 +182,8 @@ static void read_inputs(ad_onnx_build *b, ad_onnx_scope *s, const Onnx__GraphPro
       ad_onnx_check(b, ad_fail_memory(b->e));
   }
   if (!b->status) mark_weights(g, &initial, weight);
+  for (size_t i = 0; i < g->n_initializer && !b->status; i++) /* without elements there is nothing to differentiate */
+    for (size_t k = 0; k < g->initializer[i]->n_dims; k++) weight[i] = weight[i] && g->initializer[i]->dims[k];
   for (size_t i = 0; i < g->n_input && !b->status; i++)
     if (!g->input[i]->name || !initializer_of(g, &initial, g->input[i]->name)) read_input(b, s, g->input[i]);
   for (size_t i = 0; i < g->n_initializer && !b->status; i++)
@@ -259,7 +263,8 @@ ad_status ad_onnx_read(ad_graph **g, const void *bytes, size_t size, size_t coun
   ProtobufCAllocator a = allocator;
   Onnx__ModelProto *m = onnx__model_proto__unpack(&a, size, bytes);
   if (!m)
-    return ad_fail(e, AD_EINPUT, "this is no ONNX model, or a damaged one: protobuf-c can't unpack it, or memory ran out");
+    return ad_fail(e, AD_EINPUT,
+                   "this is no ONNX model, or a damaged one: protobuf-c can't unpack it, or memory ran out");
   b.bound = ad_calloc(count + 1, sizeof *b.bound);
   if (!b.bound) ad_onnx_check(&b, ad_fail_memory(b.e));
   ad_onnx_check(&b, ad_graph_new(&b.g, limits, b.e));

@@ -117,7 +117,8 @@ static void put(letters *l, int letter, int64_t size) {
 }
 
 /* Brings a term into [batch..., first, second] with batch letters, and two groups made one axis each. */
-static ad_onnx_value grouped(ad_onnx_build *b, term t, const letters *batch, const letters *first, const letters *second) {
+static ad_onnx_value grouped(ad_onnx_build *b, term t, const letters *batch, const letters *first,
+                             const letters *second) {
   int order[3 * AD_MAX_RANK], n = 0;
   const letters *groups[] = {batch, first, second};
   for (int g = 0; g < 3; g++)
@@ -184,7 +185,8 @@ void ad_onnx_lower_einsum(ad_onnx_build *b, ad_onnx_call *c) {
     const int dots = dots_of(s, stop, c->in[i].shape.rank);
     t[i].v = c->in[i];
     read_letters(b, &t[i], s, stop, dots);
-    if (t[i].count != t[i].v.shape.rank || !comma != (i + 1 == c->inputs)) ad_onnx_fail(b, "the equation doesn't fit the operands");
+    if (t[i].count != t[i].v.shape.rank || !comma != (i + 1 == c->inputs))
+      ad_onnx_fail(b, "the equation doesn't fit the operands");
     most = dots > most ? dots : most;
     diagonals(b, &t[i]);
     for (int k = 0; k < t[i].count && !b->status; k++) uses[t[i].letter[k]]++;
@@ -201,7 +203,8 @@ void ad_onnx_lower_einsum(ad_onnx_build *b, ad_onnx_call *c) {
     }
   }
   for (int i = 0; i < out.count; i++) {
-    if (!uses[out.letter[i]] || keep[out.letter[i]]) ad_onnx_fail(b, "the result has a letter twice, or one that no operand has");
+    if (!uses[out.letter[i]] || keep[out.letter[i]])
+      ad_onnx_fail(b, "the result has a letter twice, or one that no operand has");
     keep[out.letter[i]] = true;
   }
   for (size_t i = 0; i < c->inputs && !b->status; i++) {

@@ -17,7 +17,7 @@ typedef struct layer {
   ad_onnx_value w, r, bias_w, bias_r, peephole; /* transposed to be factors on the right; biases of no type: none */
   ad_onnx_value h, c;
   activation f[3];
-  double clip;      /* 0: none */
+  double clip; /* 0: none */
   bool reverse, after_reset, coupled;
   const int64_t *length; /* NULL: all steps */
 } layer;
@@ -29,11 +29,16 @@ static const struct {
   double alpha, beta; /* by default */
   bool has_alpha, has_beta;
 } known[] = {
-    {"Relu", 0, 0, false, false},        {"Tanh", 0, 0, false, false},
-    {"Sigmoid", 0, 0, false, false},     {"Affine", 1, 0, true, true},
-    {"LeakyRelu", (double)0.01f, 0, true, false}, {"ThresholdedRelu", 1, 0, true, false},
-    {"ScaledTanh", 1, 1, true, true},    {"HardSigmoid", (double)0.2f, 0.5, true, true},
-    {"Elu", 1, 0, true, false},          {"Softsign", 0, 0, false, false},
+    {"Relu", 0, 0, false, false},
+    {"Tanh", 0, 0, false, false},
+    {"Sigmoid", 0, 0, false, false},
+    {"Affine", 1, 0, true, true},
+    {"LeakyRelu", (double)0.01f, 0, true, false},
+    {"ThresholdedRelu", 1, 0, true, false},
+    {"ScaledTanh", 1, 1, true, true},
+    {"HardSigmoid", (double)0.2f, 0.5, true, true},
+    {"Elu", 1, 0, true, false},
+    {"Softsign", 0, 0, false, false},
     {"Softplus", 0, 0, false, false},
 };
 
@@ -45,8 +50,9 @@ static ad_onnx_value activate(ad_onnx_build *b, const layer *l, int i, ad_onnx_v
   const activation *f = &l->f[i];
   if (b->status) return x;
   if (l->clip > 0)
-    x = ad_onnx_elementwise(b, AD_OP_CLIP, 3, (ad_onnx_value[]){x, ad_onnx_float_number(b, x.type, -l->clip),
-                                                                ad_onnx_float_number(b, x.type, l->clip)});
+    x = ad_onnx_elementwise(
+        b, AD_OP_CLIP, 3,
+        (ad_onnx_value[]){x, ad_onnx_float_number(b, x.type, -l->clip), ad_onnx_float_number(b, x.type, l->clip)});
   if (!strcmp(f->name, "Relu")) return ad_onnx_unary(b, AD_OP_RELU, x);
   if (!strcmp(f->name, "Tanh")) return ad_onnx_unary(b, AD_OP_TANH, x);
   if (!strcmp(f->name, "Sigmoid")) return ad_onnx_unary(b, AD_OP_SIGMOID, x);
@@ -54,13 +60,16 @@ static ad_onnx_value activate(ad_onnx_build *b, const layer *l, int i, ad_onnx_v
   if (!strcmp(f->name, "Affine")) return affine(b, x, f->alpha, f->beta);
   if (!strcmp(f->name, "LeakyRelu")) return ad_onnx_with_float(b, AD_OP_LEAKY_RELU, x, f->alpha);
   if (!strcmp(f->name, "ScaledTanh"))
-    return ad_onnx_with_float(b, AD_OP_MUL, ad_onnx_unary(b, AD_OP_TANH, ad_onnx_with_float(b, AD_OP_MUL, x, f->beta)), f->alpha);
+    return ad_onnx_with_float(b, AD_OP_MUL, ad_onnx_unary(b, AD_OP_TANH, ad_onnx_with_float(b, AD_OP_MUL, x, f->beta)),
+                              f->alpha);
   if (!strcmp(f->name, "Softsign"))
     return ad_onnx_binary(b, AD_OP_DIV, x, ad_onnx_with(b, AD_OP_ADD, ad_onnx_unary(b, AD_OP_ABS, x), 1));
   const ad_onnx_value zero = ad_onnx_number(b, x.type, 0);
   if (!strcmp(f->name, "HardSigmoid"))
-    return ad_onnx_elementwise(b, AD_OP_CLIP, 3, (ad_onnx_value[]){affine(b, x, f->alpha, f->beta), zero, ad_onnx_number(b, x.type, 1)});
-  if (!strcmp(f->name, "ThresholdedRelu")) return ad_onnx_where(b, ad_onnx_with_float(b, AD_OP_GREATER, x, f->alpha), x, zero);
+    return ad_onnx_elementwise(b, AD_OP_CLIP, 3,
+                               (ad_onnx_value[]){affine(b, x, f->alpha, f->beta), zero, ad_onnx_number(b, x.type, 1)});
+  if (!strcmp(f->name, "ThresholdedRelu"))
+    return ad_onnx_where(b, ad_onnx_with_float(b, AD_OP_GREATER, x, f->alpha), x, zero);
   ad_onnx_value below = ad_onnx_with_float(b, AD_OP_MUL, ad_onnx_unary(b, AD_OP_EXPM1, x), f->alpha); /* Elu */
   return ad_onnx_where(b, ad_onnx_binary(b, AD_OP_GREATER, x, zero), x, below);
 }
@@ -73,7 +82,8 @@ static void read_activations(ad_onnx_build *b, const ad_onnx_call *c, activation
   const float *beta = ad_onnx_floats(b, c, "activation_beta", &betas);
   const int gates = each == 3 ? LSTM : each == 2 ? GRU : RNN;
   for (int i = 0; i < directions * each && !b->status; i++) {
-    const char *name = ad_onnx_has(c, "activations") ? ad_onnx_word_at(b, c, "activations", (size_t)i) : usual[gates][i % each];
+    const char *name =
+        ad_onnx_has(c, "activations") ? ad_onnx_word_at(b, c, "activations", (size_t)i) : usual[gates][i % each];
     size_t k = 0;
     while (name && k < sizeof known / sizeof known[0] && strcmp(known[k].name, name) != 0) k++;
     if (!name || k == sizeof known / sizeof known[0]) {
@@ -186,7 +196,8 @@ static void need_shape(ad_onnx_build *b, const ad_onnx_call *c, size_t i, int ra
   char have[AD_SHAPE_TEXT], text[AD_SHAPE_TEXT];
   ad_shape_text(have, &c->in[i].shape);
   ad_shape_text(text, &want);
-  if (!ad_shape_equal(&want, &c->in[i].shape)) ad_onnx_fail(b, "operand %zu has shape %s, and should have %s", i, have, text);
+  if (!ad_shape_equal(&want, &c->in[i].shape))
+    ad_onnx_fail(b, "operand %zu has shape %s, and should have %s", i, have, text);
 }
 
 static const int64_t *lengths_of(ad_onnx_build *b, ad_onnx_call *c, int64_t steps, int64_t batch) {
@@ -226,9 +237,14 @@ void ad_onnx_lower_recurrent(ad_onnx_build *b, ad_onnx_call *c) {
   for (int64_t d = 0; d < directions && !b->status; d++) {
     const ad_onnx_value zero = ad_onnx_full(b, x.type, &(ad_shape){2, {batch, hidden}}, 0);
     const ad_onnx_value h = by_batch && c->in[5].type ? ad_onnx_transpose(b, c->in[5], flip) : c->in[5];
-    const ad_onnx_value s = by_batch && gates == LSTM && c->in[6].type ? ad_onnx_transpose(b, c->in[6], flip) : c->in[6];
+    const ad_onnx_value s =
+        by_batch && gates == LSTM && c->in[6].type ? ad_onnx_transpose(b, c->in[6], flip) : c->in[6];
     const ad_onnx_value bias = direction(b, c->in[3], d);
-    layer l = {.gates = gates, .steps = steps, .batch = batch, .hidden = hidden, .length = length,
+    layer l = {.gates = gates,
+               .steps = steps,
+               .batch = batch,
+               .hidden = hidden,
+               .length = length,
                .w = ad_onnx_transpose(b, direction(b, c->in[1], d), swap),
                .r = ad_onnx_transpose(b, direction(b, c->in[2], d), swap),
                .h = c->in[5].type ? direction(b, h, d) : zero,

@@ -24,8 +24,7 @@ static double place(const resize *r, const axis *a, int64_t i) {
   if (!strcmp(r->transform, "tf_half_pixel_for_nn")) return (x + 0.5) / a->scale;
   if (!strcmp(r->transform, "pytorch_half_pixel") && a->out == 1) return 0;
   if (!strcmp(r->transform, "tf_crop_and_resize"))
-    return m == 1 ? 0.5 * (a->from + a->to) * (n - 1)
-                       : a->from * (n - 1) + x * (a->to - a->from) * (n - 1) / (m - 1);
+    return m == 1 ? 0.5 * (a->from + a->to) * (n - 1) : a->from * (n - 1) + x * (a->to - a->from) * (n - 1) / (m - 1);
   return (x + 0.5) / a->scale - 0.5;
 }
 
@@ -88,7 +87,8 @@ static ad_onnx_value resize_axis(ad_onnx_build *b, const resize *r, const axis *
 }
 
 /* Elements beyond the operand get a value of their own. */
-static ad_onnx_value extrapolate(ad_onnx_build *b, const resize *r, const axis *a, ad_onnx_value x, int at, double value) {
+static ad_onnx_value extrapolate(ad_onnx_build *b, const resize *r, const axis *a, ad_onnx_value x, int at,
+                                 double value) {
   bool any = false;
   ad_shape shape = {.rank = x.shape.rank - at};
   for (int i = 0; i < shape.rank; i++) shape.dim[i] = i ? 1 : a->out;
@@ -154,7 +154,8 @@ void ad_onnx_lower_resize(ad_onnx_build *b, ad_onnx_call *c) {
   const int rank = x.shape.rank;
   one_of(b, r.mode, "nearest linear cubic");
   one_of(b, r.nearest, "floor ceil round_prefer_floor round_prefer_ceil");
-  one_of(b, r.transform, "half_pixel pytorch_half_pixel align_corners asymmetric tf_half_pixel_for_nn tf_crop_and_resize");
+  one_of(b, r.transform,
+         "half_pixel pytorch_half_pixel align_corners asymmetric tf_half_pixel_for_nn tf_crop_and_resize");
   sizes_of(b, c, a, old ? (c->inputs > 1 ? 1 : 0) : 2, old ? 0 : 3);
   const bool crop = !b->status && !strcmp(r.transform, "tf_crop_and_resize");
   if (crop) read_region(b, c, a, rank);

@@ -145,7 +145,8 @@ void ad_onnx_lower_split(ad_onnx_build *b, ad_onnx_call *c) {
   const int axis = ad_onnx_axis(b, ad_onnx_int(b, c, "axis", 0), c->in[0].shape.rank);
   const int64_t n = b->status ? 0 : c->in[0].shape.dim[axis], parts = (int64_t)c->outputs;
   const int64_t *split = sizes(b, c, 1, "split", "the sizes", &count);
-  if (split ? count != parts : n % parts != 0) ad_onnx_fail(b, "the axis can't be split into %lld parts", (long long)parts);
+  if (split ? count != parts : n % parts != 0)
+    ad_onnx_fail(b, "the axis can't be split into %lld parts", (long long)parts);
   for (int64_t i = 0; i < parts && !b->status; i++) {
     const int64_t size = split ? split[i] : n / parts;
     if (size < 0 || size > n - at)
@@ -264,7 +265,8 @@ void ad_onnx_lower_depth_to_space(ad_onnx_build *b, ad_onnx_call *c) {
   if (!b->status && d[1] % (n * n)) ad_onnx_fail(b, "the channels are no multiple of the block");
   if (b->status) return;
   const int64_t k = d[1] / (n * n);
-  const ad_shape split = columns ? (ad_shape){6, {d[0], k, n, n, d[2], d[3]}} : (ad_shape){6, {d[0], n, n, k, d[2], d[3]}};
+  const ad_shape split =
+      columns ? (ad_shape){6, {d[0], k, n, n, d[2], d[3]}} : (ad_shape){6, {d[0], n, n, k, d[2], d[3]}};
   ad_onnx_value x = ad_onnx_transpose(b, ad_onnx_reshape(b, c->in[0], &split), columns ? crd : dcr);
   c->out[0] = ad_onnx_reshape(b, x, &(ad_shape){4, {d[0], k, d[2] * n, d[3] * n}});
 }

@@ -14,10 +14,7 @@ bool ad_onnx_tensor_shape(ad_onnx_build *b, const Onnx__TensorProto *t, ad_shape
   }
   *shape = (ad_shape){.rank = (int32_t)t->n_dims};
   for (size_t i = 0; i < t->n_dims; i++) shape->dim[i] = t->dims[i];
-  if (ad_shape_size(shape) < 0) {
-    ad_onnx_fail(b, "the tensor '%.80s' has a size that is negative or too large", name);
-    return false;
-  }
+  if (!ad_onnx_shape_fits(b, shape)) return false;
   return true;
 }
 
@@ -129,7 +126,8 @@ ad_onnx_value ad_onnx_tensor(ad_onnx_build *b, const Onnx__TensorProto *t) {
     ad_onnx_refuse(b, "the tensor '%.80s' lies in another file; save the model with its weights in one file", name);
   else if (t->segment)
     ad_onnx_refuse(b, "the tensor '%.80s' comes in segments", name);
-  else if (t->has_raw_data ? t->raw_data.len % (size_t)bytes || t->raw_data.len / (size_t)bytes != n : field_count(t) != n)
+  else if (t->has_raw_data ? t->raw_data.len % (size_t)bytes || t->raw_data.len / (size_t)bytes != n
+                           : field_count(t) != n)
     if (ad_onnx_is_real(t->data_type) || ad_onnx_is_integer(t->data_type) || t->data_type == AD_ONNX_BOOL)
       ad_onnx_fail(b, "the tensor '%.80s' of %llu elements has data for another number of them", name,
                    (unsigned long long)n);

@@ -1,5 +1,6 @@
-/* Convolutions and pooling.  The windows of an image are gathered by a table: image [N, C, pixels] and one more pixel for
- * all that lies outside, to [N, C, window, place].  Then a convolution is a matrix product, and pooling a reduction. */
+/* Convolutions and pooling.  The windows of an image are gathered by a table: image [N, C, pixels] and one more pixel
+ * for all that lies outside, to [N, C, window, place].  Then a convolution is a matrix product, and pooling a
+ * reduction. */
 #include <math.h>
 #include <string.h>
 
@@ -22,7 +23,8 @@ static void list(ad_onnx_build *b, const ad_onnx_call *c, const char *name, int6
   if (v && have != count) ad_onnx_fail(b, "the attribute '%s' has %lld numbers, not %d", name, (long long)have, count);
   for (int i = 0; i < count && !b->status; i++) {
     to[i] = v ? v[i] : missing;
-    if (to[i] < lo || to[i] > most) ad_onnx_fail(b, "%lld in the attribute '%s' is out of range", (long long)to[i], name);
+    if (to[i] < lo || to[i] > most)
+      ad_onnx_fail(b, "%lld in the attribute '%s' is out of range", (long long)to[i], name);
   }
 }
 
