@@ -13,9 +13,11 @@ enum { NEWEST_OPSET = 17, NEWEST_IR = 8 };
 
 /* ---- protobuf-c's memory */
 
+/* data: a bool that becomes true when memory runs out. */
 static void *take(void *data, size_t size) {
-  (void)data;
-  return ad_malloc(size, 1);
+  void *p = ad_malloc(size, 1);
+  if (!p) *(bool *)data = true;
+  return p;
 }
 
 static void give(void *data, void *p) {
@@ -253,18 +255,19 @@ static void read_model(ad_onnx_build *b, const Onnx__ModelProto *m) {
 
 ad_status ad_onnx_read(ad_graph **g, const void *bytes, size_t size, size_t count, const ad_binding *bindings,
                        const ad_limits *limits, ad_error *e) {
-  static const ProtobufCAllocator allocator = {take, give, NULL};
+  bool out_of_memory = false;
+  ProtobufCAllocator a = {take, give, &out_of_memory};
   ad_error own;
   ad_onnx_build b = {.e = e ? e : &own, .bindings = count, .binding = bindings};
   ad_status s = ad_onnx_scan(&onnx__model_proto__descriptor, bytes, size, b.e);
   if (s) return s;
   b.budget = size + (UINT64_C(1) << 26);
   b.steps = UINT64_C(1) << 22;
-  ProtobufCAllocator a = allocator;
   Onnx__ModelProto *m = onnx__model_proto__unpack(&a, size, bytes);
+  if (!m && out_of_memory) return ad_fail_memory(e);
   if (!m)
     return ad_fail(e, AD_EINPUT,
-                   "this is no ONNX model, or a damaged one: protobuf-c can't unpack it, or memory ran out");
+                   "this is no ONNX model, or a damaged one: protobuf-c can't unpack it");
   b.bound = ad_calloc(count + 1, sizeof *b.bound);
   if (!b.bound) ad_onnx_check(&b, ad_fail_memory(b.e));
   ad_onnx_check(&b, ad_graph_new(&b.g, limits, b.e));

@@ -113,7 +113,7 @@ static int64_t pixel(const windows *w, int64_t k, int64_t o, bool *padded) {
 
 /* The table [window, place] of pixels; w->pixels stands for the outside; *any: there is such. */
 static int64_t *table_of(ad_onnx_build *b, const windows *w, bool *any) {
-  int64_t count;
+  int64_t count = 0;
   bool padded;
   *any = false;
   if (!b->status && __builtin_mul_overflow(w->window, w->places, &count)) ad_onnx_fail(b, "the windows are too large");
