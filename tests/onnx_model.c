@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "graphs.h"
+
 static void *room(size_t size) {
   void *p = calloc(1, size);
   if (!p) abort();
@@ -184,4 +186,42 @@ void onnx_page(const char *name, const char *want) {
     free(have);
   }
   ck_assert_int_eq(fclose(f), 0);
+}
+
+/* ---- Graphs of models */
+
+ad_graph *onnx_load_bound(Onnx__ModelProto *m, size_t count, const ad_binding *b) {
+  size_t size;
+  ad_graph *g = NULL;
+  void *bytes = onnx_pack(m, &size);
+  must(ad_graph_read_bound(&g, bytes, size, "model", count, b, NULL, &graphs_error));
+  free(bytes);
+  onnx_free(m);
+  return g;
+}
+
+ad_graph *onnx_load(Onnx__ModelProto *m) {
+  return onnx_load_bound(m, 0, NULL);
+}
+
+ad_node onnx_output_node(const ad_graph *g, const char *name) {
+  const size_t i = ad_graph_find_output(g, name);
+  ck_assert_uint_ne(i, SIZE_MAX);
+  return ad_graph_output_node(g, i);
+}
+
+tensor onnx_eighths(ad_shape shape) {
+  tensor t = tensor_integers(shape);
+  for (size_t i = 0; i < t.count; i++) t.v[i] /= 8;
+  return t;
+}
+
+void onnx_weight(Onnx__GraphProto *g, const char *name, const tensor *t) {
+  onnx_floats(g, name, t->shape.rank, t->shape.dim, t->v);
+}
+
+void onnx_expect(ad_graph *g, const char *name, const tensor *want, double units) {
+  tensor_expect_near(g, onnx_output_node(g, name), want, units);
+  graphs_check_derivatives(g, 64);
+  ad_graph_free(g);
 }

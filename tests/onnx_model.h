@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "onnx.pb-c.h"
+#include "tensors.h"
 
 Onnx__ModelProto *onnx_model(int opset); /* with a graph, and none of what follows */
 void onnx_free(Onnx__ModelProto *m);
@@ -30,6 +31,17 @@ void onnx_float(Onnx__NodeProto *n, const char *name, double v);
 void onnx_word(Onnx__NodeProto *n, const char *name, const char *v);
 void onnx_list(Onnx__NodeProto *n, const char *name, int count, const int64_t *v);
 Onnx__GraphProto *onnx_body(Onnx__NodeProto *n, const char *name);
+
+/* The graph of a model that is freed; both must succeed. */
+ad_graph *onnx_load(Onnx__ModelProto *m);
+ad_graph *onnx_load_bound(Onnx__ModelProto *m, size_t count, const ad_binding *b);
+ad_node onnx_output_node(const ad_graph *g, const char *name);
+
+/* Small multiples of 1/8, so that floats and short sums of them are exact. */
+tensor onnx_eighths(ad_shape shape);
+void onnx_weight(Onnx__GraphProto *g, const char *name, const tensor *t);
+/* The output is `want` to so many units of 2^-53 in every backend, and every derivative right; frees the graph. */
+void onnx_expect(ad_graph *g, const char *name, const tensor *want, double units);
 
 /* A page of the manual, doc/NAME, is this text; with ADTOOL_UPDATE_DOCS in the environment it becomes so. */
 void onnx_page(const char *name, const char *text);

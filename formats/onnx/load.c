@@ -265,9 +265,7 @@ ad_status ad_onnx_read(ad_graph **g, const void *bytes, size_t size, size_t coun
   b.steps = UINT64_C(1) << 22;
   Onnx__ModelProto *m = onnx__model_proto__unpack(&a, size, bytes);
   if (!m && out_of_memory) return ad_fail_memory(e);
-  if (!m)
-    return ad_fail(e, AD_EINPUT,
-                   "this is no ONNX model, or a damaged one: protobuf-c can't unpack it");
+  if (!m) return ad_fail(e, AD_EINPUT, "this is no ONNX model, or a damaged one: protobuf-c can't unpack it");
   b.bound = ad_calloc(count + 1, sizeof *b.bound);
   if (!b.bound) ad_onnx_check(&b, ad_fail_memory(b.e));
   ad_onnx_check(&b, ad_graph_new(&b.g, limits, b.e));
