@@ -20,8 +20,13 @@ typedef enum option_id {
   OPT_WRT,
   OPT_OUTPUT,
   OPT_SEED,
+  OPT_WEIGHT,
+  OPT_SPARSE,
   OPT_BACKEND,
   OPT_MODE,
+  OPT_ORDER,
+  OPT_DIRECTION,
+  OPT_MIXED,
   OPT_PRECISION,
   OPT_DIGITS,
   OPT_FORMAT,
@@ -60,13 +65,25 @@ typedef enum option_id {
   OPT_COUNT
 } option_id;
 
-typedef enum output_format { FORMAT_TEXT, FORMAT_JSON, FORMAT_CSV, FORMAT_NPY, FORMAT_NDJSON, FORMAT_TEXINFO } output_format;
+typedef enum output_format {
+  FORMAT_TEXT,
+  FORMAT_JSON,
+  FORMAT_CSV,
+  FORMAT_NPY,
+  FORMAT_NDJSON,
+  FORMAT_TEXINFO,
+  FORMAT_MTX,
+  FORMAT_NPZ
+} output_format;
 
 typedef struct options {
   size_t at_count;
   const char **at; /* NAME=VALUE */
   size_t bind_count;
   const char **bind; /* NAME=VALUE */
+  size_t direction_count, weight_count, mixed_count;
+  const char **direction, **weight, **mixed; /* NAME=VALUE; NAME,... */
+  uint32_t order; /* 0: not said */
   const char *point, *wrt, *output, *seed, *out, *to, *points, *shard, *list;
   const ad_backend *backend; /* NULL: not said */
   ad_mode mode;
@@ -74,7 +91,7 @@ typedef struct options {
   unsigned digits;
   output_format format;
   uint32_t passes; /* --after: these */
-  bool stored, explicit_nodes, optimize, in_place, check, trace, strict, quiet, no_time, help;
+  bool sparse, stored, explicit_nodes, optimize, in_place, check, trace, strict, quiet, no_time, help;
   double min_digits, timeout;
   size_t probes, max_entries;
   uint64_t random_seed;
@@ -121,6 +138,7 @@ int report(const options *o, const ad_error *e);
 void put_json_error(ad_buffer *b, const ad_error *e);
 int usage_error(const char *format, ...) AD_PRINTF(1, 2);
 void note(const options *o, const char *format, ...) AD_PRINTF(2, 3);
+int out_of_memory(void); /* the same for memory */
 /* Writes to standard output; finish_output reports a failure with its reason. */
 void put_stdout(const void *bytes, size_t size);
 /* Ends a run: writes out what is buffered for standard output; a failure there is an exit status of its own. */
@@ -144,12 +162,15 @@ void progress_end(progress *p);
 void put_number(ad_buffer *b, const ad_span *s, size_t i, unsigned digits);
 void put_json_string(ad_buffer *b, const char *s);
 void put_json_double(ad_buffer *b, double v);
+void put_json_number(ad_buffer *b, const ad_span *s, size_t i, unsigned digits);
 /* A span as nested arrays of its shape; numbers beyond double, NaN and infinities as strings. */
 void put_json_tensor(ad_buffer *b, const ad_span *s, const ad_shape *shape, unsigned digits);
 /* A tensor for people: a scalar on the line, a vector in brackets, a matrix on lines of its own. */
 void put_text_tensor(ad_buffer *b, const ad_span *s, const ad_shape *shape, unsigned digits, int indent);
 /* A name as a field of a CSV line. */
 void put_csv_name(ad_buffer *b, const char *name);
+/* NAME, or NAME[i,j] where an element (SIZE_MAX: none) of a tensor is meant. */
+void put_element_name(ad_buffer *b, const char *name, const ad_shape *shape, size_t element);
 ad_span span_element(const ad_span *s, size_t i);
 /* Sends the buffer to -o FILE or standard output and clears it. */
 int send(const options *o, ad_buffer *b);
@@ -170,6 +191,7 @@ typedef struct session {
   ad_workspace *workspace;
   const ad_backend *backend;
   ad_mode mode;
+  uint32_t order; /* of Taylor series; 0: none */
   size_t wrt_count, output_count;
   ad_node *wrt;      /* from --wrt; none: the graph's */
   size_t *output;    /* positions of the outputs chosen */
@@ -180,6 +202,20 @@ typedef struct session {
 
 /* Loads the graph, reads the point and the names in the options; 0 or an exit status after a message. */
 int session_open(session *s, const options *o, const char *path);
+/* Sets an input of the session's point, or of another point of its graph, from NAME=VALUE that stood behind an option;
+ * input: which one it was, or NULL. */
+int session_set(session *s, ad_point *p, const char *option, const char *text, ad_node *input);
+/* A name of an input, or of one element of it; 0 or an exit status after a message. */
+int session_variable(const session *s, const char *option, const char *text, ad_variable *v);
+/* Says that there is no such output, and returns the exit status. */
+int session_no_output(const session *s, const char *name);
+/* Makes the program of the outputs and inputs chosen; the other options are as given. */
+int session_program(session *s, ad_program_options p);
+uint32_t session_precision(const session *s);
+/* Reports an error of the library, at the graph's file where it is the input's. */
+int session_report(const session *s, ad_error *e);
+/* Whether the output chosen as i-th is a scalar, or has one element; else an exit status after a message. */
+int session_scalar(const session *s, size_t i);
 /* Plans and makes a workspace, with the point set and the primal run done. */
 int session_plan(session *s, bool keep_all, uint32_t directions, bool reverse);
 /* What --max-entries and the like say, for ad_check; outputs: a node for each of s->output. */
@@ -188,8 +224,54 @@ ad_check_options session_check_options(const session *s, const ad_node *outputs)
 int session_notes(const session *s);
 void session_close(session *s);
 
+/* The index of an element, "[i,j]", and output i as chosen, "NAME" or "NAME[i,j]". */
+void put_element(ad_buffer *b, const ad_shape *shape, size_t element);
+void put_output_name(ad_buffer *b, const session *s, size_t i);
+void put_npy_span(ad_buffer *b, const ad_span *v, const ad_shape *shape);
 /* A node's value, or where `input` is given that input's gradient, as an .npy array. */
 void put_npy(ad_buffer *b, const session *s, ad_node value, const ad_node *input);
+
+/* ---- Products with vectors (products.c) */
+
+/* What a product is made with, by name: an input's part of the direction, or an output's weights. */
+typedef struct vector {
+  session values; /* of a graph whose inputs are the names, with the point that has what was given */
+  const session *of;
+  bool forward;
+} vector;
+
+/* From --direction (forward) or --weight, for the inputs or outputs of s; 0 or an exit status after a message. */
+int vector_read(vector *v, const session *s, bool forward);
+void vector_clear(vector *v);
+
+/* Part i of a product: its value, name and shape. */
+typedef ad_span product_part(const void *context, size_t i, ad_buffer *name, ad_shape *shape);
+/* All parts, one an output or an input, in the form that --format says. */
+int put_product(ad_buffer *b, const options *o, const char *product, bool outputs, size_t count, product_part *part,
+                const void *context);
+
+/* ---- Matrices (matrix.c) */
+
+/* Lines that belong to one output or input: `size` of them from number `first` on. */
+typedef struct matrix_part {
+  char name[AD_MAX_NAME + 1];
+  ad_shape shape;
+  size_t first, size;
+} matrix_part;
+
+typedef struct matrix {
+  const options *o;
+  const char *of; /* Hessians: the output, rows and columns are inputs; else NULL */
+  ad_span value;
+  const ad_sparsity *sparsity; /* NULL: dense */
+  size_t columns;              /* of the dense one */
+  size_t row_parts, column_parts;
+  matrix_part *row, *column; /* rows that no part has are not shown */
+} matrix;
+/* In the form that --format says, for one graph. */
+int put_matrix(ad_buffer *b, const matrix *m);
+/* Whether that form and --sparse go together. */
+int matrix_format_error(const options *o);
 
 /* Runs each graph of the command line into one buffer and sends that; the first failure's status, the others still run.
  */

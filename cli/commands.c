@@ -3,12 +3,14 @@
 #include "cli.h"
 #include "error.h"
 
-extern const command command_eval, command_grad, command_check, command_batch, command_merge, command_convert, command_fmt,
+extern const command command_eval, command_grad, command_jac, command_jvp, command_vjp, command_hess, command_hvp,
+    command_taylor, command_diff, command_check, command_batch, command_merge, command_convert, command_fmt,
     command_info, command_hash, command_ops, command_backends, command_help;
 
-const command *const commands[] = {&command_eval, &command_grad, &command_check, &command_batch, &command_merge, &command_convert,  &command_fmt,
-                                   &command_info, &command_hash, &command_ops,   &command_backends, &command_help,
-                                   NULL};
+const command *const commands[] = {
+    &command_eval, &command_grad, &command_jac, &command_jvp, &command_vjp, &command_hess, &command_hvp,
+    &command_taylor, &command_diff, &command_check, &command_batch, &command_merge, &command_convert, &command_fmt,
+    &command_info, &command_hash, &command_ops, &command_backends, &command_help, NULL};
 
 static const char *next_command(const void *context, size_t i) {
   (void)context;

@@ -10,42 +10,17 @@ static int run_gradient(const session *s, size_t i) {
   ad_error e = {0};
   size_t element = s->element[i];
   ad_gradient_request r = {.output = ad_graph_output_node(s->graph, s->output[i]), .mode = s->mode};
-  const ad_shape *shape = ad_graph_node_shape(s->graph, r.output);
   if (s->seed_count) {
     r.seed_count = s->seed_count;
     r.weight = s->weight;
   } else if (element != SIZE_MAX) {
     r.seed_count = 1;
     r.element = &element;
-  } else if (ad_shape_size(shape) != 1) {
-    const char *name = ad_graph_output_name(s->graph, s->output[i]);
-    char text[AD_SHAPE_TEXT], zeros[AD_SHAPE_TEXT] = "";
-    ad_shape_text(text, shape);
-    for (int k = 0; k < shape->rank; k++) strcat(zeros, k ? ",0" : "0");
-    return usage_error(
-        "the output '%s' has shape %s; ask for one element (--output '%s[%s]') or for a weighted sum "
-        "(--output %s --seed 1)",
-        name, text, name, zeros, name);
+  } else {
+    int status = session_scalar(s, i);
+    if (status) return status;
   }
   return ad_workspace_run_gradient(s->workspace, &r, &e) ? report(s->o, &e) : 0;
-}
-
-/* The element's index, as --output says it. */
-static void put_element(ad_buffer *b, const ad_shape *shape, size_t element) {
-  size_t index[AD_MAX_RANK];
-  for (int d = shape->rank - 1; d >= 0; d--) {
-    index[d] = element % (size_t)shape->dim[d];
-    element /= (size_t)shape->dim[d];
-  }
-  ad_buffer_puts(b, "[");
-  for (int d = 0; d < shape->rank; d++) ad_buffer_printf(b, d ? ",%zu" : "%zu", index[d]);
-  ad_buffer_puts(b, "]");
-}
-
-static void put_output_name(ad_buffer *b, const session *s, size_t i) {
-  ad_buffer_puts(b, ad_graph_output_name(s->graph, s->output[i]));
-  if (s->element[i] != SIZE_MAX)
-    put_element(b, ad_graph_node_shape(s->graph, ad_graph_output_node(s->graph, s->output[i])), s->element[i]);
 }
 
 static ad_span chosen_value(const session *s, size_t i, ad_shape *shape) {

@@ -14,8 +14,7 @@ static int gather(facts *f, const ad_graph *g) {
   uint32_t *depth = ad_calloc(f->nodes, sizeof *depth);
   if (!f->by_op || !depth) {
     ad_free(depth);
-    fputs("adtool: out of memory\n", stderr);
-    return AD_ELIMIT;
+    return out_of_memory();
   }
   ad_op constant = ad_op_find("constant");
   for (ad_node n = 0; n < f->nodes; n++) {

@@ -69,6 +69,12 @@ int usage_error(const char *format, ...) {
   return AD_EUSAGE;
 }
 
+int out_of_memory(void) {
+  fflush(stdout);
+  fputs("adtool: out of memory\n", stderr);
+  return AD_ELIMIT;
+}
+
 void note(const options *o, const char *format, ...) {
   if (o->quiet) return;
   va_list ap;

@@ -18,11 +18,16 @@ static const option_row rows[] = {
     {OPT_WRT, "wrt", NULL, "NAME,...", "differentiate by these inputs (default: all that are not `diff: no`)"},
     {OPT_OUTPUT, "output", NULL, "NAME", "only this output, or one element of it: NAME[i,j]"},
     {OPT_SEED, "seed", NULL, "LIST", "weights of a non-scalar output's elements: a nested list, or one number for all"},
+    {OPT_WEIGHT, "weight", NULL, "NAME=VALUE", "weights of an output's elements, as --at has values; repeatable"},
+    {OPT_SPARSE, "sparse", NULL, NULL, "only the entries that can be other than zero"},
     {OPT_BACKEND, "backend", NULL, "NAME", "compute with this backend (see `adtool backends`; default tape)"},
     {OPT_MODE, "mode", NULL, "forward|reverse", "the mode, where the backend has both"},
+    {OPT_ORDER, "order", NULL, "K", "highest Taylor coefficient"},
+    {OPT_DIRECTION, "direction", NULL, "NAME=VALUE", "how an input moves (taylor: with t), as --at has values; repeatable"},
+    {OPT_MIXED, "mixed", NULL, "NAME,...", "the mixed derivative by these inputs or elements, NAME or NAME[i,j]; repeatable"},
     {OPT_PRECISION, "precision", NULL, "BITS", "precision of the mpfr backend, from 2 (default 256)"},
     {OPT_DIGITS, "digits", NULL, "N", "show N significant digits; mpfr computes with the bits for them and 64 more"},
-    {OPT_FORMAT, "format", NULL, "text|json|csv|npy", "the form of the result (ops: text, json or texinfo; batch: npy, csv or ndjson)"},
+    {OPT_FORMAT, "format", NULL, "text|json|csv|npy", "the form of the result (jac: also npz, mtx; ops: text, json or texinfo; batch: npy, csv or ndjson)"},
     {OPT_OUT, "out", "o", "FILE", "write to a file, replaced in one step, instead of standard output"},
     {OPT_TO, "to", NULL, "yaml|adg", "the format to write (default: by the file's name)"},
     {OPT_STORED, "stored", NULL, NULL, ".adg without compression: the canonical form"},
@@ -151,7 +156,7 @@ static int set_passes(options *o, const char *s) {
 
 static int set(options *o, const option_row *r, const char *s) {
   static const char *const modes[] = {"forward", "reverse", NULL};
-  static const char *const formats[] = {"text", "json", "csv", "npy", "ndjson", "texinfo", NULL};
+  static const char *const formats[] = {"text", "json", "csv", "npy", "ndjson", "texinfo", "mtx", "npz", NULL};
   static const char *const tasks[] = {"eval", "grad", "check", NULL};
   static const char *const folds[] = {"sum", "mean", "min", "max", NULL};
   uint64_t n = 0;
@@ -175,11 +180,27 @@ static int set(options *o, const option_row *r, const char *s) {
     case OPT_SEED:
       o->seed = s;
       break;
+    case OPT_WEIGHT:
+      o->weight[o->weight_count++] = s;
+      break;
+    case OPT_SPARSE:
+      o->sparse = true;
+      break;
     case OPT_BACKEND:
       return set_backend(o, s);
     case OPT_MODE:
       status = read_word(r, s, modes, &word);
       o->mode = word ? AD_MODE_REVERSE : AD_MODE_FORWARD;
+      break;
+    case OPT_ORDER:
+      status = read_count(r, s, 1, UINT32_MAX - 1, &n);
+      o->order = (uint32_t)n;
+      break;
+    case OPT_DIRECTION:
+      o->direction[o->direction_count++] = s;
+      break;
+    case OPT_MIXED:
+      o->mixed[o->mixed_count++] = s;
       break;
     case OPT_PRECISION:
       status = read_count(r, s, 2, UINT32_MAX, &n);
@@ -335,6 +356,9 @@ static int parse_option(options *o, const command *c, char **argv, int left, int
 void options_clear(options *o) {
   ad_free(o->at);
   ad_free(o->bind);
+  ad_free(o->direction);
+  ad_free(o->mixed);
+  ad_free(o->weight);
   ad_free(o->file);
   *o = (options){0};
 }
@@ -353,6 +377,8 @@ static int check_together(const options *o, const command *c) {
     return usage_error("--format texinfo is for `adtool ops`");
   if (o->format == FORMAT_NDJSON && strcmp(c->name, "batch"))
     return usage_error("--format ndjson is for `adtool batch`");
+  if ((o->format == FORMAT_MTX || o->format == FORMAT_NPZ) && !takes(c, OPT_SPARSE))
+    return usage_error("--format %s is for matrices: `adtool jac`", o->format == FORMAT_MTX ? "mtx" : "npz");
   if (o->seed && !o->output) return usage_error("--seed wants --output NAME: the output whose elements it weighs");
   if (o->file_count < c->min_files)
     return usage_error("%s wants %s; see `adtool help %s`", c->name, c->arguments, c->name);
@@ -365,11 +391,11 @@ int options_parse(options *o, const command *c, int argc, char **argv) {
   *o = (options){.limits = ad_limits_resolve(NULL), .task = AD_BATCH_GRAD};
   o->at = ad_calloc((size_t)argc + 1, sizeof *o->at);
   o->bind = ad_calloc((size_t)argc + 1, sizeof *o->bind);
+  o->direction = ad_calloc((size_t)argc + 1, sizeof *o->direction);
+  o->weight = ad_calloc((size_t)argc + 1, sizeof *o->weight);
+  o->mixed = ad_calloc((size_t)argc + 1, sizeof *o->mixed);
   o->file = ad_calloc((size_t)argc + 1, sizeof *o->file);
-  if (!o->at || !o->bind || !o->file) {
-    fputs("adtool: out of memory\n", stderr);
-    return AD_ELIMIT;
-  }
+  if (!o->at || !o->bind || !o->direction || !o->weight || !o->mixed || !o->file) return out_of_memory();
   bool only_files = false;
   int status = 0, used = 1;
   for (int i = 0; !status && i < argc; i += used) {

@@ -27,9 +27,13 @@ static int no_such(const session *s, const char *what, const char *name, ad_cand
   return usage_error("%s has no %s '%s'; `adtool info` lists them", s->path, what, name);
 }
 
+int session_no_output(const session *s, const char *name) {
+  return no_such(s, "output", name, next_output);
+}
+
 /* ---- The point */
 
-static int set_from_npy(session *s, const char *name, const char *path) {
+static int set_from_npy(session *s, ad_point *point, const char *name, const char *path) {
   ad_error e = {0};
   ad_npy npy = {0};
   ad_node n = ad_graph_find_node(s->graph, name);
@@ -43,21 +47,22 @@ static int set_from_npy(session *s, const char *name, const char *path) {
     ad_shape_text(text, want);
     status = ad_fail(&e, AD_EINPUT, "the array in '%s' has shape %s, but '%s' has %s", path, have, name, text);
   }
-  if (!status) status = ad_point_set_double(s->point, n, npy.value, (size_t)ad_shape_size(&npy.shape), &e);
+  if (!status) status = ad_point_set_double(point, n, npy.value, (size_t)ad_shape_size(&npy.shape), &e);
   ad_npy_clear(&npy);
   return status ? report(s->o, &e) : 0;
 }
 
-static int set_at(session *s, const char *text) {
+int session_set(session *s, ad_point *p, const char *option, const char *text, ad_node *input) {
   const char *equals = strchr(text, '=');
   char name[AD_MAX_NAME + 1];
-  if (!equals || equals == text) return usage_error("--at wants NAME=VALUE, not '%s'", text);
+  if (!equals || equals == text) return usage_error("--%s wants NAME=VALUE, not '%s'", option, text);
   snprintf(name, sizeof name, "%.*s", (int)(equals - text < AD_MAX_NAME ? equals - text : AD_MAX_NAME), text);
-  if (!equals[1 + strspn(equals + 1, " ")]) return usage_error("--at %s has no value after the =", text);
-  if (equals[1] == '@') return set_from_npy(s, name, equals + 2);
+  if (!equals[1 + strspn(equals + 1, " ")]) return usage_error("--%s %s has no value after the =", option, text);
+  if (input) *input = ad_graph_find_node(s->graph, name);
+  if (equals[1] == '@') return set_from_npy(s, p, name, equals + 2);
   ad_error e = {0};
-  if (!ad_point_set_text(s->point, name, equals + 1, &e)) return 0;
-  snprintf(e.file, sizeof e.file, "--at %.200s", name);
+  if (!ad_point_set_text(p, name, equals + 1, &e)) return 0;
+  snprintf(e.file, sizeof e.file, "--%s %.200s", option, name);
   return report(s->o, &e);
 }
 
@@ -66,18 +71,13 @@ static int read_point(session *s) {
   if (ad_point_new(&s->point, s->graph, &e)) return report(s->o, &e);
   if (s->o->point && ad_point_load(s->point, s->o->point, &e)) return report(s->o, &e);
   for (size_t i = 0; i < s->o->at_count; i++) {
-    int status = set_at(s, s->o->at[i]);
+    int status = session_set(s, s->point, "at", s->o->at[i], NULL);
     if (status) return status;
   }
   return 0;
 }
 
 /* ---- --wrt, --output, --seed */
-
-static int out_of_memory(void) {
-  fputs("adtool: out of memory\n", stderr);
-  return AD_ELIMIT;
-}
 
 static int read_wrt(session *s) {
   if (!s->o->wrt) return 0;
@@ -96,7 +96,38 @@ static int read_wrt(session *s) {
   return 0;
 }
 
-/* NAME or NAME[i, j]: indices count from 0, negative ones from the end. */
+/* Where in a tensor "i, j]" says, the rest of `text` behind a bracket: indices count from 0, negative ones from the end. */
+static int read_index(const char *option, const char *text, const char *p, const char *name, const ad_shape *shape,
+                      size_t *element) {
+  size_t at = 0;
+  for (int i = 0; i < shape->rank; i++) {
+    char *end;
+    long long v = strtoll(p, &end, 10);
+    if (end == p) break;
+    if (v < -shape->dim[i] || v >= shape->dim[i])
+      return usage_error("--%s %s: index %.*s is out of range for axis %d of size %lld", option, text, (int)(end - p), p,
+                         i, (long long)shape->dim[i]);
+    if (v < 0) v += shape->dim[i];
+    at = at * (size_t)shape->dim[i] + (size_t)v;
+    p = end;
+    while (*p == ' ') p++;
+    if (i + 1 == shape->rank) break;
+    if (*p++ != ',') {
+      p = "";
+      break;
+    }
+  }
+  if (!shape->rank) return usage_error("--%s %s: '%s' is a scalar; leave the index out", option, text, name);
+  if (strcmp(p, "]")) {
+    char shown[AD_SHAPE_TEXT];
+    ad_shape_text(shown, shape);
+    return usage_error("--%s %s: '%s' has shape %s; give one index for each axis", option, text, name, shown);
+  }
+  *element = at;
+  return 0;
+}
+
+/* NAME or NAME[i, j]. */
 static int read_output(session *s) {
   size_t count = ad_graph_output_count(s->graph);
   s->output = ad_calloc(count + 1, sizeof *s->output);
@@ -120,34 +151,26 @@ static int read_output(session *s) {
   s->element[0] = SIZE_MAX;
   s->output_count = 1;
   if (!bracket) return 0;
-  const ad_shape *shape = ad_graph_node_shape(s->graph, ad_graph_output_node(s->graph, position));
-  const char *p = s->o->output + (bracket - name) + 1;
-  size_t at = 0;
-  for (int i = 0; i < shape->rank; i++) {
-    char *end;
-    long long v = strtoll(p, &end, 10);
-    if (end == p) break;
-    if (v < -shape->dim[i] || v >= shape->dim[i])
-      return usage_error("--output %s: index %.*s is out of range for axis %d of size %lld", s->o->output,
-                         (int)(end - p), p, i, (long long)shape->dim[i]);
-    if (v < 0) v += shape->dim[i];
-    at = at * (size_t)shape->dim[i] + (size_t)v;
-    p = end;
-    while (*p == ' ') p++;
-    if (i + 1 == shape->rank) break;
-    if (*p++ != ',') {
-      p = "";
-      break;
-    }
+  return read_index("output", s->o->output, s->o->output + (bracket - name) + 1, name,
+                    ad_graph_node_shape(s->graph, ad_graph_output_node(s->graph, position)), &s->element[0]);
+}
+
+int session_variable(const session *s, const char *option, const char *text, ad_variable *v) {
+  char name[AD_MAX_NAME + 1];
+  snprintf(name, sizeof name, "%.*s", AD_MAX_NAME, text);
+  *v = (ad_variable){ad_graph_find_node(s->graph, name), 0};
+  char *bracket = v->input == AD_NO_NODE ? strrchr(name, '[') : NULL;
+  if (bracket) {
+    *bracket = '\0';
+    v->input = ad_graph_find_node(s->graph, name);
   }
-  if (!shape->rank) return usage_error("--output %s: '%s' is a scalar; leave the index out", s->o->output, name);
-  if (strcmp(p, "]")) {
-    char text[AD_SHAPE_TEXT];
-    ad_shape_text(text, shape);
-    return usage_error("--output %s: '%s' has shape %s; give one index for each axis", s->o->output, name, text);
-  }
-  s->element[0] = at;
-  return 0;
+  if (v->input >= ad_graph_input_count(s->graph)) return no_such(s, "input", name, next_input);
+  const ad_shape *shape = ad_graph_node_shape(s->graph, v->input);
+  if (bracket) return read_index(option, text, text + (bracket - name) + 1, name, shape, &v->element);
+  if (ad_shape_size(shape) == 1) return 0;
+  char shown[AD_SHAPE_TEXT];
+  ad_shape_text(shown, shape);
+  return usage_error("--%s %s: '%s' has shape %s; choose an element: %s[...]", option, text, name, shown, name);
 }
 
 static int read_seed(session *s) {
@@ -184,6 +207,19 @@ static int read_seed(session *s) {
   return report(s->o, &e);
 }
 
+int session_scalar(const session *s, size_t i) {
+  const ad_shape *shape = ad_graph_node_shape(s->graph, ad_graph_output_node(s->graph, s->output[i]));
+  if (ad_shape_size(shape) == 1) return 0;
+  const char *name = ad_graph_output_name(s->graph, s->output[i]);
+  char text[AD_SHAPE_TEXT], zeros[AD_SHAPE_TEXT] = "";
+  ad_shape_text(text, shape);
+  for (int k = 0; k < shape->rank; k++) strcat(zeros, k ? ",0" : "0");
+  return usage_error(
+      "the output '%s' has shape %s; ask for one element (--output '%s[%s]') or for a weighted sum "
+      "(--output %s --seed 1)",
+      name, text, name, zeros, name);
+}
+
 int session_open(session *s, const options *o, const char *path) {
   ad_error e = {0};
   *s = (session){.o = o, .path = path};
@@ -197,34 +233,46 @@ int session_open(session *s, const options *o, const char *path) {
   return status;
 }
 
-int session_plan(session *s, bool keep_all, uint32_t directions, bool reverse) {
+uint32_t session_precision(const session *s) {
+  if (!s->o->digits || ad_backend_kind(s->backend) != AD_KIND_MPFR) return s->o->precision;
+  const double bits = ceil(s->o->digits * 3.3219280948873626) + GUARD_BITS; /* log2(10) */
+  return bits < UINT32_MAX ? (uint32_t)bits : UINT32_MAX;
+}
+
+int session_report(const session *s, ad_error *e) {
+  if (!e->file[0] && e->code == AD_EINPUT) snprintf(e->file, sizeof e->file, "%s", s->path);
+  return report(s->o, e);
+}
+
+int session_program(session *s, ad_program_options p) {
   ad_error e = {0};
-  uint32_t precision = s->o->precision;
-  if (s->o->digits && ad_backend_kind(s->backend) == AD_KIND_MPFR) {
-    double bits = ceil(s->o->digits * 3.3219280948873626) + GUARD_BITS; /* log2(10) */
-    precision = bits < UINT32_MAX ? (uint32_t)bits : UINT32_MAX;
-  }
   ad_node *nodes = ad_calloc(s->output_count + 1, sizeof *nodes);
   if (!nodes) return out_of_memory();
   for (size_t i = 0; i < s->output_count; i++) nodes[i] = ad_graph_output_node(s->graph, s->output[i]);
-  ad_program_options p = {.output_count = s->output_count,
-                          .outputs = nodes,
-                          .wrt_count = s->wrt_count,
-                          .wrt = s->wrt,
-                          .keep_all = keep_all,
-                          .outputs_only = !keep_all,
-                          .values_only = !directions && !reverse};
-  ad_workspace_options w = {.precision = precision,
+  p.output_count = s->output_count;
+  p.outputs = nodes;
+  p.wrt_count = s->wrt_count;
+  p.wrt = s->wrt;
+  ad_status status = ad_program_new(&s->program, s->graph, &p, &e);
+  ad_free(nodes);
+  return status ? session_report(s, &e) : 0;
+}
+
+int session_plan(session *s, bool keep_all, uint32_t directions, bool reverse) {
+  ad_error e = {0};
+  int failed = session_program(s, (ad_program_options){.keep_all = keep_all,
+                                                        .outputs_only = !keep_all,
+                                                        .values_only = !directions && !reverse});
+  if (failed) return failed;
+  ad_workspace_options w = {.precision = session_precision(s),
                             .directions = directions,
                             .reverse = reverse,
+                            .order = s->order,
                             .threads = s->o->threads ? s->o->threads : ad_team_processors()};
-  ad_status status = ad_program_new(&s->program, s->graph, &p, &e);
-  if (!status) status = ad_workspace_new(&s->workspace, s->program, s->backend, &w, &e);
+  ad_status status = ad_workspace_new(&s->workspace, s->program, s->backend, &w, &e);
   if (!status) status = ad_workspace_set_point(s->workspace, s->point, &e);
   if (!status) status = ad_workspace_primal(s->workspace, &e);
-  ad_free(nodes);
-  if (status && !e.file[0] && status == AD_EINPUT) snprintf(e.file, sizeof e.file, "%s", s->path);
-  return status ? report(s->o, &e) : 0;
+  return status ? session_report(s, &e) : 0;
 }
 
 ad_check_options session_check_options(const session *s, const ad_node *outputs) {
@@ -237,6 +285,26 @@ ad_check_options session_check_options(const session *s, const ad_node *outputs)
                             .seed = s->o->random_seed,
                             .max_precision = s->o->precision,
                             .min_digits = s->o->min_digits};
+}
+
+/* ---- Names */
+
+/* The element's index, as --output says it. */
+void put_element(ad_buffer *b, const ad_shape *shape, size_t element) {
+  size_t index[AD_MAX_RANK];
+  for (int d = shape->rank - 1; d >= 0; d--) {
+    index[d] = element % (size_t)shape->dim[d];
+    element /= (size_t)shape->dim[d];
+  }
+  ad_buffer_puts(b, "[");
+  for (int d = 0; d < shape->rank; d++) ad_buffer_printf(b, d ? ",%zu" : "%zu", index[d]);
+  ad_buffer_puts(b, "]");
+}
+
+void put_output_name(ad_buffer *b, const session *s, size_t i) {
+  ad_buffer_puts(b, ad_graph_output_name(s->graph, s->output[i]));
+  if (s->element[i] != SIZE_MAX)
+    put_element(b, ad_graph_node_shape(s->graph, ad_graph_output_node(s->graph, s->output[i])), s->element[i]);
 }
 
 /* ---- Notes */

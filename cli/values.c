@@ -42,7 +42,7 @@ void put_json_double(ad_buffer *b, double v) {
   ad_buffer_printf(b, isfinite(v) ? "%s" : "\"%s\"", text);
 }
 
-static void put_json_number(ad_buffer *b, const ad_span *s, size_t i, unsigned digits) {
+void put_json_number(ad_buffer *b, const ad_span *s, size_t i, unsigned digits) {
   if (s->kind == AD_KIND_F64 && !digits) {
     put_json_double(b, ad_span_double(s, i));
     return;
@@ -113,17 +113,26 @@ ad_span span_element(const ad_span *s, size_t i) {
   return (ad_span){s->kind, 1, (const __mpfr_struct *)s->data + i};
 }
 
-void put_npy(ad_buffer *b, const session *s, ad_node value, const ad_node *input) {
-  ad_node n = input ? *input : value;
-  ad_span v = input ? ad_workspace_gradient(s->workspace, n) : ad_workspace_value(s->workspace, n);
-  double *numbers = ad_malloc(v.count, sizeof *numbers);
+void put_npy_span(ad_buffer *b, const ad_span *v, const ad_shape *shape) {
+  double *numbers = ad_malloc(v->count, sizeof *numbers);
   if (!numbers) {
     b->failed = true;
     return;
   }
-  for (size_t i = 0; i < v.count; i++) numbers[i] = ad_span_double(&v, i);
-  ad_npy_write(b, ad_graph_node_shape(s->graph, n), numbers);
+  for (size_t i = 0; i < v->count; i++) numbers[i] = ad_span_double(v, i);
+  ad_npy_write(b, shape, numbers);
   ad_free(numbers);
+}
+
+void put_npy(ad_buffer *b, const session *s, ad_node value, const ad_node *input) {
+  const ad_node n = input ? *input : value;
+  const ad_span v = input ? ad_workspace_gradient(s->workspace, n) : ad_workspace_value(s->workspace, n);
+  put_npy_span(b, &v, ad_graph_node_shape(s->graph, n));
+}
+
+void put_element_name(ad_buffer *b, const char *name, const ad_shape *shape, size_t element) {
+  ad_buffer_puts(b, name);
+  if (element != SIZE_MAX && shape->rank) put_element(b, shape, element);
 }
 
 int send(const options *o, ad_buffer *b) {

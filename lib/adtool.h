@@ -386,6 +386,9 @@ AD_API const ad_graph *ad_program_graph(const ad_program *p);
 AD_API size_t ad_program_wrt_count(const ad_program *p);
 AD_API ad_node ad_program_wrt(const ad_program *p, size_t i);
 AD_API uint64_t ad_program_wrt_size(const ad_program *p); /* elements of all of them */
+AD_API size_t ad_program_output_count(const ad_program *p);
+AD_API ad_node ad_program_output(const ad_program *p, size_t i);
+AD_API uint64_t ad_program_output_size(const ad_program *p); /* elements of all of them */
 
 typedef struct ad_workspace_options {
   uint32_t precision;  /* bits, for MPFR backends; 0: 256 */
@@ -394,6 +397,7 @@ typedef struct ad_workspace_options {
   uint32_t points;     /* evaluate a block of this many points at once (double only); 0: 1, at most 4096 */
   uint32_t threads;    /* for large tensors at one point in double, started only where there are such; 0: 1.  Results
                         * are the same, bit for bit, for any number */
+  uint32_t order;      /* Taylor coefficients carried beside the value; 0: none.  With one point only */
 } ad_workspace_options;
 
 /* All state of an evaluation.  borrows p and b. */
@@ -432,11 +436,30 @@ AD_API void ad_workspace_clear_seeds(ad_workspace *w);
 AD_API ad_status ad_workspace_seed_tangent(ad_workspace *w, uint32_t direction, ad_node input, size_t element,
                                            double seed, ad_error *e);
 AD_API ad_status ad_workspace_seed_adjoint(ad_workspace *w, ad_node node, size_t element, double seed, ad_error *e);
+/* A whole direction or all weights: one number for all elements or one for each. */
+AD_API ad_status ad_workspace_seed_tangents(ad_workspace *w, uint32_t direction, ad_node input, const ad_numbers *seed,
+                                            ad_error *e);
+AD_API ad_status ad_workspace_seed_adjoints(ad_workspace *w, ad_node node, const ad_numbers *seed, ad_error *e);
 AD_API ad_status ad_workspace_forward(ad_workspace *w, ad_error *e);
 AD_API ad_status ad_workspace_reverse(ad_workspace *w, ad_error *e);
 AD_API ad_span ad_workspace_value(const ad_workspace *w, ad_node n);
 AD_API ad_span ad_workspace_tangent(const ad_workspace *w, uint32_t direction, ad_node n);
 AD_API ad_span ad_workspace_adjoint(const ad_workspace *w, ad_node n);
+
+/* Univariate Taylor series (Griewank and Walther, chapter 13).  The inputs move along a curve
+ *   x(t) = x + x_1 t + x_2 t^2 + ... + x_k t^k,   k = options.order,
+ * whose coefficients are seeded (those that are not are 0), and after a primal run ad_workspace_taylor gives those of
+ * every value along it: coefficient j is the j-th derivative divided by j!, coefficient 0 the value itself.  With x_1 = d
+ * alone they are the derivatives along d.  Coefficient 1 is the tangent of forward mode; at a kink the series follows
+ * the branch that the policy chose for it, and beyond the edge of a domain coefficients are infinite or nan.  A zero
+ * coefficient never multiplies anything.  ad_workspace_clear_seeds clears these seeds, too. */
+AD_API ad_status ad_workspace_seed_coefficient(ad_workspace *w, uint32_t j, ad_node input, size_t element, double seed,
+                                               ad_error *e); /* j = 1 .. order */
+/* The line x + t d alone: coefficient 1 of the inputs that the point sets (not those whose value is the graph's own), exact
+ * in MPFR; all other seeds of series are cleared. */
+AD_API ad_status ad_workspace_set_direction(ad_workspace *w, const ad_point *d, ad_error *e);
+AD_API ad_status ad_workspace_taylor(ad_workspace *w, ad_error *e);
+AD_API ad_span ad_workspace_coefficient(const ad_workspace *w, uint32_t j, ad_node n); /* j = 0: the value */
 
 /* What happened at the nodes of the last primal run. */
 enum {
@@ -461,11 +484,180 @@ typedef struct ad_gradient_request {
 } ad_gradient_request;
 
 /* After a primal run.  Results are read with ad_workspace_gradient; in forward mode the workspace's directions are
- * used several inputs at a time. */
+ * used several inputs at a time.  In reverse mode they are the adjoints of the inputs, until the next sweep. */
 AD_API ad_status ad_workspace_run_gradient(ad_workspace *w, const ad_gradient_request *r, ad_error *e);
 AD_API ad_span ad_workspace_gradient(const ad_workspace *w, ad_node input);
 /* That of all inputs one behind the other, in the graph's order; 0 for inputs that are not in the program's wrt. */
 AD_API ad_span ad_workspace_gradients(const ad_workspace *w);
+
+/* ---- Sparsity --------------------------------------------------------------------------------------------------- */
+
+/* The places of a matrix that can be other than zero, row by row: columns column[start[i]] .. column[start[i+1]-1],
+ * ascending, of row i. */
+typedef struct ad_sparsity {
+  size_t rows, columns;
+  size_t *start;    /* rows + 1; owned */
+  uint32_t *column; /* start[rows]; owned */
+} ad_sparsity;
+AD_API void ad_sparsity_clear(ad_sparsity *s);
+
+/* The structure of a program's Jacobian: which element of the outputs depends on which element of wrt, by propagation of
+ * index sets through the graph (Griewank and Walther, Evaluating Derivatives, 2nd ed., section 7.1).  An argument by
+ * which an operation's derivative is zero everywhere (a step, a condition) is no dependence; a branch not taken is one.
+ * AD_ELIMIT when it would take more memory than the limit. */
+AD_API ad_status ad_sparsity_jacobian(ad_sparsity *s, const ad_program *p, ad_error *e);
+/* The structure of the Hessian of a weighted sum of all of the program's outputs, both triangles, from the nonlinear
+ * interactions of operations (Walther, Computing sparse Hessians with automatic differentiation, ACM TOMS 34, 2008). */
+AD_API ad_status ad_sparsity_hessian(ad_sparsity *s, const ad_program *p, ad_error *e);
+
+/* Colours let columns or rows share a sweep (Gebremedhin, Manne and Pothen, What color is your Jacobian?, SIAM Review
+ * 47, 2005). */
+typedef enum ad_colour_kind {
+  AD_COLOUR_COLUMNS, /* no two columns of one colour meet in a row: distance 2 in the bipartite graph */
+  AD_COLOUR_ROWS,    /* the same of rows */
+  AD_COLOUR_BOTH,    /* star bicolouring: each entry can be read from its column's or its row's sweep */
+  AD_COLOUR_STAR,    /* symmetric: no path of four vertices has two colours */
+  AD_COLOUR_ACYCLIC  /* symmetric: no cycle has two colours */
+} ad_colour_kind;
+#define AD_NO_COLOUR UINT32_MAX
+
+typedef struct ad_colouring {
+  ad_colour_kind kind;
+  uint32_t row_colours, column_colours; /* symmetric: column_colours */
+  uint32_t *row, *column; /* the colour of each, from 0; AD_NO_COLOUR: needs no sweep; NULL: the kind has none; owned */
+  bool rows_first;        /* BOTH: an entry whose row and column have colours is read from the row's sweep */
+} ad_colouring;
+/* Greedy, in the best of several orders (natural, largest first, smallest last, incidence degree); the same input gives
+ * the same colours.  The symmetric kinds want a square structure with both triangles; diagonals count. */
+AD_API ad_status ad_colour(ad_colouring *c, const ad_sparsity *s, ad_colour_kind kind, ad_error *e);
+AD_API void ad_colouring_clear(ad_colouring *c);
+
+/* ---- Jacobians -------------------------------------------------------------------------------------------------- */
+
+/* The matrix of the derivatives of all elements of a program's outputs (rows) by all elements of its wrt (columns), both
+ * in order, row-major.  A plan is made once, for one structure, and run at many points. */
+typedef struct ad_jacobian ad_jacobian;
+typedef struct ad_jacobian_options {
+  ad_mode mode;       /* AD_MODE_DEFAULT: forward, reverse or both, whichever costs less */
+  bool sparse;        /* only the entries of the structure, in its order */
+  uint32_t precision; /* bits, for MPFR backends; 0: 256 */
+} ad_jacobian_options;
+/* borrows p and b, owns a workspace of its own. */
+AD_API ad_status ad_jacobian_new(ad_jacobian **j, const ad_program *p, const ad_backend *b,
+                                 const ad_jacobian_options *o, ad_error *e);
+AD_API void ad_jacobian_free(ad_jacobian *j);
+/* The workspace whose inputs say where; borrows from j. */
+AD_API ad_workspace *ad_jacobian_workspace(ad_jacobian *j);
+/* Runs the values and all sweeps; allocates nothing. */
+AD_API ad_status ad_jacobian_run(ad_jacobian *j, ad_error *e);
+/* Dense: [rows, columns].  Sparse: one number for each entry of the structure. */
+AD_API ad_span ad_jacobian_values(const ad_jacobian *j);
+AD_API const ad_sparsity *ad_jacobian_sparsity(const ad_jacobian *j); /* NULL: a dense plan */
+
+/* What the plan does. */
+typedef struct ad_jacobian_plan {
+  size_t rows, columns;
+  bool compressed;             /* columns or rows share tangents or adjoints by colours */
+  size_t tangents, adjoints;   /* that a run computes, */
+  uint32_t tangents_at_once, adjoints_at_once; /* so many in one sweep */
+} ad_jacobian_plan;
+AD_API ad_jacobian_plan ad_jacobian_get_plan(const ad_jacobian *j);
+/* ---- Derivatives as graphs -------------------------------------------------------------------------------------- */
+
+/* A derivative of outputs by inputs, as a graph with the same inputs and policies, which can be saved, checked and
+ * differentiated like any other (source transformation: Griewank and Walther, Evaluating Derivatives, 2nd ed., SIAM
+ * 2008, chapters 3 and 6).  The chosen outputs stay outputs, under their names; the derivative's follow, each in the
+ * shape of what it is named after:
+ *   gradient  grad.INPUT      of one output that is a scalar, or of a weighted sum of its elements
+ *   vjp       adjoint.INPUT   where inputs adjoint.OUTPUT, behind the others, hold the outputs' adjoints (seeds)
+ *   jvp       tangent.OUTPUT  where inputs tangent.INPUT, behind the others, hold the inputs' tangents (seeds)
+ * Seeds are `fixed` and have no value.  In a graph that has names grad. already, the next are grad2., then grad3.
+ * At kinks the graph's policy becomes part of the result.  Values, nans and infinities are those of reverse and forward
+ * mode at any point, and so are those of further derivatives: a zero adjoint or tangent multiplies nothing.
+ * Adjoints are summed in falling order of the nodes that they come from, of one node in order of its arguments; parts
+ * of a tensor (from slices and gathers) are added to the sum of the others, in the same order.
+ * Time and size are linear in the nodes that lie between those inputs and outputs. */
+typedef struct ad_derivative_request {
+  size_t output_count; /* outputs, by position; 0: all.  A gradient takes one */
+  const size_t *output;
+  size_t wrt_count; /* inputs; 0: those that are not fixed */
+  const ad_node *wrt;
+  size_t seed_count;     /* of a gradient.  0: the output is a scalar and its weight is 1 */
+  const size_t *element; /* which elements; NULL: 0 .. seed_count-1 */
+  const double *weight;  /* NULL: all 1 */
+} ad_derivative_request;
+
+/* r may be NULL.  The new graph is the caller's. */
+AD_API ad_status ad_graph_gradient(ad_graph **out, const ad_graph *g, const ad_derivative_request *r, ad_error *e);
+AD_API ad_status ad_graph_vjp(ad_graph **out, const ad_graph *g, const ad_derivative_request *r, ad_error *e);
+AD_API ad_status ad_graph_jvp(ad_graph **out, const ad_graph *g, const ad_derivative_request *r, ad_error *e);
+
+/* ---- Mixed derivatives ------------------------------------------------------------------------------------------ */
+
+/* Derivatives of one order by several elements of inputs, from Taylor series along directions (Griewank, Utke and
+ * Walther, Evaluating higher derivative tensors by forward propagation of univariate Taylor series, Math. Comp. 69,
+ * 2000). */
+typedef struct ad_variable {
+  ad_node input; /* of the program's wrt */
+  size_t element;
+} ad_variable;
+
+typedef struct ad_mixed_request {
+  uint32_t order;              /* from 1 to the workspace's */
+  size_t count;                /* how many derivatives */
+  const ad_variable *variable; /* `order` for each; x, x, y stands for d^3 / dx^2 dy.  Their order plays no role */
+  size_t output_count;         /* nodes whose derivatives are wanted; 0: the graph's outputs */
+  const ad_node *outputs;
+} ad_mixed_request;
+
+/* Plans the directions, each once however many derivatives want it, and has room for the results; borrows w.  Running
+ * it needs a primal run of w, seeds w and leaves its series along the last direction. */
+typedef struct ad_mixed ad_mixed;
+AD_API ad_status ad_mixed_new(ad_mixed **m, ad_workspace *w, const ad_mixed_request *r, ad_error *e);
+AD_API void ad_mixed_free(ad_mixed *m);
+AD_API size_t ad_mixed_directions(const ad_mixed *m);
+AD_API ad_status ad_mixed_run(ad_mixed *m, ad_error *e);
+/* Derivative i of every element of output number `output` of the request; the factorials are in. */
+AD_API ad_span ad_mixed_derivative(const ad_mixed *m, size_t i, size_t output);
+/* ---- Hessians --------------------------------------------------------------------------------------------------- */
+
+/* The second derivatives of one output, or of a weighted sum of its elements, by all elements of n inputs: rows and
+ * columns are the inputs' elements, inputs in the order of the graph, row-major.  Planned once, for the graph of the
+ * gradient, and run at many points.  Sweeps over that graph give products with the Hessian: its tangents are forward
+ * over reverse mode, its adjoints the same, as a Hessian is symmetric (Griewank and Walther, Evaluating Derivatives, 2nd
+ * ed., SIAM 2008, section 5.4). */
+typedef struct ad_hessian ad_hessian;
+typedef struct ad_hessian_options {
+  ad_derivative_request of; /* as for ad_graph_gradient */
+  ad_mode mode;             /* of the sweeps; AD_MODE_DEFAULT: forward where the backend has it */
+  uint32_t precision;       /* bits, for MPFR backends; 0: 256 */
+  bool sparse;              /* only the entries of the structure, in its order, by a star colouring */
+  uint32_t columns;         /* the most that a product will have; 0: n, which a whole dense Hessian takes */
+} ad_hessian_options;
+/* borrows g and b (NULL: tape or dual, by the mode); owns the gradient's graph and a workspace for it. */
+AD_API ad_status ad_hessian_new(ad_hessian **h, const ad_graph *g, const ad_backend *b, const ad_hessian_options *o,
+                                ad_error *e);
+AD_API void ad_hessian_free(ad_hessian *h);
+AD_API size_t ad_hessian_size(const ad_hessian *h);                  /* n */
+AD_API size_t ad_hessian_wrt_count(const ad_hessian *h);             /* inputs */
+AD_API ad_node ad_hessian_wrt(const ad_hessian *h, size_t i);
+/* Where: the values of a point of g, or those that are set in the workspace, whose inputs have the numbers that they have
+ * in g; borrows from h. */
+AD_API ad_status ad_hessian_set_point(ad_hessian *h, const ad_point *p, ad_error *e);
+AD_API ad_workspace *ad_hessian_workspace(ad_hessian *h);
+/* The whole Hessian, symmetric to the last bit. */
+AD_API ad_status ad_hessian_run(ad_hessian *h, ad_error *e);
+/* H S for n x columns seeds, row-major, as doubles or as exact numbers.  After the first run of one kind, neither
+ * allocates. */
+AD_API ad_status ad_hessian_products(ad_hessian *h, const double *seeds, size_t columns, ad_error *e);
+AD_API ad_status ad_hessian_products_exact(ad_hessian *h, const ad_numbers *seeds, size_t columns, ad_error *e);
+/* Of the last run: H or H S, row-major, or one number for each entry of the structure; the output; its derivative by
+ * input i of wrt. */
+AD_API ad_span ad_hessian_values(const ad_hessian *h);
+AD_API const ad_sparsity *ad_hessian_sparsity(const ad_hessian *h); /* NULL: dense */
+AD_API size_t ad_hessian_colours(const ad_hessian *h);              /* columns that a run computes */
+AD_API ad_span ad_hessian_output(const ad_hessian *h);
+AD_API ad_span ad_hessian_gradient(const ad_hessian *h, size_t i);
 
 /* ---- Verification ----------------------------------------------------------------------------------------------- */
 

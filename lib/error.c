@@ -14,10 +14,13 @@ size_t ad_character(const char *s, const char *end) {
   const unsigned char *u = (const unsigned char *)s;
   if (s == end || *u < 32 || *u == 127 || (*u >= 0x80 && *u < 0xC2)) return 0;
   size_t n = *u < 0x80 ? 1 : *u >= 0xF0 ? 4 : *u >= 0xE0 ? 3 : 2;
-  if (n > (size_t)(end - s)) return 0;
+  if (n > (size_t)(end - s) || *u > 0xF4) return 0;
   for (size_t i = 1; i < n; i++)
     if ((u[i] & 0xC0) != 0x80) return 0;
-  return *u == 0xC2 && u[1] < 0xA0 ? 0 : n; /* U+0080 to U+009F are controls */
+  const bool longer = (*u == 0xE0 && u[1] < 0xA0) || (*u == 0xF0 && u[1] < 0x90); /* than it need be */
+  const bool none = (*u == 0xED && u[1] >= 0xA0) || (*u == 0xF4 && u[1] >= 0x90); /* surrogates, beyond U+10FFFF */
+  const bool control = *u == 0xC2 && u[1] < 0xA0;
+  return longer || none || control ? 0 : n;
 }
 
 void ad_clean(char *s) {

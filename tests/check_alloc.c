@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "derive/colour.h"
 #include "exec/program.h"
 #include "exec/workspace.h"
 #include "team.h"
@@ -293,7 +294,7 @@ static ad_graph *every_block(bool large) {
   const ad_node s = some_input(g, "s", (ad_shape){0}), m = some_input(g, "m", (ad_shape){2, {3, 3}});
   const ad_node v = some_input(g, "v", (ad_shape){1, {large ? 20000 : 20}});
   ad_node f = s, t = v;
-  for (int i = 0; i < 16; i++) f = some_op(g, "add", f, some_op(g, "sin", some_op(g, "mul", s, s), 0));
+  for (int i = 0; i < 40; i++) f = some_op(g, "add", f, some_op(g, "sin", some_op(g, "mul", s, s), 0));
   for (int i = 0; i < 3; i++) t = some_op(g, "mul", some_op(g, "tanh", t, 0), v);
   f = some_op(g, "add", f, some_op(g, "sum", some_op(g, "softmax", some_op(g, "matmul", m, m), 0), 0));
   f = some_op(g, "add", f, some_op(g, "logsumexp", some_op(g, "exp", m, 0), 0));
@@ -346,6 +347,149 @@ START_TEST(second_evaluation) {
       ad_graph_free(g);
     }
   for (int k = 0; k <= AD_BLOCK_KERNEL; k++) ck_assert_msg(seen[k], "no block of kind %d", k);
+}
+END_TEST
+
+/* Planned once, run as often as one likes: series and mixed derivatives allocate nothing then. */
+START_TEST(series) {
+  ad_graph *g = build();
+  const ad_node loss = ad_graph_output_node(g, 0);
+  static const char *const names[] = {"tape", "mpfr"};
+  const ad_variable v[] = {{0, 0}, {0, 4}, {0, 4}, {0, 4}};
+  for (size_t b = 0; b < 2; b++) {
+    ad_point *direction;
+    ad_program *p;
+    ad_workspace *w;
+    ad_mixed *m;
+    double first[2] = {0};
+    INSIST(ad_point_new(&direction, g, &err));
+    INSIST(ad_point_set_double(direction, 0, (const double[]){0.5}, 1, &err));
+    INSIST(ad_program_new(&p, g, NULL, &err));
+    INSIST(ad_workspace_new(&w, p, ad_backend_find(names[b]), &(ad_workspace_options){.order = 5}, &err));
+    INSIST(ad_workspace_set_input(w, 1, (const double[]){0.7}, 1, &err));
+    INSIST(ad_mixed_new(&m, w, &(ad_mixed_request){.order = 2, .count = 2, .variable = v}, &err));
+    for (int run = 0; run < 3; run++) {
+      before(1); /* the first allocation would fail */
+      ad_status status = ad_workspace_primal(w, &err);
+      if (!status) status = ad_mixed_run(m, &err);
+      if (!status) status = ad_workspace_set_direction(w, direction, &err);
+      if (!status) status = ad_workspace_taylor(w, &err);
+      heap.counting = false;
+      ck_assert_int_eq(status, AD_OK);
+      ck_assert_uint_eq(heap.calls, 0);
+      const double got[] = {number(ad_workspace_coefficient(w, 5, loss), 0), number(ad_mixed_derivative(m, 0, 0), 0)};
+      for (int k = 0; k < 2; k++) {
+        ck_assert(isfinite(got[k]) && got[k] != 0);
+        if (run) ck_assert_double_eq(got[k], first[k]);
+        first[k] = got[k];
+      }
+    }
+    ad_mixed_free(m);
+    ad_workspace_free(w);
+    ad_program_free(p);
+    ad_point_free(direction);
+  }
+  ad_graph_free(g);
+  nothing_left();
+}
+END_TEST
+
+/* Structures, colours and plans; a plan's second run allocates nothing. */
+START_TEST(jacobians) {
+  ad_graph *g = build();
+  ad_program *p;
+  ad_jacobian *j;
+  ad_sparsity s;
+  ad_colouring c;
+  INSIST(ad_program_new(&p, g, NULL, &err));
+  INSIST(ad_sparsity_jacobian(&s, p, &err));
+  for (ad_colour_kind kind = AD_COLOUR_COLUMNS; kind <= AD_COLOUR_BOTH; kind++) {
+    INSIST(ad_colour(&c, &s, kind, &err));
+    ad_colouring_clear(&c);
+  }
+  ad_sparsity_clear(&s);
+  INSIST(ad_sparsity_hessian(&s, p, &err));
+  for (ad_colour_kind kind = AD_COLOUR_STAR; kind <= AD_COLOUR_ACYCLIC; kind++) {
+    ad_recovery r;
+    INSIST(ad_colour(&c, &s, kind, &err));
+    INSIST(ad_recovery_new(&r, &s, &c, &err));
+    ad_recovery_clear(&r);
+    ad_colouring_clear(&c);
+  }
+  ad_sparsity_clear(&s);
+  for (ad_mode mode = AD_MODE_DEFAULT; mode <= AD_MODE_REVERSE; mode++)
+    for (int kind = 0; kind < 4; kind++) {
+      const ad_jacobian_options o = {.mode = mode, .sparse = kind & 1};
+      INSIST(ad_jacobian_new(&j, p, kind & 2 ? ad_backend_find("mpfr") : NULL, &o, &err));
+      const double at = 0.25;
+      INSIST(ad_workspace_set_input(ad_jacobian_workspace(j), 1, &at, 1, &err));
+      INSIST(ad_jacobian_run(j, &err));
+      const double first = number(ad_jacobian_values(j), 0);
+      before(1);
+      const ad_status again = ad_jacobian_run(j, &err);
+      heap.counting = false;
+      ck_assert_int_eq(again, AD_OK);
+      ck_assert_uint_eq(heap.calls, 0);
+      ck_assert_double_eq(number(ad_jacobian_values(j), 0), first);
+      ad_jacobian_free(j);
+    }
+  ad_program_free(p);
+  ad_graph_free(g);
+  nothing_left();
+}
+END_TEST
+
+START_TEST(differentiating) {
+  ad_graph *g = build(), *d, *dd;
+  const size_t loss = 0, last = ad_graph_output_count(g) - 1;
+  INSIST(ad_graph_gradient(&d, g, &(ad_derivative_request){.output_count = 1, .output = &last}, &err));
+  INSIST(ad_graph_vjp(&dd, d, NULL, &err));
+  ad_graph_free(dd);
+  ad_graph_free(d);
+  INSIST(ad_graph_gradient(&d, g,
+                           &(ad_derivative_request){.output_count = 1,
+                                                    .output = &loss,
+                                                    .wrt_count = 2,
+                                                    .wrt = (ad_node[]){0, 1},
+                                                    .seed_count = 1,
+                                                    .weight = (double[]){2}},
+                           &err));
+  ad_graph_free(d);
+  INSIST(ad_graph_jvp(&d, g, &(ad_derivative_request){.output_count = 1, .output = &loss}, &err));
+  ad_graph_free(d);
+  ad_graph_free(g);
+  nothing_left();
+}
+END_TEST
+
+/* The second run of each kind allocates nothing, in double and in MPFR. */
+START_TEST(hessians) {
+  ad_graph *g = build();
+  const size_t last = ad_graph_output_count(g) - 1;
+  ad_point *point;
+  INSIST(ad_point_new(&point, g, &err));
+  INSIST(ad_point_set_double(point, 1, (const double[]){0.3}, 1, &err));
+  for (size_t b = 0; b < ad_backend_count(); b++) {
+    ad_hessian *h;
+    const ad_hessian_options o = {
+        .of = {.output_count = 1, .output = &last}, .sparse = b == 1, .columns = b == 1 ? 3 : 0};
+    INSIST(ad_hessian_new(&h, g, ad_backend_get(b), &o, &err));
+    const double seed[6] = {1, 2, 3};
+    for (int k = 0; k < 2; k++) {
+      before(0);
+      ad_status s = ad_hessian_set_point(h, point, &err);
+      if (!s) s = ad_hessian_run(h, &err);
+      if (!s) s = ad_hessian_products(h, seed, 1, &err);
+      heap.counting = false;
+      ck_assert_msg(!s, "%s", err.message);
+      ck_assert_msg(!k || heap.calls == 0, "backend %zu: %lu allocations", b, heap.calls);
+    }
+    ck_assert_double_ne(number(ad_hessian_values(h), 0), 0);
+    ad_hessian_free(h);
+  }
+  ad_point_free(point);
+  ad_graph_free(g);
+  nothing_left();
 }
 END_TEST
 
@@ -554,6 +698,10 @@ int main(void) {
   tcase_add_test(t, building);
   tcase_add_test(t, evaluating);
   tcase_add_test(t, second_evaluation);
+  tcase_add_test(t, series);
+  tcase_add_test(t, jacobians);
+  tcase_add_test(t, differentiating);
+  tcase_add_test(t, hessians);
   tcase_add_test(t, checking);
   tcase_add_test(t, formats);
   tcase_add_test(t, infix_and_files);

@@ -2,10 +2,10 @@
  * operation: for every row of the table, none missed; and no operation is blamed when nothing is planted. */
 #include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "adtool.h"
+#include "suite.h"
 
 extern unsigned ad_planted_op;
 
@@ -67,7 +67,7 @@ static ad_graph *structured(const char *name) {
   ad_shape shape = vectors ? (ad_shape){1, {4}} : (ad_shape){2, {3, 2}};
   ad_node args[2];
   args[0] = input(g, "x", shape, 0.3);
-  if (!strcmp(name, "matmul")) shape = (ad_shape){2, {2, 3}};
+  if (!strncmp(name, "matmul", 6)) shape = (ad_shape){2, {2, 3}};
   if (!strcmp(name, "scatter_add")) shape = (ad_shape){2, {4, 2}};
   args[1] = input(g, "y", shape, -0.4);
   ad_attr attr = {0};
@@ -120,9 +120,5 @@ int main(void) {
   tcase_set_timeout(c, 120);
   tcase_add_loop_test(c, found_and_blamed, 0, (int)ad_op_count());
   suite_add_tcase(s, c);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return suite_run(s);
 }

@@ -1,5 +1,5 @@
-/* What the engine in double does to be fast changes no result: scalars side by side, blocks of points, tails of vectors,
- * partials kept or computed. */
+/* What the engine in double does to be fast changes no result: scalars side by side, blocks of points, tails of
+ * vectors, partials kept or computed. */
 #include <check.h>
 #include <math.h>
 #include <mpfr.h>
@@ -9,6 +9,7 @@
 
 #include "graphs.h"
 #include "random_graph.h"
+#include "suite.h"
 #include "ulps.h"
 
 static bool same_bits(double a, double b) {
@@ -32,9 +33,12 @@ enum { COUNT = 37 };
 /* Where scalar j finds argument k. */
 static size_t source(int pattern, size_t k, size_t j) {
   switch ((pattern + (int)k) % 3) {
-    case 0: return j;                      /* side by side */
-    case 1: return (j * 11 + 5) % COUNT;   /* scattered, each once */
-    default: return 3;                     /* one for all */
+    case 0:
+      return j; /* side by side */
+    case 1:
+      return (j * 11 + 5) % COUNT; /* scattered, each once */
+    default:
+      return 3; /* one for all */
   }
 }
 
@@ -254,7 +258,7 @@ END_TEST
 
 /* ---- A zero multiplies nothing */
 
-enum { COPIES = 19 };
+enum { COPIES = 37 };
 
 /* The gradient of the sum of `copies` terms, each of its own input x = at, which the function builds. */
 static void expect_slope(ad_node (*term)(ad_graph *g, ad_node x), double x, double slope) {
@@ -300,6 +304,59 @@ START_TEST(zeros) {
 }
 END_TEST
 
+/* ---- Chains of sums and products */
+
+/* z = z op x_i or x_i op z in turn, long enough for a chain, in a window of its own or with others; every third x_i is
+ * fixed and some are 0 or infinite.  By one point and by blocks of them. */
+static void expect_chain(const char *op, double odd) {
+  enum { LINKS = 50 };
+  ad_graph *g = graphs_new();
+  ad_node x[LINKS], z;
+  for (int i = 0; i < LINKS; i++) {
+    char name[16];
+    snprintf(name, sizeof name, "x%d", i);
+    const double v = i == 20 ? odd : 1 + 0.01 * i;
+    ad_numbers *n = ad_numbers_new();
+    must(ad_numbers_push_double(n, v, &graphs_error));
+    must(ad_graph_input(g, &x[i], &(ad_input_spec){.name = name, .value = n, .fixed = i % 3 == 2}, &graphs_error));
+    ad_numbers_free(n);
+  }
+  z = graphs_unary(g, "exp", x[0]);
+  ad_node middle = z;
+  for (int i = 1; i < LINKS; i++) {
+    z = i % 2 ? graphs_binary(g, op, z, x[i]) : graphs_binary(g, op, x[i], z);
+    if (i == 30) middle = z; /* is read by another one, too */
+  }
+  const ad_node f = graphs_binary(g, "add", graphs_unary(g, "tanh", middle), z);
+  must(ad_graph_output(g, "f", f, &graphs_error));
+  graphs_run one = graphs_start(g, "tape", (ad_workspace_options){.reverse = true});
+  graphs_run many = graphs_start(g, "tape", (ad_workspace_options){.reverse = true, .points = 3});
+  graphs_run exact = graphs_start(g, "mpfr", (ad_workspace_options){.reverse = true});
+  graphs_run *runs[] = {&one, &many, &exact};
+  for (int r = 0; r < 3; r++)
+    must(ad_workspace_run_gradient(runs[r]->w, &(ad_gradient_request){.output = f}, &graphs_error));
+  for (int i = 0; i < LINKS; i++) {
+    const double a = at(ad_workspace_gradient(one.w, x[i]), 0), b = at(ad_workspace_gradient(many.w, x[i]), 0);
+    const double want = at(ad_workspace_gradient(exact.w, x[i]), 0);
+    ck_assert_msg(same_bits(a, b) || fabs(a - b) <= 0x1p-52 * fabs(a), "%s, %d: %a, in a block %a", op, i, a, b);
+    ck_assert_msg(same_bits(a, want) || fabs(a - want) <= 4 * LINKS * 0x1p-53 * fabs(want), "%s, %d: %a, not %a", op, i,
+                  a, want);
+  }
+  graphs_end(&one);
+  graphs_end(&many);
+  graphs_end(&exact);
+  ad_graph_free(g);
+}
+
+START_TEST(chains) {
+  static const double odd[] = {0.5, 0, -1, INFINITY};
+  for (int i = 0; i < 4; i++) {
+    expect_chain("mul", odd[i]);
+    expect_chain("add", odd[i]);
+  }
+}
+END_TEST
+
 /* ---- All inputs at once */
 
 /* f = a . b + c with a fixed: values and gradients of all inputs in one run of numbers, by each backend */
@@ -307,8 +364,7 @@ START_TEST(all_inputs) {
   static const double x[7] = {2, 3, 5, 7, 11, 13, 17};
   ad_graph *g = graphs_new();
   ad_node a;
-  must(ad_graph_input(g, &a, &(ad_input_spec){.name = "a", .shape = SHAPE(3), .fixed = true},
-                      &graphs_error));
+  must(ad_graph_input(g, &a, &(ad_input_spec){.name = "a", .shape = SHAPE(3), .fixed = true}, &graphs_error));
   const ad_node b = graphs_input(g, "b", SHAPE(3), NULL, 0);
   const ad_node c = graphs_input(g, "c", SCALAR, NULL, 0);
   const ad_node f = graphs_binary(g, "add", graphs_binary(g, "dot", a, b), c);
@@ -338,6 +394,49 @@ START_TEST(all_inputs) {
 }
 END_TEST
 
+/* ---- Seeds anywhere, at blocks of points that write most adjoints instead of adding to them */
+
+/* f = y^2 + x y - 3, y = sin x, seeded by `f_seed`, and y by `y_seed` */
+static void expect_adjoint(graphs_run *r, ad_node x, ad_node y, ad_node f, double f_seed, double y_seed,
+                           uint32_t points) {
+  ad_workspace_clear_seeds(r->w);
+  must(ad_workspace_seed_adjoint(r->w, f, 0, f_seed, &graphs_error));
+  if (y_seed != 0) must(ad_workspace_seed_adjoint(r->w, y, 0, y_seed, &graphs_error));
+  must(ad_workspace_reverse(r->w, &graphs_error));
+  for (uint32_t i = 0; i < points; i++) {
+    const double v = at(ad_workspace_value(r->w, x), i), u = at(ad_workspace_value(r->w, y), i);
+    const double want = (f_seed * (2 * u + v) + y_seed) * cos(v) + f_seed * u;
+    ck_assert_double_eq_tol(at(ad_workspace_adjoint(r->w, x), i), want,
+                            0x1p-48); /* a few roundings of numbers below 16 */
+  }
+}
+
+START_TEST(seeds_anywhere) {
+  enum { POINTS = 16 };
+  ad_graph *g = graphs_new();
+  const double one = 1;
+  const ad_node x = graphs_input(g, "x", SCALAR, &one, 1), y = graphs_unary(g, "sin", x);
+  const ad_node sum = graphs_binary(g, "add", graphs_unary(g, "sqr", y), graphs_binary(g, "mul", x, y));
+  const ad_node f = graphs_binary(g, "sub", sum, graphs_constant(g, 3));
+  must(ad_graph_output(g, "f", f, &graphs_error));
+  for (int s = 0; s < GRAPHS_SIMD; s++)
+    for (uint32_t points = 1; points <= POINTS; points++) {
+      graphs_use_simd(graphs_simd[s]);
+      graphs_run r = graphs_start(g, "tape", (ad_workspace_options){.reverse = true, .points = points});
+      double rows[POINTS];
+      for (size_t i = 0; i < POINTS; i++) rows[i] = 0.1 * (double)i - 0.7;
+      if (points > 1) must(ad_workspace_set_points(r.w, x, rows, 1, points, &graphs_error));
+      must(ad_workspace_primal(r.w, &graphs_error));
+      expect_adjoint(&r, x, y, f, 1, 0, points);
+      expect_adjoint(&r, x, y, f, -2, 3, points);
+      expect_adjoint(&r, x, y, f, 0, 1, points);
+      expect_adjoint(&r, x, y, f, 0.5, 0, points);
+      graphs_end(&r);
+    }
+  ad_graph_free(g);
+}
+END_TEST
+
 int main(void) {
   Suite *s = suite_create("engine");
   TCase *t = tcase_create("the same numbers");
@@ -349,11 +448,9 @@ int main(void) {
   tcase_add_test(t, many_windows);
   tcase_add_test(t, views);
   tcase_add_test(t, zeros);
+  tcase_add_test(t, chains);
   tcase_add_test(t, all_inputs);
+  tcase_add_test(t, seeds_anywhere);
   suite_add_tcase(s, t);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return suite_run(s);
 }

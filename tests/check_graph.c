@@ -4,10 +4,10 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "graphs.h"
+#include "suite.h"
 
 #define E (&graphs_error)
 enum { UNTOUCHED = 12345 };
@@ -56,6 +56,10 @@ START_TEST(names) {
   add_input(g, "a\tb", AD_EINPUT, "control character");
   add_input(g, "a\x7f", AD_EINPUT, "control character");
   add_input(g, "a`b", AD_EINPUT, "backquote at byte 1");
+  static const char *const no_text[] = {"a\xE9",   "\xC3", "\x80", "\xE0\x80\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80",
+                                        "\xC2\x85"};
+  for (size_t i = 0; i < sizeof no_text / sizeof no_text[0]; i++) add_input(g, no_text[i], AD_EINPUT, "is not UTF-8");
+  add_input(g, "\xF0\x9D\x9B\xBC", AD_OK, NULL);
   add_input(g, "w", AD_OK, NULL);
   add_input(g, "w", AD_EINPUT, "'w' is used twice");
   add_input(g,
@@ -75,7 +79,7 @@ START_TEST(names) {
   ck_assert_uint_eq(ad_graph_find_node(g, "late"), AD_NO_NODE);
   char text[AD_NODE_TEXT];
   ck_assert_str_eq(ad_graph_node_text(g, c, text), "'two'");
-  ck_assert_str_eq(ad_graph_node_text(g, d, text), "node 5 (constant)");
+  ck_assert_str_eq(ad_graph_node_text(g, d, text), "node 6 (constant)");
   must(ad_graph_output(g, "w", c, E)); /* outputs have names of their own */
   must(ad_graph_output(g, "same", c, E));
   must_fail(AD_EINPUT, "'w' is given twice", ad_graph_output(g, "w", d, E));
@@ -280,6 +284,7 @@ START_TEST(shapes_that_do_not_fit) {
   refused(g, "matmul", NODES(t, u), NONE, AD_EINPUT, "leading axes", "[5] and [4]");
   refused(g, "dot", NODES(v3, v4), NONE, AD_EINPUT, "dot: shapes [3] and [4]", "'v3'");
   refused(g, "dot", NODES(m, m), NONE, AD_EINPUT, "not two vectors", "matmul");
+  refused(g, "matmul_no_nan", NODES(v3, v3), ATTRS(INTS_ATTR("zeros", 2)), AD_EINPUT, "factors, 0 and 1, not 2", "zeros");
   refused(g, "concat", NODES(m, v3), NONE, AD_EINPUT, "argument 2 of shape [3] doesn't fit the first, of shape [2, 3]",
           "concat");
   refused(g, "concat", NODES(m, t), NONE, AD_EINPUT, "doesn't fit", "[5, 2, 3]");
@@ -503,9 +508,5 @@ int main(void) {
   tcase_add_test(t, messages_are_text);
   tcase_add_test(t, shapes_as_text);
   suite_add_tcase(s, t);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return suite_run(s);
 }

@@ -4,13 +4,38 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "graphs.h"
+#include "suite.h"
 
 static ad_node node(ad_graph *g, const char *op, size_t nargs, const ad_node *args) {
   return graphs_apply(g, op, nargs, args, 0, NULL);
+}
+
+/* The same by the gradient's graph. */
+static void expect_gradient_graph(ad_graph *g, ad_node n, const double *want) {
+  const size_t size = (size_t)ad_shape_size(ad_graph_node_shape(g, n)), position = ad_graph_output_count(g);
+  ad_graph *d;
+  must(ad_graph_output(g, "the node", n, &graphs_error));
+  must(ad_graph_gradient(&d, g,
+                         &(ad_derivative_request){.output_count = 1, .output = &position, .seed_count = size},
+                         &graphs_error));
+  for (size_t b = 0; b < ad_backend_count(); b++) {
+    graphs_run r = graphs_start(d, ad_backend_name(ad_backend_get(b)), (ad_workspace_options){0});
+    size_t at = 0;
+    for (size_t k = 1; k < ad_graph_output_count(d); k++) {
+      ad_span s = ad_workspace_value(r.w, ad_graph_output_node(d, k));
+      for (size_t i = 0; i < s.count; i++, at++) {
+        double got = ad_span_double(&s, i);
+        ck_assert_msg(got == want[at] || (isnan(got) && isnan(want[at])), "%s: %s[%zu] of %s is %g, not %g",
+                      ad_backend_name(ad_backend_get(b)), ad_graph_output_name(d, k), i,
+                      ad_op_get(ad_graph_node_op(g, n))->name, got, want[at]);
+      }
+    }
+    graphs_end(&r);
+  }
+  ad_graph_free(d);
 }
 
 /* The gradient of the sum of the node's elements by every input, input after input: `want`, in every backend,
@@ -43,6 +68,7 @@ static void expect_gradient(ad_graph *g, ad_node n, const double *want) {
           }
           graphs_end(&r);
         }
+  expect_gradient_graph(g, n, want);
   ad_graph_free(g);
 }
 #define WANT(...) ((const double[]){__VA_ARGS__})
@@ -328,6 +354,67 @@ START_TEST(ties_are_kinks) {
 }
 END_TEST
 
+/* ---- Products in which a zero multiplies nothing */
+
+START_TEST(products_that_skip_zeros) {
+  static const double at[] = {0, -0.0, 1, -2, INFINITY, -INFINITY, NAN, 0x1p-1074};
+  enum { COUNT = sizeof at / sizeof *at };
+  for (size_t i = 0; i < COUNT; i++)
+    for (size_t j = 0; j < COUNT; j++)
+      for (size_t b = 0; b < ad_backend_count(); b++)
+        for (int simd = 0; simd < GRAPHS_SIMD; simd++)
+          for (int64_t count = 0; count <= 5; count += 5) {
+            graphs_use_simd(graphs_simd[simd]);
+            ad_graph *g = graphs_new();
+            const ad_node x = spread(g, "x", at[i], count), y = spread(g, "y", at[j], count);
+            const ad_node one = graphs_binary(g, "mul_no_nan", x, y), both = graphs_binary(g, "mul_or_zero", x, y);
+            const double product = at[i] * at[j];
+            for (int k = 0; k < 2; k++) {
+              const double got = graphs_value(g, ad_backend_name(ad_backend_get(b)), k ? both : one, 0);
+              const double want = at[j] == 0 || (k && at[i] == 0) ? 0 : product;
+              ck_assert_msg(got == want || (isnan(got) && isnan(want)) || fabs(want) < 0x1p-1000,
+                            "%g times %g is %g, not %g", at[i], at[j], got, want);
+            }
+            ad_graph_free(g);
+          }
+  expect_partials((ad_kinks){0}, "mul_no_nan", 2, WANT(NAN, 0), WANT(0, NAN));
+  expect_partials((ad_kinks){0}, "mul_or_zero", 2, WANT(INFINITY, 0), WANT(0, INFINITY));
+  expect_partials((ad_kinks){0}, "mul_or_zero", 2, WANT(0, NAN), WANT(NAN, 0));
+  expect_partials((ad_kinks){0}, "mul_no_nan", 2, WANT(0, 3), WANT(3, 0));
+}
+END_TEST
+
+/* Small, and large enough for BLAS; a column of y and a row of x with what is not finite, beside zeros. */
+START_TEST(matrix_products_that_skip_zeros) {
+  static const int64_t zeros[] = {0, 1};
+  for (int64_t n = 3; n <= 20; n += 17)
+    for (int which = 1; which < 4; which++)
+      for (size_t b = 0; b < ad_backend_count(); b++) {
+        const int64_t count = which == 3 ? 2 : 1;
+        double x[400], y[400], z[400] = {0};
+        for (int64_t i = 0; i < n * n; i++) x[i] = (double)(i * 7 % 5) - 2, y[i] = (double)(i * 5 % 7) - 3;
+        x[1] = INFINITY, x[n + 1] = NAN, y[n] = NAN, y[n + 1] = 0, y[2 * n + 2] = -INFINITY;
+        for (int64_t i = 0; i < n; i++)
+          for (int64_t k = 0; k < n; k++)
+            for (int64_t j = 0; j < n; j++) {
+              const double a = x[i * n + k], c = y[k * n + j];
+              if (!((which & 1) && a == 0) && !((which & 2) && c == 0)) z[i * n + j] += a * c;
+            }
+        ad_graph *g = graphs_new();
+        const ad_node xn = graphs_input(g, "x", SHAPE(n, n), x, (size_t)(n * n)),
+                      yn = graphs_input(g, "y", SHAPE(n, n), y, (size_t)(n * n));
+        const ad_node p = graphs_apply(g, "matmul_no_nan", NODES(xn, yn),
+                                       ATTRS(LIST_ATTR("zeros", count, which == 2 ? zeros + 1 : zeros)));
+        for (int64_t i = 0; i < n * n; i++) {
+          const double got = graphs_value(g, ad_backend_name(ad_backend_get(b)), p, (size_t)i);
+          ck_assert_msg(got == z[i] || (isnan(got) && isnan(z[i])), "n %d, zeros %d: %d is %g, not %g", (int)n, which,
+                        (int)i, got, z[i]);
+        }
+        ad_graph_free(g);
+      }
+}
+END_TEST
+
 int main(void) {
   Suite *s = suite_create("kinks");
   TCase *t = tcase_create("policies and branches");
@@ -344,10 +431,8 @@ int main(void) {
   tcase_add_test(t, zero_tangents_in_products);
   tcase_add_test(t, diagnosis_says_where);
   tcase_add_test(t, ties_are_kinks);
+  tcase_add_test(t, products_that_skip_zeros);
+  tcase_add_test(t, matrix_products_that_skip_zeros);
   suite_add_tcase(s, t);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return suite_run(s);
 }

@@ -59,8 +59,8 @@ typedef struct reference {
   double *x, *con;
   double obj;
   bool has_objective, failed; /* failed: the library could not evaluate there */
-  entry *grad, *jac;
-  size_t grad_count, jac_count;
+  entry *grad, *jac, *hess; /* hess: the upper triangle of the objective's plus all constraints' */
+  size_t grad_count, jac_count, hess_count;
 } reference;
 
 static char *next(char **p) {
@@ -131,6 +131,13 @@ static reference read_reference(const char *name) {
     } else if (!strcmp(word, "jac")) {
       const size_t row = (size_t)real(&p);
       while ((word = next(&p))) add(&r.jac, &r.jac_count, row, word);
+    } else if (!strcmp(word, "hess")) {
+      for (next(&p); (word = next(&p));) {
+        char *comma;
+        const size_t row = strtoul(word, &comma, 10);
+        ck_assert_int_eq(*comma, ',');
+        add(&r.hess, &r.hess_count, row, comma + 1);
+      }
     } else if (!strcmp(word, "error")) {
       r.failed = true;
     }
@@ -144,6 +151,7 @@ static void free_reference(reference *r) {
   free(r->con);
   free(r->grad);
   free(r->jac);
+  free(r->hess);
 }
 
 /* ---- Comparison */
@@ -275,6 +283,50 @@ static void compare(model *m) {
   ck_assert_uint_eq(k, r->jac_count);
 }
 
+/* The Jacobian of the constraints in one sparse plan: within 1e-11 of the largest entry of each row, and only where the file
+ * has an entry. */
+static void compare_plan(const model *m, ad_jacobian_options o) {
+  const reference *r = m->r;
+  const ad_node con = ad_graph_output_node(m->graph, ad_graph_find_output(m->graph, "con"));
+  ad_program *p;
+  ad_jacobian *j;
+  ok(ad_program_new(&p, m->graph, &(ad_program_options){.output_count = 1, .outputs = &con}, &err), m->name);
+  ok(ad_jacobian_new(&j, p, NULL, &o, &err), m->name);
+  ok(ad_workspace_set_input(ad_jacobian_workspace(j), 0, r->x, r->n, &err), m->name);
+  ok(ad_jacobian_run(j, &err), m->name);
+  const ad_sparsity *s = ad_jacobian_sparsity(j);
+  const ad_span v = ad_jacobian_values(j);
+  ck_assert_uint_eq(s->rows, r->m);
+  ck_assert_uint_eq(s->columns, r->n);
+  double *dense = room(r->n, sizeof *dense);
+  bool *listed = room(r->n, sizeof *listed);
+  for (size_t row = 0, k = 0; row < r->m; row++) {
+    double largest = 0;
+    const size_t first = k;
+    for (; k < r->jac_count && r->jac[k].row == row; k++) {
+      dense[r->jac[k].column] += r->jac[k].value;
+      listed[r->jac[k].column] = true;
+      largest = fmax(largest, fabs(r->jac[k].value));
+    }
+    for (size_t e = s->start[row]; e < s->start[row + 1]; e++) {
+      const uint32_t c = s->column[e];
+      ck_assert_msg(listed[c], "%s: the file has no entry (%zu, %u)", m->name, row, c);
+      ck_assert_msg(fabs(ad_span_double(&v, e) - dense[c]) <= 1e-11 * largest, "%s: entry (%zu, %u) is %.17g, not %.17g",
+                    m->name, row, c, ad_span_double(&v, e), dense[c]);
+      dense[c] = 0;
+    }
+    for (size_t e = first; e < k; e++) {
+      ck_assert_msg(fabs(dense[r->jac[e].column]) <= 1e-11 * largest, "%s: entry (%zu, %zu) is missing", m->name, row,
+                    r->jac[e].column);
+      dense[r->jac[e].column] = 0, listed[r->jac[e].column] = false;
+    }
+  }
+  free(dense);
+  free(listed);
+  ad_jacobian_free(j);
+  ad_program_free(p);
+}
+
 /* Whether something left its domain: then there is nothing to compare, and the library says "error", too. */
 static void note_trouble(void *context, ad_node n, size_t element, unsigned flags) {
   (void)n, (void)element;
@@ -296,11 +348,91 @@ START_TEST(equals_the_reference) {
     ck_assert_msg(trouble, "%s: the library could not evaluate this, adtool sees nothing wrong", m.name);
   } else {
     compare(&m);
+    for (ad_mode mode = AD_MODE_DEFAULT; r.m && mode <= AD_MODE_REVERSE; mode++)
+      compare_plan(&m, (ad_jacobian_options){.mode = mode, .sparse = true});
   }
   if (m.rounding) printf("%s: %zu differences by rounding\n", m.name, m.rounding);
   ad_workspace_free(m.fast);
   ad_program_free(m.program);
   ad_graph_free(m.graph);
+  free_reference(&r);
+}
+END_TEST
+
+/* ---- Second derivatives */
+
+static int by_place(const void *a, const void *b) {
+  const entry *x = a, *y = b;
+  return x->row != y->row ? (x->row < y->row ? -1 : 1) : x->column < y->column ? -1 : x->column > y->column;
+}
+
+/* Adds the Hessian of an output's sum to `sum`, one number for each of the reference's entries; others go to *rest. */
+static void add_hessian(const reference *r, const ad_graph *g, const char *output, const char *backend,
+                        uint32_t precision, double *sum, double *rest) {
+  const size_t k = ad_graph_find_output(g, output);
+  if (k == SIZE_MAX) return;
+  ad_hessian *h;
+  const ad_hessian_options o = {
+      .of = {.output_count = 1,
+             .output = &k,
+             .seed_count = (size_t)ad_shape_size(ad_graph_node_shape(g, ad_graph_output_node(g, k)))},
+      .precision = precision,
+      .sparse = true};
+  if (!o.of.seed_count) return;
+  ok(ad_hessian_new(&h, g, ad_backend_find(backend), &o, &err), output);
+  ok(ad_workspace_set_input(ad_hessian_workspace(h), 0, r->x, r->n, &err), output);
+  ok(ad_hessian_run(h, &err), output);
+  const ad_sparsity *s = ad_hessian_sparsity(h);
+  const ad_span v = ad_hessian_values(h);
+  for (size_t i = 0; i < s->rows; i++)
+    for (size_t e = s->start[i]; e < s->start[i + 1]; e++) {
+      if (s->column[e] < i) continue;
+      const entry key = {.row = i, .column = s->column[e]};
+      const entry *known = r->hess_count ? bsearch(&key, r->hess, r->hess_count, sizeof key, by_place) : NULL;
+      if (known)
+        sum[known - r->hess] += ad_span_double(&v, e);
+      else
+        *rest = fmax(*rest, fabs(ad_span_double(&v, e)));
+    }
+  ad_hessian_free(h);
+}
+
+/* To 1e-11 of the largest entry of the row; where not, ours is nearer to MPFR's, or off by what rounding to 53 bits does
+ * to the worst entry. */
+START_TEST(hessian_equals_the_reference) {
+  static const char *const ways[] = {"dual", "tape", "mpfr", "mpfr"};
+  static const uint32_t precision[] = {0, 0, 256, 53};
+  char path[1024];
+  ad_graph *g;
+  reference r = read_reference(names[_i]);
+  snprintf(path, sizeof path, "%s/%s.nl", folder, names[_i]);
+  ok(ad_graph_load(&g, path, NULL, &err), names[_i]);
+  double *sum[4], *largest = room(r.n, sizeof *largest), rest[4] = {0}, noise = 0;
+  if (r.hess_count) qsort(r.hess, r.hess_count, sizeof *r.hess, by_place);
+  for (int b = 0; b < 4 && !r.failed; b++) {
+    sum[b] = room(r.hess_count, sizeof **sum);
+    add_hessian(&r, g, "obj", ways[b], precision[b], sum[b], &rest[b]);
+    add_hessian(&r, g, "con", ways[b], precision[b], sum[b], &rest[b]);
+  }
+  for (size_t k = 0; k < r.hess_count; k++) {
+    const entry *e = &r.hess[k];
+    largest[e->row] = fmax(largest[e->row], fabs(e->value));
+    largest[e->column] = fmax(largest[e->column], fabs(e->value));
+    noise = fmax(noise, fabs(sum[3][k] - sum[2][k]));
+  }
+  for (int b = 0; b < 3 && !r.failed; b++) {
+    ck_assert_msg(rest[b] == 0, "%s, %s: %g where the reference has no entry", names[_i], ways[b], rest[b]);
+    for (size_t k = 0; k < r.hess_count; k++) {
+      const entry *e = &r.hess[k];
+      const double off = fabs(sum[b][k] - e->value), exact = sum[2][k], ours = fabs(sum[b][k] - exact);
+      ck_assert_msg(off <= 1e-11 * largest[e->row] || ours <= fabs(e->value - exact) || ours <= 4 * noise,
+                    "%s, %s: entry %zu, %zu is %.17g, the library says %.17g, MPFR %.17g", names[_i], ways[b], e->row,
+                    e->column, sum[b][k], e->value, exact);
+    }
+  }
+  for (int b = 0; b < 4 && !r.failed; b++) free(sum[b]);
+  free(largest);
+  ad_graph_free(g);
   free_reference(&r);
 }
 END_TEST
@@ -329,6 +461,7 @@ int main(void) {
   Suite *s = suite_create("nl_data");
   TCase *c = tcase_create("references");
   tcase_add_loop_test(c, equals_the_reference, 0, name_count);
+  tcase_add_loop_test(c, hessian_equals_the_reference, 0, name_count);
   tcase_add_loop_test(c, check_finds_no_failure, 0, name_count);
   tcase_set_timeout(c, 300);
   suite_add_tcase(s, c);

@@ -8,6 +8,7 @@
 
 #include "onnx/operators.h"
 #include "onnx_model.h"
+#include "suite.h"
 
 enum {
   FLOAT = ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT,
@@ -397,10 +398,6 @@ int main(void) {
   tcase_add_test(c, manual_lists_the_operators);
   tcase_set_timeout(c, 300);
   suite_add_tcase(s, c);
-  SRunner *r = srunner_create(s);
   printf("seed %llu\n", (unsigned long long)ulps_seed());
-  srunner_run_all(r, CK_NORMAL);
-  const int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed != 0;
+  return suite_run(s);
 }

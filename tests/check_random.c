@@ -13,9 +13,10 @@
 #include "exec/workspace.h"
 #include "graphs.h"
 #include "random_graph.h"
+#include "suite.h"
 #include "ulps.h"
 
-enum { BITS = 600, LOWEST = 44, DOUBLE_BITS = 53, DIFFERENCE_BITS = 1500, STEP_BITS = 500 };
+enum { BITS = 600, LOWEST = 44, DOUBLE_BITS = 53, DIFFERENCE_BITS = 1500, STEP_BITS = 500, LARGEST_FACTOR = 40 };
 
 /* Rounding errors of double operations, in those of MPFR, which are at most half an ulp; and luck. */
 static const double SLACK = 64;
@@ -74,6 +75,17 @@ static outcome run(const ad_graph *g, const char *backend, ad_mode mode, uint32_
   for (ad_node n = 0; n < nodes; n++) append(&o.value, &at, ad_workspace_value(r.w, n));
   at = 0;
   for (ad_node n = 0; n < inputs; n++) append(&o.gradient, &at, ad_workspace_gradient(r.w, n));
+  graphs_end(&r);
+  return o;
+}
+
+/* The gradient alone, by its graph. */
+static outcome run_graph(const ad_graph *d, const char *backend, uint32_t bits) {
+  graphs_run r = graphs_start(d, backend, (ad_workspace_options){.precision = bits});
+  outcome o = {new_numbers(0), new_numbers(elements(d, 0, (ad_node)ad_graph_input_count(d)))};
+  size_t at = 0;
+  for (size_t k = 1; k < ad_graph_output_count(d); k++)
+    append(&o.gradient, &at, ad_workspace_value(r.w, ad_graph_output_node(d, k)));
   graphs_end(&r);
   return o;
 }
@@ -168,7 +180,7 @@ static void check_products(random_graph *r, uint64_t seed) {
   mpfr_set_zero(difference, 1);
   mpfr_set_ui(scale, 1, MPFR_RNDN);
   const size_t inputs = ad_graph_input_count(g), columns = elements(g, 0, (ad_node)inputs);
-  double *x = malloc((columns + 1) * sizeof *x), y[3 * 32];
+  double *x = malloc((columns + 1) * sizeof *x), y[8 * 32];
   size_t at = 0;
   for (ad_node n = 0; n < inputs; n++)
     for (size_t i = 0; i < elements(g, n, n + 1); i++) {
@@ -256,10 +268,22 @@ static double check_graph(random_graph *r, uint64_t seed) {
   /* Forward and reverse at the full precision differ by no more than that precision's share. */
   expect_outcome("mpfr forward", run(g, "mpfr", AD_MODE_FORWARD, BITS), &exact, &noise, BITS - DOUBLE_BITS - 1, seed);
   check_products(r, seed);
+  ad_graph *d;
+  must(ad_graph_gradient(&d, g, &(ad_derivative_request){.output_count = 1, .output = &(size_t){0}}, &graphs_error));
+  ck_assert_uint_le(ad_graph_node_count(d), LARGEST_FACTOR * ad_graph_node_count(g));
+  outcome graph = run_graph(d, "mpfr", BITS), doubles = run_graph(d, "tape", 0);
+  expect_near("gradient, graph in mpfr", &graph.gradient, &exact.gradient, &noise.gradient, BITS - DOUBLE_BITS - 8, seed);
+  const double rough =
+      expect_near("gradient, graph in double", &doubles.gradient, &exact.gradient, &noise.gradient, 0, seed);
+  free_outcome(&graph);
+  free_outcome(&doubles);
+  random_graph next = {d, r->random, r->used};
+  check_products(&next, seed); /* second derivatives */
+  ad_graph_free(d);
   const double kept = bits_kept(&exact, &noise);
   if (getenv("ADTOOL_TEST_VERBOSE"))
-    printf("graph %llu: %zu nodes, %.1f bits kept, at most %.1f times the rounding\n", (unsigned long long)seed,
-           ad_graph_node_count(g), kept, worst);
+    printf("graph %llu: %zu nodes, %.1f bits kept, at most %.1f times the rounding, as a graph %.1f times\n",
+           (unsigned long long)seed, ad_graph_node_count(g), kept, worst, rough);
   free_outcome(&exact);
   free_outcome(&noise);
   return kept;
@@ -311,9 +335,5 @@ int main(void) {
   tcase_add_test(t, scalars);
   tcase_add_test(t, tensors);
   suite_add_tcase(s, t);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return suite_run(s);
 }

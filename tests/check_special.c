@@ -12,6 +12,7 @@
 #include "arith/mpfr_special.h"
 #include "arith/special_f64.h"
 #include "special_reference.h"
+#include "suite.h"
 #include "ulps.h"
 
 /* -- double */
@@ -124,6 +125,7 @@ static const row OWN_ROWS[] = {
     {"softplus", ad_softplus, reference_softplus, REAL, 2},
     {"silu", ad_silu, reference_silu, SILU, 3},
     {"silu'", ad_silu_partial, reference_silu_partial, SILU, 4},
+    {"normal", ad_normal, reference_normal, GELU, 2},
     {"gelu", ad_gelu, reference_gelu, GELU, 3},
     {"gelu'", ad_gelu_partial, reference_gelu_partial, GELU, 4},
     {"lgamma", ad_lgamma, reference_lgamma, GAMMA, 16},
@@ -304,6 +306,9 @@ static const struct special {
     {"silu'", ad_silu_partial, ad_mpfr_silu_partial, 0, 0.5},
     {"silu'", ad_silu_partial, ad_mpfr_silu_partial, -0.0, 0.5},
     {"silu'", ad_silu_partial, ad_mpfr_silu_partial, NAN, NAN},
+    {"normal", ad_normal, ad_mpfr_normal, INFINITY, 0},
+    {"normal", ad_normal, ad_mpfr_normal, -INFINITY, 0},
+    {"normal", ad_normal, ad_mpfr_normal, NAN, NAN},
     {"gelu", ad_gelu, ad_mpfr_gelu, INFINITY, INFINITY},
     {"gelu", ad_gelu, ad_mpfr_gelu, -INFINITY, -0.0},
     {"gelu", ad_gelu, ad_mpfr_gelu, 0, 0},
@@ -455,9 +460,5 @@ int main(void) {
   tcase_add_test(c, special_values_of_double_alone);
   tcase_add_test(c, lgamma_leaves_signgam);
   suite_add_tcase(s, c);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return suite_run(s);
 }

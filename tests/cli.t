@@ -100,6 +100,109 @@ loss = 1
   d/dw = -4
   d/dx = -2
   d/dy = 2
+$ printf 'adtool: 1\ninputs: {x: [1, 2, 3], s: 0.5}\noutputs: {y: x^2*s, t: sum(x)*s}\n' >j.yaml && adtool jac j.yaml
+d y/d x = [[1, 0, 0],
+           [0, 2, 0],
+           [0, 0, 3]]
+d y/d s = [[1],
+           [4],
+           [9]]
+d t/d x = [[0.5, 0.5, 0.5]]
+d t/d s = [[6]]
+$ adtool jac j.yaml --format json
+{"outputs": {"y": {"x": [[1, 0, 0], [0, 2, 0], [0, 0, 3]], "s": [[1], [4], [9]]}, "t": {"x": [[0.5, 0.5, 0.5]], "s": [[6]]}}}
+$ adtool jac j.yaml --sparse
+d y[0]/d x[0] = 1
+d y[0]/d s = 1
+d y[1]/d x[1] = 2
+d y[1]/d s = 4
+d y[2]/d x[2] = 3
+d y[2]/d s = 9
+d t/d x[0] = 0.5
+d t/d x[1] = 0.5
+d t/d x[2] = 0.5
+d t/d s = 6
+$ adtool jac j.yaml --sparse --format json
+{"shape": [4, 4], "row": [0, 0, 1, 1, 2, 2, 3, 3, 3, 3], "col": [0, 3, 1, 3, 2, 3, 0, 1, 2, 3], "value": [1, 1, 2, 4, 3, 9, 0.5, 0.5, 0.5, 6]}
+$ adtool jac j.yaml --sparse --format mtx --wrt x
+%%MatrixMarket matrix coordinate real general
+4 3 6
+1 1 1
+2 2 2
+3 3 3
+4 1 0.5
+4 2 0.5
+4 3 0.5
+$ adtool jac j.yaml --wrt s --output 'y[-1]' --format csv
+output,output_element,input,input_element,derivative
+y[2],0,s,0,9
+$ adtool jac j.yaml --backend mpfr --mode forward --digits 20 --at s=1/3 --output t
+d t/d x = [[0.33333333333333333333, 0.33333333333333333333, 0.33333333333333333333]]
+d t/d s = [[6]]
+$ adtool jac j.yaml --format npy -o J.npy && adtool jac j.yaml --mode reverse --format npy -o K.npy && cmp J.npy K.npy && od -A d -t x1 -N 10 J.npy
+0000000 93 4e 55 4d 50 59 01 00 76 00
+0000010
+$ adtool jac j.yaml --sparse --format npz -o J.npz && od -A d -t x1 -N 4 J.npz
+0000000 50 4b 03 04
+0000004
+$ adtool jac j.yaml --format mtx
+adtool: --format mtx holds a sparse matrix: --sparse
+? 2
+$ adtool jac j.yaml --sparse --format npy
+adtool: --format npy holds a dense matrix; for --sparse there are npz and mtx
+? 2
+$ adtool grad j.yaml --format npz
+adtool: --format npz is for matrices: `adtool jac`
+? 2
+$ adtool jac j.yaml --backend dual --mode reverse
+adtool: the backend 'dual' has no reverse mode
+? 2
+$ adtool jac j.yaml --output q
+adtool: j.yaml has no output 'q'; `adtool info` lists them
+? 2
+$ adtool jac j.yaml --at x=
+adtool: --at x= has no value after the =
+? 2
+$ adtool jac tests/examples/tutorial.yaml --format json
+{"outputs": {"loss": {"w": [[-4]], "x": [[-2]], "y": [[2]]}}}
+$ adtool jvp j.yaml --direction x=1 --direction s=0.1
+y = [1.1, 2.4, 3.9]
+t = 2.1
+$ adtool jvp j.yaml --direction 'x=[0, 1, 0]' --format json
+{"jvp": {"y": [0, 2, 0], "t": 0.5}}
+$ adtool jvp j.yaml --direction x=1/3 --backend mpfr --digits 30 --output 'y[1]'
+y[1] = 0.666666666666666666666666666667
+$ adtool jvp j.yaml --direction x=1 --format csv
+output,element,derivative
+y,0,1
+y,1,2
+y,2,3
+t,0,1.5
+$ adtool jvp j.yaml
+adtool: a product wants a vector: --direction NAME=VALUE
+? 2
+$ adtool jvp j.yaml --direction z=1
+--direction z: error: the graph has no input 'z'; `adtool info` lists them
+? 3
+$ adtool jvp j.yaml --direction x='[1, 2]'
+--direction x:1:1: error: the value for 'x' has 2 numbers, but its shape [3] has 3 elements
+  [1, 2]
+  ^
+? 3
+$ adtool jvp j.yaml --direction x=1 --backend tape
+adtool: the backend 'tape' has no forward mode
+? 2
+$ adtool vjp j.yaml --weight 'y=[1, 2, 3]'
+x = [1, 4, 9]
+s = 36
+$ adtool vjp j.yaml --weight y=1 --weight t=2 --wrt s --format json
+{"vjp": {"s": 26}}
+$ adtool vjp j.yaml --weight y=@J.npy
+adtool: error: the array in 'J.npy' has shape [4, 4], but 'y' has [3]
+? 3
+$ adtool vjp j.yaml --weight Y=1
+adtool: j.yaml has no output 'Y' (did you mean 'y'?)
+? 2
 $ printf 'adtool: 1\ninputs: {x: [1, 2, 3]}\noutputs: {y: x^2}\n' >v.yaml && adtool grad v.yaml
 adtool: the output 'y' has shape [3]; ask for one element (--output 'y[0]') or for a weighted sum (--output y --seed 1)
 ? 2
@@ -168,6 +271,126 @@ s.yaml: error: a number left the domain of its operation (--strict)
 ? 4
 $ adtool grad s.yaml --at x=0 --format json --quiet
 {"backend": "tape", "outputs": {"y": {"value": 0, "gradient": {"x": "inf"}}}}
+$ adtool taylor tests/examples/tutorial.yaml --order 3 --direction w=1 --direction x=1/2
+loss
+  t^0  1
+  t^1  -5
+  t^2  5.25
+  t^3  2.5
+$ adtool taylor tests/examples/tutorial.yaml --order 2 --direction w=1 --direction x=1/2 --format json
+{"order": 2, "outputs": {"loss": [1, -5, 5.25]}}
+$ adtool taylor tests/examples/tutorial.yaml --order 2 --direction w=1/3 --backend mpfr --digits 30 --at x=1/7
+loss
+  t^0  8.16326530612244897959183673469
+  t^1  -0.272108843537414965986394557823
+  t^2  0.00226757369614512471655328798186
+$ adtool taylor v.yaml --order 2 --direction x='[1, 0, -1]'
+y
+  t^0  [1, 4, 9]
+  t^1  [2, 0, -6]
+  t^2  [1, 0, 1]
+$ adtool taylor v.yaml --order 2 --direction x=1 --output 'y[1]' --format csv
+output,element,power,coefficient
+y[1],0,0,4
+y[1],0,1,4
+y[1],0,2,1
+$ adtool taylor v.yaml --order 11 --direction x=1 --output 'y[1]'
+y[1]
+  t^0   4
+  t^1   4
+  t^2   1
+  t^3   0
+  t^4   0
+  t^5   0
+  t^6   0
+  t^7   0
+  t^8   0
+  t^9   0
+  t^10  0
+  t^11  0
+$ adtool taylor v.yaml --mixed 'x[0],x[0]' --mixed 'x[1],x[-2]' --mixed 'x[0],x[1]'
+y
+  d/d(x[0],x[0]) = [2, 0, 0]
+  d/d(x[1],x[-2]) = [0, 2, 0]
+  d/d(x[0],x[1]) = [0, 0, 0]
+$ adtool taylor m.yaml --mixed 'x[0,1]' --output 'y[0,1]' --format json
+{"order": 1, "mixed": {"y[0,1]": {"x[0,1]": 1}}}
+$ adtool taylor m.yaml --mixed 'x[0,1],x[0,0]' --format csv
+output,element,by,derivative
+y,0,"x[0,1],x[0,0]",0
+y,1,"x[0,1],x[0,0]",0
+s,0,"x[0,1],x[0,0]",0
+$ printf 'adtool: 1\ninputs: {x: 0}\noutputs: {f: tanh(x)}\n' >tanh.yaml && adtool taylor tanh.yaml --order 5
+f
+  t^0  0
+  t^1  1
+  t^2  0
+  t^3  -0.3333333333333333
+  t^4  0
+  t^5  0.13333333333333333
+$ printf 'adtool: 1\ninputs: {x: 0, c: {value: 2, diff: no}}\noutputs: {f: c*exp(x)}\n' >c.yaml && adtool taylor c.yaml --order 2 && adtool taylor c.yaml --mixed c,x
+f
+  t^0  2
+  t^1  2
+  t^2  1
+f
+  d/d(c,x) = 1
+$ adtool taylor s.yaml --order 2 --at x=0
+note: s.yaml: node 1 (sqrt) is on the edge of the domain of sqrt
+y
+  t^0  0
+  t^1  inf
+  t^2  -inf
+$ adtool taylor tanh.yaml
+adtool: taylor wants --order K, or --mixed NAME,...
+? 2
+$ adtool taylor tests/examples/tutorial.yaml --order 2
+adtool: tests/examples/tutorial.yaml has more than one number to move: say which way with --direction NAME=VALUE
+? 2
+$ adtool taylor tanh.yaml --order 0
+adtool: --order wants a whole number from 1 to 4294967294, not '0'
+? 2
+$ adtool taylor tanh.yaml --order 2 --direction y=1
+--direction y: error: the graph has no input 'y'; `adtool info` lists them
+? 3
+$ adtool taylor tanh.yaml --order 2 --direction x
+adtool: --direction wants NAME=VALUE, not 'x'
+? 2
+$ adtool taylor tanh.yaml --order 2 --direction x='[1, 2]'
+--direction x:1:1: error: the value for 'x' has 2 numbers, but its shape [] has 1 elements
+  [1, 2]
+  ^
+? 3
+$ adtool taylor tanh.yaml --mixed x,y
+adtool: tanh.yaml has no input 'y'; `adtool info` lists them
+? 2
+$ adtool taylor tanh.yaml --mixed 'x[0]'
+adtool: --mixed x[0]: 'x' is a scalar; leave the index out
+? 2
+$ adtool taylor v.yaml --mixed 'x,x'
+adtool: --mixed x: 'x' has shape [3]; choose an element: x[...]
+? 2
+$ adtool taylor v.yaml --mixed 'x[3]'
+adtool: --mixed x[3]: index 3 is out of range for axis 0 of size 3
+? 2
+$ adtool taylor tanh.yaml --mixed x,x --mixed x
+adtool: all --mixed derivatives are of one order; 'x' is not of order 2
+? 2
+$ adtool taylor tanh.yaml --mixed x,x --order 3
+adtool: --order 3 is not that of --mixed: leave it out
+? 2
+$ adtool taylor tanh.yaml --mixed x,x --direction x=1
+adtool: --mixed has directions of its own: leave --direction out
+? 2
+$ adtool taylor tanh.yaml --order 2 --format npy
+adtool: taylor writes text, json or csv
+? 2
+$ adtool taylor tanh.yaml --order 4000000000
+adtool: error: series of order 4000000000 need more memory than the limit of 16384 MiB (--max-memory)
+? 6
+$ adtool taylor v.yaml --order 1000000 --direction x=1 --max-memory 100
+adtool: error: series of order 1000000 need more memory than the limit of 100 MiB (--max-memory)
+? 6
 $ adtool check s.yaml --at x=4
 s.yaml: pass: all methods agree on every entry
   1 derivative: 1 agrees, at up to 192 bits
@@ -182,6 +405,87 @@ tests/examples/cancel.yaml: fail: double keeps fewer digits than asked for
 ? 1
 $ adtool check tests/examples/tutorial.yaml --format json
 {"verdict": "pass", "reason": "all methods agree on every entry", "graph": "tests/examples/tutorial.yaml", "entries": 3, "probed": false, "precision": 192, "classes": {"agrees": 3, "kink": 0, "edge": 0, "nan": 0, "undecided": 0, "disagrees": 0}, "kinks": 0, "edges": 0, "outside": 0, "made_nan": 0, "blame": [], "list": [], "digits": 17, "ulps": 0, "condition": 1.9999999999990905}
+$ adtool diff tests/examples/tutorial.yaml -o d.adg && adtool eval d.adg --format json && adtool check d.adg
+{"outputs": {"loss": 1, "grad.w": -4, "grad.x": -2, "grad.y": 2}}
+d.adg: pass: all methods agree on every entry
+  12 derivatives: 12 agrees, at up to 192 bits
+  double keeps every digit
+$ adtool diff d.adg --output grad.w --wrt x --to yaml | adtool eval -
+grad.w = -4
+grad2.x = 2
+$ adtool diff tests/examples/tutorial.yaml --mode forward --wrt w -o j.yaml && adtool eval j.yaml --at tangent.w=3
+loss = 1
+tangent.loss = -12
+$ adtool eval j.yaml
+j.yaml: error: the input 'tangent.w' has no value; give one with --at tangent.w=... or in the file
+? 3
+$ adtool diff v.yaml --mode reverse --to yaml | adtool eval - --at adjoint.y='[1, 10, 100]' --format json
+{"outputs": {"y": [1, 4, 9], "adjoint.x": [2, 40, 600]}}
+$ adtool diff v.yaml --output 'y[1]' --to yaml | adtool eval - --format json
+{"outputs": {"y": [1, 4, 9], "grad.x": [0, 4, 0]}}
+$ adtool diff v.yaml --output y --seed '[1, 10, 100]' --to yaml | adtool eval - --format json
+{"outputs": {"y": [1, 4, 9], "grad.x": [2, 40, 600]}}
+$ adtool diff v.yaml --to yaml
+adtool: the output 'y' has shape [3]; ask for one element (--output 'y[0]') or for a weighted sum (--output y --seed 1)
+? 2
+$ adtool diff m.yaml --to yaml
+adtool: m.yaml has 2 outputs; choose one with --output, or all with --mode forward or reverse
+? 2
+$ adtool diff v.yaml --mode forward --output 'y[1]' --to yaml
+adtool: --mode forward gives the whole output: leave out the index in --output
+? 2
+$ adtool diff v.yaml
+adtool: diff wants -o FILE, or --to FORMAT for standard output
+? 2
+$ adtool hess tests/examples/tutorial.yaml
+d2 loss/d w d w = [[8]]
+d2 loss/d w d x = [[2]]
+d2 loss/d w d y = [[-4]]
+d2 loss/d x d w = [[2]]
+d2 loss/d x d x = [[2]]
+d2 loss/d x d y = [[-2]]
+d2 loss/d y d w = [[-4]]
+d2 loss/d y d x = [[-2]]
+d2 loss/d y d y = [[2]]
+$ adtool hess tests/examples/tutorial.yaml --backend tape --wrt x,w --at x=5 --format csv
+output,row_input,row_element,column_input,column_element,derivative
+loss,w,0,w,0,50
+loss,w,0,x,0,14
+loss,x,0,w,0,14
+loss,x,0,x,0,2
+$ adtool hess v.yaml --output y --seed '[1, 10, 100]' --format json
+{"outputs": {"y": {"x": {"x": [[2, 0, 0], [0, 20, 0], [0, 0, 200]]}}}}
+$ adtool hess v.yaml --output 'y[2]' --sparse --format json
+{"shape": [3, 3], "row": [0, 1, 2], "col": [0, 1, 2], "value": [0, 0, 2]}
+$ adtool hess v.yaml
+adtool: the output 'y' has shape [3]; ask for one element (--output 'y[0]') or for a weighted sum (--output y --seed 1)
+? 2
+$ adtool hess m.yaml
+adtool: m.yaml has 2 outputs; choose one with --output
+? 2
+$ adtool hess v.yaml --output 'y[0]' --format npz
+adtool: --format npz holds a sparse matrix: --sparse
+? 2
+$ adtool hess tests/examples/tutorial.yaml --backend dual --mode reverse
+adtool: the backend 'dual' has no reverse mode
+? 2
+$ adtool hess tests/examples/rosenbrock.yaml --sparse --format mtx --backend mpfr --digits 20 | head -4
+%%MatrixMarket matrix coordinate real general
+4 4 10
+1 1 1330
+1 2 480
+$ adtool hvp tests/examples/tutorial.yaml --direction w=1 --direction x=0.1 --backend mpfr --digits 30
+w = 8.2
+x = 2.2
+y = -4.2
+$ adtool hvp v.yaml --output 'y[1]' --direction 'x=[1, 2, 3]' --format json
+{"hvp": {"x": [0, 4, 0]}}
+$ adtool hvp tests/examples/tutorial.yaml --direction w=1 --wrt x
+adtool: --direction names an input that is not differentiated by; see --wrt
+? 2
+$ adtool hvp tests/examples/tutorial.yaml
+adtool: a product wants a vector: --direction NAME=VALUE
+? 2
 $ adtool convert tests/examples/network.yaml -o n.adg && adtool grad n.adg --format json --wrt b2 && adtool convert n.adg -o n.yaml && adtool fmt tests/examples/network.yaml | cmp - n.yaml
 {"backend": "tape", "outputs": {"loss": {"value": 0.27389269331255117, "gradient": {"b2": [0.12026666776672376, -0.13832329595801426]}}}}
 $ adtool hash n.adg n.yaml | cut -d ' ' -f 1 | uniq | wc -l
@@ -279,6 +583,13 @@ Derivatives of saved computational graphs.
 
   eval      values of the outputs
   grad      value and gradient of the outputs
+  jac       Jacobian: every output by every input
+  jvp       Jacobian times a direction, by one forward sweep
+  vjp       weights times the Jacobian, by one reverse sweep
+  hess      Hessian: second derivatives of an output
+  hvp       Hessian times a direction, by one sweep
+  taylor    Taylor series along a direction, and mixed derivatives
+  diff      a derivative as a graph
   check     all methods against each other: one verdict
   batch     a graph at every row of a table, or many graphs
   merge     the parts of a batch as one file
@@ -313,7 +624,7 @@ With --format json the result is
   --precision BITS           precision of the mpfr backend, from 2 (default 256)
   --digits N                 show N significant digits; mpfr computes with the bits for them and 64 more
   --trace                    show every node with its expression, value and derivative
-  --format text|json|csv|npy the form of the result (ops: text, json or texinfo; batch: npy, csv or ndjson)
+  --format text|json|csv|npy the form of the result (jac: also npz, mtx; ops: text, json or texinfo; batch: npy, csv or ndjson)
   -o, --out FILE             write to a file, replaced in one step, instead of standard output
   --strict                   exit 4 when a number leaves an operation's domain
   --threads N                use N threads (default: one for each processor)
@@ -337,7 +648,7 @@ $ adtool grad v.yaml --fromat json
 adtool: unknown option --fromat (did you mean --format?)
 ? 2
 $ adtool grad v.yaml --format xml
-adtool: --format is one of text, json, csv, npy, ndjson, texinfo, not 'xml'
+adtool: --format is one of text, json, csv, npy, ndjson, texinfo, mtx, npz, not 'xml'
 ? 2
 $ adtool grad v.yaml --format texinfo
 adtool: --format texinfo is for `adtool ops`

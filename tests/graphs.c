@@ -137,13 +137,13 @@ double graphs_derivative(const ad_graph *g, const char *backend, ad_node output,
 
 /* ---- All derivatives of a small graph */
 
-enum { BITS = 300, DIFFERENCE_BITS = 900, AGREE_BITS = 280, DIFFERENCE_AGREE_BITS = 240, POINTS = 3 };
+enum { BITS = 300, DIFFERENCE_BITS = 900, AGREE_BITS = 280, DIFFERENCE_AGREE_BITS = 240, POINTS = 3, GRAPH_UNITS = 4 };
 
 /* Row i of the Jacobian is element i of the outputs, column j element j of the inputs of wrt. */
 typedef struct jacobian {
   const ad_graph *g;
   size_t rows, columns;
-  __mpfr_struct *entry, *largest; /* by MPFR in reverse mode; the largest magnitude of each row */
+  __mpfr_struct *entry, *largest; /* by MPFR in reverse mode; the largest magnitude of each row, at least 2^-10 of all */
 } jacobian;
 
 static size_t size_of(const ad_graph *g, ad_node n) {
@@ -225,6 +225,14 @@ static jacobian reverse_jacobian(const ad_graph *g, graphs_run *r) {
       if (mpfr_number_p(e) && mpfr_cmpabs(e, &j.largest[i]) > 0) mpfr_abs(&j.largest[i], e, MPFR_RNDN);
     }
   }
+  /* A row whose derivatives cancel has their rounding errors left. */
+  mpfr_t floor;
+  mpfr_init2(floor, BITS);
+  mpfr_set_zero(floor, 1);
+  for (size_t i = 0; i < j.rows; i++) mpfr_max(floor, floor, &j.largest[i], MPFR_RNDN);
+  mpfr_mul_2si(floor, floor, -10, MPFR_RNDN);
+  for (size_t i = 0; i < j.rows; i++) mpfr_max(&j.largest[i], &j.largest[i], floor, MPFR_RNDN);
+  mpfr_clear(floor);
   return j;
 }
 
@@ -331,18 +339,154 @@ static void compare_double(const jacobian *j, const char *backend, const char *s
   graphs_end(&r);
 }
 
+/* One plan of the whole Jacobian.  What is not in a sparse one's structure is zero. */
+static void compare_plan(const jacobian *j, const ad_backend *backend, const char *simd, ad_jacobian_options o,
+                         double units) {
+  static const char *const modes[] = {"default", "forward", "reverse"};
+  char method[80];
+  snprintf(method, sizeof method, "%s plan, %s, %s, %s", o.sparse ? "sparse" : "dense", modes[o.mode],
+           backend ? ad_backend_name(backend) : "double", simd);
+  ad_program *p;
+  ad_jacobian *plan;
+  must(ad_program_new(&p, j->g, NULL, ERR));
+  must(ad_jacobian_new(&plan, p, backend, &o, ERR));
+  __mpfr_struct *got = new_numbers(j->rows * j->columns, BITS);
+  for (int again = 0; again < 2; again++) { /* the second run finds what the first one left */
+    must(ad_jacobian_run(plan, ERR));
+    const ad_span v = ad_jacobian_values(plan);
+    const ad_sparsity *s = ad_jacobian_sparsity(plan);
+    ck_assert(o.sparse == (s != NULL));
+    if (s) ck_assert_uint_eq(s->rows, j->rows);
+    if (s) ck_assert_uint_eq(s->columns, j->columns);
+    ck_assert_uint_eq(v.count, s ? s->start[s->rows] : j->rows * j->columns);
+    for (size_t row = 0, k = 0; row < j->rows; row++)
+      for (size_t c = s ? s->start[row] : 0; c < (s ? s->start[row + 1] : j->columns); c++, k++) {
+        mpfr_ptr to = &got[row * j->columns + (s ? s->column[c] : c)];
+        if (v.kind == AD_KIND_F64)
+          mpfr_set_d(to, ad_span_double(&v, k), MPFR_RNDN);
+        else
+          mpfr_set(to, number(v, k), MPFR_RNDN);
+      }
+  }
+  mpfr_t scale;
+  mpfr_init2(scale, BITS);
+  for (size_t row = 0; row < j->rows; row++)
+    for (size_t c = 0; c < j->columns; c++) {
+      mpfr_mul_d(scale, &j->largest[row], backend ? 1 : units, MPFR_RNDN);
+      expect(j, method, row, c, &got[row * j->columns + c], scale, backend ? AGREE_BITS : 53);
+    }
+  mpfr_clear(scale);
+  free_numbers(got, j->rows * j->columns);
+  ad_jacobian_free(plan);
+  ad_program_free(p);
+}
+
+static void compare_plans(const jacobian *j, double units) {
+  for (ad_mode mode = AD_MODE_DEFAULT; mode <= AD_MODE_REVERSE; mode++)
+    for (int sparse = 0; sparse < 2; sparse++) {
+      const ad_jacobian_options o = {.mode = mode, .sparse = sparse, .precision = BITS};
+      compare_plan(j, ad_backend_find("mpfr"), "", o, units);
+      for (int k = 0; k < GRAPHS_SIMD; k++) {
+        graphs_use_simd(graphs_simd[k]);
+        compare_plan(j, NULL, graphs_simd[k], o, units);
+      }
+    }
+}
+
+/* The derivative as a graph, with the seeds' values: row or column k of the Jacobian, in `kind` reverse or forward. */
+static void seed_graph(graphs_run *r, const ad_graph *d, size_t first_seed, size_t k) {
+  for (ad_node n = (ad_node)first_seed; n < ad_graph_input_count(d); n++) {
+    const size_t size = size_of(d, n);
+    double *seed = calloc(size + 1, sizeof *seed);
+    if (k < size) seed[k] = 1;
+    k = k < size ? SIZE_MAX : k == SIZE_MAX ? k : k - size;
+    must(ad_workspace_set_input(r->w, n, seed, size, ERR));
+    free(seed);
+  }
+  must(ad_workspace_primal(r->w, ERR));
+}
+
+static ad_span element_of_outputs(const graphs_run *r, const ad_graph *d, size_t first, size_t *element) {
+  size_t k = first;
+  while (*element >= size_of(d, ad_graph_output_node(d, k))) *element -= size_of(d, ad_graph_output_node(d, k++));
+  return ad_workspace_value(r->w, ad_graph_output_node(d, k));
+}
+
+static void start_derived(graphs_run *r, const ad_graph *d, const char *backend) {
+  must(ad_program_new(&r->p, d, NULL, ERR));
+  must(ad_workspace_new(&r->w, r->p, ad_backend_find(backend), &(ad_workspace_options){.precision = BITS}, ERR));
+}
+
+/* Rows by the vjp's graph, columns by the jvp's: in MPFR, and in double within `units`. */
+static void compare_graphs(const jacobian *j, bool forward, const char *backend, double units) {
+  const ad_graph *g = j->g;
+  ad_graph *d;
+  graphs_run r;
+  const size_t outputs = ad_graph_output_count(g), inputs = ad_graph_input_count(g);
+  const bool exact = ad_backend_kind(ad_backend_find(backend)) == AD_KIND_MPFR;
+  const char *method = forward ? exact ? "jvp graph" : "jvp graph in double" : exact ? "vjp graph" : "vjp graph in double";
+  must(forward ? ad_graph_jvp(&d, g, NULL, ERR) : ad_graph_vjp(&d, g, NULL, ERR));
+  start_derived(&r, d, backend);
+  for (size_t k = 0; k < (forward ? j->columns : j->rows); k++) {
+    seed_graph(&r, d, inputs, k);
+    for (size_t other = 0; other < (forward ? j->rows : j->columns); other++) {
+      size_t row = forward ? other : k, column = forward ? k : other, element = other;
+      ad_span s = element_of_outputs(&r, d, outputs, &element);
+      if (exact)
+        expect(j, method, row, column, number(s, element), &j->largest[row], AGREE_BITS);
+      else
+        expect_double(j, method, row, column, ad_span_double(&s, element), units);
+    }
+  }
+  graphs_end(&r);
+  ad_graph_free(d);
+}
+
+static void check_derivatives(const ad_graph *g, double units, int orders);
+
+/* The gradient of a weighted sum of each output, itself differentiated by all methods but those in double, which lose
+ * digits where terms cancel. */
+static void check_next_order(const ad_graph *g, const jacobian *j, int orders) {
+  enum { MOST_ENTRIES = 64 };
+  if (!orders || j->columns * j->columns > MOST_ENTRIES) return;
+  for (size_t k = 0; k < ad_graph_output_count(g); k++) {
+    const size_t size = size_of(g, ad_graph_output_node(g, k));
+    if (!size) continue;
+    double *weight = calloc(size + 1, sizeof *weight);
+    for (size_t i = 0; i < size; i++) weight[i] = 0.5 + (double)(i * 5 % 7);
+    ad_graph *d;
+    must(ad_graph_gradient(&d, g,
+                           &(ad_derivative_request){
+                               .output_count = 1, .output = &k, .seed_count = size, .weight = weight},
+                           ERR));
+    check_derivatives(d, 0, orders - 1);
+    ad_graph_free(d);
+    free(weight);
+  }
+}
+
 void graphs_check_derivatives(const ad_graph *g, double units) {
+  check_derivatives(g, units, 1);
+}
+
+static void check_derivatives(const ad_graph *g, double units, int orders) {
   graphs_run r = graphs_start(g, "mpfr", (ad_workspace_options){.precision = BITS, .directions = 1, .reverse = true});
   jacobian j = reverse_jacobian(g, &r);
   compare_forward(&j, &r);
   graphs_end(&r);
   compare_differences(&j);
-  for (int k = 0; k < GRAPHS_SIMD; k++) {
+  for (int forward = 0; forward < 2; forward++) {
+    compare_graphs(&j, forward, "mpfr", 0);
+    if (units > 0) compare_graphs(&j, forward, "tape", GRAPH_UNITS * units);
+  }
+  check_next_order(g, &j, orders);
+  for (int k = 0; k < GRAPHS_SIMD && units > 0; k++) {
     compare_double(&j, "dual", graphs_simd[k], 1, units);
     compare_double(&j, "tape", graphs_simd[k], 1, units);
     compare_double(&j, "dual", graphs_simd[k], POINTS, units);
     compare_double(&j, "tape", graphs_simd[k], POINTS, units);
   }
+  if (units > 0) compare_plans(&j, units);
   free_numbers(j.entry, j.rows * j.columns);
   free_numbers(j.largest, j.rows);
 }

@@ -32,6 +32,8 @@ OPS = {
     "sqrt": (lambda x: exp(log(x) / 2), POSITIVE),
     "cbrt": (lambda x: sign(x) * exp(log(abs(x)) / 3), UNARY),
     "hypot": (lambda x, y: sqrt(x * x + y * y), PAIRS),
+    "mul_no_nan": (lambda x, y: x * y, PAIRS),
+    "mul_or_zero": (lambda x, y: x * y, PAIRS),
     "abs": (lambda x: x if x > 0 else -x, UNARY),
     "sign": (lambda x: mpf(1) if x > 0 else mpf(-1), UNARY),
     "floor": (lambda x: floor(x), UNARY),

@@ -109,7 +109,7 @@ static const char *const odd_names[] = {
     "x",    "pi",  "e",   "inf", "nan", "max",  "a b", "a: b", "- a", "#a",  "a #b", "'q'",  "\"q\"", "\\n",
     "[a]",  "{a}", "a,b", "&a",  "*a",  "!a",   "|",   ">",    "?",   "<<",  "yes",  "null", "~",     "12",
     "-1.5", "1/3", "a.b", "_",   "op",  "args", "a ",  "...",  "---", "0x1", "a=b",  "(a)",  "a-b",   "@"};
-static const char *const foreign_names[] = {"\xC3\xA9", "a\xC2\x85z", "a\xE2\x80\xA8z", "\xEF\xBB\xBF_a",
+static const char *const foreign_names[] = {"\xC3\xA9", "a\xC2\xA0z", "a\xE2\x80\xA8z", "\xEF\xBB\xBF_a",
                                             "\xF0\x9F\x98\x80"};
 enum {
   ODD_NAMES = sizeof odd_names / sizeof odd_names[0],

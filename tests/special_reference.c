@@ -96,7 +96,7 @@ void reference_gelu(mpfr_ptr r, mpfr_srcptr x) {
   mpfr_clear(t);
 }
 
-void reference_gelu_partial(mpfr_ptr r, mpfr_srcptr x) {
+void reference_normal(mpfr_ptr r, mpfr_srcptr x) {
   mpfr_t s, t;
   mpfr_init2(s, working(r, x));
   mpfr_init2(t, working(r, x));
@@ -106,7 +106,15 @@ void reference_gelu_partial(mpfr_ptr r, mpfr_srcptr x) {
   mpfr_const_pi(s, MPFR_RNDN);
   mpfr_mul_2ui(s, s, 1, MPFR_RNDN);
   mpfr_rec_sqrt(s, s, MPFR_RNDN);
-  mpfr_mul(t, t, s, MPFR_RNDN);
+  mpfr_mul(r, t, s, MPFR_RNDN);
+  mpfr_clears(s, t, (mpfr_ptr)0);
+}
+
+void reference_gelu_partial(mpfr_ptr r, mpfr_srcptr x) {
+  mpfr_t s, t;
+  mpfr_init2(s, working(r, x));
+  mpfr_init2(t, working(r, x));
+  reference_normal(t, x);
   mpfr_mul(t, t, x, MPFR_RNDN);
   normal_distribution(s, x);
   mpfr_add(r, s, t, MPFR_RNDN);

@@ -9,7 +9,7 @@ typedef void reference_function(mpfr_ptr r, mpfr_srcptr x);
 
 reference_function reference_sech, reference_gauss, reference_acosh_partial;
 reference_function reference_sigmoid, reference_softplus, reference_silu, reference_silu_partial;
-reference_function reference_gelu, reference_gelu_partial;
+reference_function reference_normal, reference_gelu, reference_gelu_partial;
 reference_function reference_lgamma, reference_digamma;
 
 /* n >= 1, at most 1000 bits */

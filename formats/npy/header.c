@@ -142,12 +142,16 @@ void ad_npy_head(char head[AD_NPY_HEAD], uint64_t rows, uint64_t width) {
   finish_head(head, 10 + (size_t)n, AD_NPY_HEAD);
 }
 
-void ad_npy_write(ad_buffer *b, const ad_shape *shape, const double *value) {
+void ad_npy_put_head(ad_buffer *b, const char *descr, const ad_shape *shape) {
   char head[AD_SHAPE_TEXT + 192];
-  int n = 10 + sprintf(head + 10, "%s", opening);
+  int n = 10 + sprintf(head + 10, "{'descr': '%.8s', 'fortran_order': False, 'shape': (", descr);
   for (int i = 0; i < shape->rank; i++) n += sprintf(head + n, i ? ", %lld" : "%lld", (long long)shape->dim[i]);
   n += sprintf(head + n, shape->rank == 1 ? ",), }" : "), }");
   ad_buffer_put(b, head, finish_head(head, (size_t)n, 64));
+}
+
+void ad_npy_write(ad_buffer *b, const ad_shape *shape, const double *value) {
+  ad_npy_put_head(b, "<f8", shape);
   const size_t count = (size_t)ad_shape_size(shape);
   for (size_t i = 0; i < count; i++) {
     double v = value[i];

@@ -19,7 +19,18 @@ void ad_npy_clear(ad_npy *a);
 /* Writes a version 1 file of little-endian doubles. */
 void ad_npy_write(ad_buffer *b, const ad_shape *shape, const double *value);
 
+/* Writes a sparse matrix in compressed rows as SciPy's load_npz reads it. */
+typedef struct ad_npz_csr {
+  size_t rows, columns, entries;
+  const uint64_t *start, *column;
+  const double *value;
+} ad_npz_csr;
+ad_status ad_npz_write_csr(ad_buffer *b, const ad_npz_csr *m, ad_error *e);
+
 /* ---- The parts */
+
+/* The start of a version 1 file of numbers that `descr` describes. */
+void ad_npy_put_head(ad_buffer *b, const char *descr, const ad_shape *shape);
 
 typedef struct ad_npy_header {
   char kind, order; /* f, i, u; < or > */

@@ -112,15 +112,6 @@ static ad_dtype dtype_of(int type) {
   return type == AD_ONNX_DOUBLE ? AD_F64 : ad_onnx_is_real(type) ? AD_F32 : AD_EXACT;
 }
 
-static void check_utf8(ad_onnx_build *b, const char *name) {
-  const char *end = name + strlen(name);
-  for (const char *s = name; *s && !b->status;) {
-    const size_t n = ad_character(s, end);
-    if (!n) ad_onnx_fail(b, "the name '%.80s' of an input or output is no UTF-8 text", name);
-    s += n;
-  }
-}
-
 static void read_input(ad_onnx_build *b, ad_onnx_scope *s, const Onnx__ValueInfoProto *v) {
   const char *name = v->name ? v->name : "";
   const Onnx__TypeProto__Tensor *t = tensor_type(b, v);
@@ -134,7 +125,6 @@ static void read_input(ad_onnx_build *b, ad_onnx_scope *s, const Onnx__ValueInfo
   if (!ad_onnx_is_real(type) && !ad_onnx_is_integer(type) && type != AD_ONNX_BOOL)
     ad_onnx_refuse(b, "the input '%.80s' of %s", name, ad_onnx_type_name(type));
   if (!b->status) ad_onnx_shape_fits(b, &shape);
-  check_utf8(b, name);
   const ad_numbers *value = b->status ? NULL : binding_of(b, name);
   if (value) {
     const ad_onnx_value known = bound_input(b, name, type, shape, value);
@@ -163,7 +153,6 @@ static void mark_weights(const Onnx__GraphProto *g, const ad_names *initial, boo
 static void read_weight(ad_onnx_build *b, ad_onnx_scope *s, const Onnx__TensorProto *t) {
   const ad_onnx_value v = ad_onnx_tensor(b, t);
   if (b->status) return;
-  check_utf8(b, t->name);
   const ad_numbers numbers = {.count = (size_t)ad_shape_size(&v.shape), .value = &v.data->v[0].r};
   const ad_input_spec spec = {.name = t->name, .shape = v.shape, .value = &numbers, .dtype = dtype_of(v.type)};
   add_input(b, s, &spec, v.type, t);
@@ -205,8 +194,7 @@ static void read_outputs(ad_onnx_build *b, const ad_onnx_scope *s, const Onnx__G
   for (size_t i = 0; i < g->n_output && !b->status; i++) {
     const char *name = g->output[i]->name ? g->output[i]->name : "";
     const ad_onnx_value *v = ad_onnx_find(s, name);
-    check_utf8(b, name);
-    if (!v)
+      if (!v)
       ad_onnx_fail(b, "the output '%.80s' is never computed", name);
     else
       ad_onnx_check(b, ad_graph_output(b->g, name, ad_onnx_node(b, v), b->e));

@@ -186,13 +186,7 @@ static const ad_onnx_operator *row_of(ad_onnx_build *b, const Onnx__NodeProto *n
 /* A result's name goes to its node where it is a good one and free. */
 static void name_node(ad_onnx_build *b, const char *name, const ad_onnx_value *v) {
   ad_error ignored;
-  const char *end = name + strlen(name);
   if (v->data || b->status || ad_graph_node_name(b->g, v->node)) return;
-  for (const char *s = name; *s;) {
-    const size_t n = ad_character(s, end);
-    if (!n) return;
-    s += n;
-  }
   if (ad_graph_set_node_name(b->g, v->node, name, &ignored) == AD_ENOMEM) ad_onnx_check(b, ad_fail_memory(b->e));
 }
 

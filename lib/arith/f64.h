@@ -100,9 +100,11 @@ typedef double V;
 #define ERF(a) erf(a)
 #define ERFC(a) ad_erfc(a)
 #define GAUSS(a) ad_gauss(a)
+#define NORMAL(a) ad_normal(a)
 #define LGAMMA(a) ad_lgamma(a)
 #define DIGAMMA(a) ad_digamma(a)
 #define POLYGAMMA(n, a) f64_polygamma(n, a)
+#define POLYGAMMA_OVER_FACTORIAL(n, m, a) f64_polygamma_over_factorial(n, (double)(m), a)
 #define SIGMOID(a) ad_sigmoid(a)
 #define SOFTPLUS(a) ad_softplus(a)
 #define SILU(a) ad_silu(a)
@@ -113,6 +115,11 @@ typedef double V;
 /* Orders beyond what an MPFR backend takes are no numbers here either. */
 static inline double f64_polygamma(double n, double a) {
   return n < 0x1p62 ? ad_polygamma(n, a) : (double)NAN;
+}
+
+/* polygamma(n + m, a) / m! */
+static inline double f64_polygamma_over_factorial(double n, double m, double a) {
+  return n >= 0 && n < 0x1p62 ? ad_polygamma_over_factorial(n + m, m, a) : (double)NAN;
 }
 
 static inline double f64_sqr(double a) {

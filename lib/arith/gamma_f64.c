@@ -177,8 +177,13 @@ static double zeta_scaled(double n, double x) {
   }
 }
 
-/* log(n!) for n > 20. */
+/* log(n!) */
 static dd log_factorial(double n) {
+  if (n <= 20) {
+    double factorial = 1;
+    for (int i = 2; i <= (int)n; i++) factorial *= i;
+    return dd_log(dd_of(factorial));
+  }
   dd z = dd_sum(n, 1);
   double inverse = 1 / z.hi, s = inverse * inverse;
   double small = inverse * (1.0 / 12 - s * (1.0 / 360 - s * (1.0 / 1260 - s * (1.0 / 1680 - s / 1188))));
@@ -186,24 +191,29 @@ static dd log_factorial(double n) {
   return dd_add(main, dd_add(HALF_LOG_2PI, dd_of(small)));
 }
 
-/* n! t / x^(n+1) for x > 0, rounded once into the subnormals. */
-static double times_leading(double n, double x, double t) {
+/* n! t / (m! x^(n+1)) for x > 0 and m <= n, rounded once into the subnormals. */
+static double times_leading(double n, double m, double x, double t) {
   if (t == 0) return t;
   int et, ex;
   t = frexp(t, &et);
   if (n <= 20) {
     dd power = dd_power(dd_of(frexp(x, &ex)), n + 1);
     double factorial = 1;
-    for (int i = 2; i <= (int)n; i++) factorial *= i;
+    for (int i = (int)m + 1; i <= (int)n; i++) factorial *= i;
     return ldexp(dd_div(dd_product(factorial, t), power).hi, et - ex * ((int)n + 1));
   }
-  if (n > 0x1p900) return t * exp(n * (log(n) - 1 - log(x)));
+  if (n > 0x1p900) return t * exp(n * (log(n) - 1 - log(x)) - log_factorial(m).hi);
   dd exponent = dd_add(log_factorial(n), dd_neg(dd_mul(dd_sum(n, 1), dd_log(dd_of(x)))));
+  if (m > 1) exponent = dd_add(exponent, dd_neg(log_factorial(m)));
   exponent = dd_add(exponent, dd_mul(DD_LN2, dd_of(et)));
   return ad_times_exp(dd_of(t), exponent.hi, exponent.lo);
 }
 
 double ad_polygamma(double n, double x) {
+  return ad_polygamma_over_factorial(n, 0, x);
+}
+
+double ad_polygamma_over_factorial(double n, double m, double x) {
   if (!(n >= 0) || isinf(n) || n != floor(n)) return (double)NAN;
   if (n == 0) return ad_digamma(x);
   if (isnan(x)) return x;
@@ -211,13 +221,13 @@ double ad_polygamma(double n, double x) {
   double sign = odd ? 1 : -1;
   if (x == 0) return odd ? (double)INFINITY : -copysign((double)INFINITY, x);
   if (isinf(x)) return x > 0 ? sign * 0.0 : (double)NAN;
-  if (x > 0) return times_leading(n, x, sign * zeta_scaled(n, x));
+  if (x > 0) return times_leading(n, m, x, sign * zeta_scaled(n, x));
   if (x == floor(x)) return (double)NAN;
   /* The terms left of zero are those from c up to 1 - x, with the sign of (-1)^(n+1). */
   place p = place_of(x);
   /* At half-integers the two sides cancel for even n but for the terms from 1 - x on. */
-  if (!odd && p.g == 0.5) return times_leading(n, 1 - x, sign * zeta_scaled(n, 1 - x));
+  if (!odd && p.g == 0.5) return times_leading(n, m, 1 - x, sign * zeta_scaled(n, 1 - x));
   dd f = zeta_dd(n, p.g, p.f), c = zeta_dd(n, p.g, p.c), beyond = zeta_dd(n, p.g, p.one_minus_x);
   dd sum = odd ? dd_add(dd_add(f, c), dd_neg(beyond)) : dd_add(dd_add(f, dd_neg(c)), beyond);
-  return times_leading(n, p.g, sign * sum.hi);
+  return times_leading(n, m, p.g, sign * sum.hi);
 }

@@ -182,24 +182,33 @@ void ad_mpfr_gelu(mpfr_ptr r, mpfr_srcptr x) {
     ad_ball_round(r, x, NULL, 0, gelu_ball);
 }
 
-/* Phi(x) + x exp(-x^2/2)/sqrt(2 pi) */
-static void gelu_partial_ball(arb_t z, const arb_t x, const arb_t y, ulong n, slong bits) {
+static void normal_ball(arb_t z, const arb_t x, const arb_t y, ulong n, slong bits) {
   (void)y, (void)n;
-  arb_t g, root;
-  arb_init(g);
+  arb_t root;
   arb_init(root);
-  arb_sqr(g, x, ARF_PREC_EXACT);
-  arb_mul_2exp_si(g, g, -1);
-  arb_neg(g, g);
-  arb_exp(g, g, bits);
-  arb_mul(g, g, x, bits);
+  arb_sqr(z, x, ARF_PREC_EXACT);
+  arb_mul_2exp_si(z, z, -1);
+  arb_neg(z, z);
+  arb_exp(z, z, bits);
   arb_const_pi(root, bits);
   arb_mul_2exp_si(root, root, 1);
   arb_rsqrt(root, root, bits);
-  arb_mul(g, g, root, bits);
+  arb_mul(z, z, root, bits);
+  arb_clear(root);
+}
+
+void ad_mpfr_normal(mpfr_ptr r, mpfr_srcptr x) {
+  if (!at_limit(r, x, GAUSS_RANGE, &ZERO, 1)) ad_ball_round(r, x, NULL, 0, normal_ball);
+}
+
+/* Phi(x) + x exp(-x^2/2)/sqrt(2 pi) */
+static void gelu_partial_ball(arb_t z, const arb_t x, const arb_t y, ulong n, slong bits) {
+  arb_t g;
+  arb_init(g);
+  normal_ball(g, x, y, n, bits);
+  arb_mul(g, g, x, bits);
   phi_ball(z, x, bits);
   arb_add(z, z, g, bits);
-  arb_clear(root);
   arb_clear(g);
 }
 

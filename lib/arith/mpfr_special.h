@@ -21,6 +21,7 @@ void ad_mpfr_silu(mpfr_ptr r, mpfr_srcptr x);         /* x sigmoid(x) */
 void ad_mpfr_silu_partial(mpfr_ptr r, mpfr_srcptr x); /* its derivative */
 void ad_mpfr_erf(mpfr_ptr r, mpfr_srcptr x);          /* MPFR up to 4.2.0 aborts in its own where x^2 rounds to 3 */
 void ad_mpfr_erfc(mpfr_ptr r, mpfr_srcptr x);
+void ad_mpfr_normal(mpfr_ptr r, mpfr_srcptr x);       /* exp(-x^2/2) / sqrt(2 pi) */
 void ad_mpfr_gelu(mpfr_ptr r, mpfr_srcptr x);         /* x Phi(x), Phi the normal distribution function */
 void ad_mpfr_gelu_partial(mpfr_ptr r, mpfr_srcptr x); /* its derivative */
 

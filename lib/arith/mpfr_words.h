@@ -137,6 +137,7 @@ MP_WORD_1(atanh, mpfr_atanh(r, a, MPFR_RNDN))
 MP_WORD_1(erf, ad_mpfr_erf(r, a))
 MP_WORD_1(erfc, ad_mpfr_erfc(r, a))
 MP_WORD_1(gauss, ad_mpfr_gauss(r, a))
+MP_WORD_1(normal, ad_mpfr_normal(r, a))
 MP_WORD_1(lgamma, ad_mpfr_lgamma(r, a))
 MP_WORD_1(digamma, ad_mpfr_digamma(r, a))
 MP_WORD_1(sigmoid, ad_mpfr_sigmoid(r, a))
@@ -203,14 +204,22 @@ static inline V mp_w_xlogy(CX *cx, V a, V b) {
   return mpfr_zero_p(a) && !mpfr_nan_p(b) ? mp_integer(cx, 0) : mp_w_mul(cx, a, mp_w_log(cx, b));
 }
 
-static inline V mp_w_polygamma(CX *cx, V n, V a) {
+/* polygamma(n + m, a): the sum may need more bits than n. */
+static inline V mp_w_polygamma(CX *cx, V n, size_t m, V a) {
   mpfr_ptr r = mp_next(cx);
   if (mpfr_integer_p(n) && mpfr_sgn(n) >= 0 && mpfr_cmp_ui_2exp(n, 1, 62) < 0)
-    ad_mpfr_polygamma(r, mpfr_get_si(n, MPFR_RNDN), a);
+    ad_mpfr_polygamma(r, mpfr_get_si(n, MPFR_RNDN) + (long)m, a);
   else
     mpfr_set_nan(r);
   return r;
 }
+
+static inline V mp_w_polygamma_over_factorial(CX *cx, V n, size_t m, V a) {
+  mpfr_ptr factorial = mp_next(cx);
+  mpfr_fac_ui(factorial, m, MPFR_RNDN);
+  return mp_w_div(cx, mp_w_polygamma(cx, n, m, a), factorial);
+}
+
 
 #define NEG(a) mp_w_neg(cx, a)
 #define ADD(a, b) mp_w_add(cx, a, b)
@@ -263,9 +272,11 @@ static inline V mp_w_polygamma(CX *cx, V n, V a) {
 #define ERF(a) mp_w_erf(cx, a)
 #define ERFC(a) mp_w_erfc(cx, a)
 #define GAUSS(a) mp_w_gauss(cx, a)
+#define NORMAL(a) mp_w_normal(cx, a)
 #define LGAMMA(a) mp_w_lgamma(cx, a)
 #define DIGAMMA(a) mp_w_digamma(cx, a)
-#define POLYGAMMA(n, a) mp_w_polygamma(cx, n, a)
+#define POLYGAMMA(n, a) mp_w_polygamma(cx, n, 0, a)
+#define POLYGAMMA_OVER_FACTORIAL(n, m, a) mp_w_polygamma_over_factorial(cx, n, m, a)
 #define SIGMOID(a) mp_w_sigmoid(cx, a)
 #define SOFTPLUS(a) mp_w_softplus(cx, a)
 #define SILU(a) mp_w_silu(cx, a)

@@ -195,6 +195,10 @@ double ad_silu_partial(double x) {
   return quotient(e * h, square);
 }
 
+double ad_normal(double x) {
+  return fabs(x) > 40 ? 0 : times_gauss_half(RSQRT_2PI, x);
+}
+
 double ad_gelu(double x) {
   if (x < -40) return -0.0;
   if (x < -0.5) return times_gauss_half(dd_mul(dd_of(0.5 * x), erfcx_normal(x)), x);

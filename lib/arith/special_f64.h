@@ -28,6 +28,7 @@ double ad_acosh_partial(double x); /* [3] 1/(sqrt(x-1) sqrt(x+1)): inf at 1, nan
 /* The error function's family. */
 double ad_gauss(double x); /* [2] exp(-x^2) */
 double ad_erfc(double x);  /* [2] 1 - erf(x) */
+double ad_normal(double x); /* [2] exp(-x^2/2) / sqrt(2 pi) */
 
 /* Activations. */
 double ad_sigmoid(double x);      /* [2] 1/(1 + exp(-x)) */
@@ -51,5 +52,7 @@ double ad_gelu_partial(double x); /* [4] its derivative, also near its zero at -
 double ad_lgamma(double x);              /* [16] log|gamma(x)| */
 double ad_digamma(double x);             /* [5] */
 double ad_polygamma(double n, double x); /* [4 for n <= 3, else 16] */
+/* polygamma(n, x) / m! for an integer m from 0 to n, which overflows later. */
+double ad_polygamma_over_factorial(double n, double m, double x); /* [as polygamma] */
 
 #endif

@@ -35,14 +35,7 @@ static ad_status by_reverse(ad_workspace *w, const ad_gradient_request *r, ad_er
   for (size_t i = 0; !s && i < r->seed_count; i++)
     s = ad_workspace_seed_adjoint(w, r->output, seed_element(r, i), seed_weight(r, i), e);
   if (!s) s = ad_workspace_reverse(w, e);
-  for (size_t i = 0, next; !s && i < w->p->wrt_count; i = next) {
-    const size_t at = w->p->offset[w->p->wrt[i]];
-    size_t end = at;
-    for (next = i; next < w->p->wrt_count && w->p->offset[w->p->wrt[next]] == end;
-         next++) /* as far as they lie together */
-      end += (size_t)ad_shape_size(ad_graph_node_shape(w->p->graph, w->p->wrt[next]));
-    w->engine->copy(w, w->gradient, at, w->adjoint, at, end - at);
-  }
+  if (!s) w->result = w->adjoint;
   return s;
 }
 
@@ -72,6 +65,7 @@ static ad_status by_forward(ad_workspace *w, const ad_gradient_request *r, ad_er
   uint32_t lanes = w->options.directions, used = 0;
   size_t target[MAX_LANES];
   if (!lanes) return ad_fail(e, AD_EUSAGE, "the workspace was made without forward mode");
+  w->result = w->gradient;
   if (lanes > MAX_LANES) lanes = MAX_LANES;
   ad_status s = AD_OK;
   for (size_t i = 0; !s && i < w->p->wrt_count; i++) {

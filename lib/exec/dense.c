@@ -77,6 +77,9 @@ static bool product_tangent(const f64_state *cx, const ad_program *p, const ad_s
   const ad_operand *o = &p->operand[s->operand];
   if ((o[0].active && !finite_operand(cx, p, s, 1, value)) || (o[1].active && !finite_operand(cx, p, s, 0, value)))
     return false;
+  if (s->u.product.branch && ((o[0].active && !finite_operand(cx, p, s, 0, tangent)) ||
+                              (o[1].active && !finite_operand(cx, p, s, 1, tangent))))
+    return false;
   if (o[0].active && !product(cx, p, s, zd, operand(p, s, 0, tangent), operand(p, s, 1, value), false)) return false;
   return !o[1].active || product(cx, p, s, zd, operand(p, s, 0, value), operand(p, s, 1, tangent), o[0].active);
 }
@@ -87,6 +90,7 @@ static bool product_adjoint(const f64_state *cx, const ad_program *p, const ad_s
   const size_t m = s->u.product.m, k = s->u.product.k, n = s->u.product.n;
   if ((o[0].active && !finite_operand(cx, p, s, 1, value)) || (o[1].active && !finite_operand(cx, p, s, 0, value)))
     return false;
+  if (s->u.product.branch && !(cx->lanes && cx->lanes->all_finite(zbar, s->size))) return false;
   for (uint32_t b = 0; b < s->u.product.batch; b++) {
     const size_t ox = o[0].offset + (size_t)p->table[s->u.product.x + b];
     const size_t oy = o[1].offset + (size_t)p->table[s->u.product.y + b];
@@ -251,6 +255,7 @@ static bool softmax_adjoint(const f64_state *cx, const ad_program *p, const ad_s
 /* ---- One step */
 
 static void moves(const ad_program *p, const ad_step *s, double *z, const double *plane) {
+  for (uint32_t i = 0; s->u.moves.single && i < s->size; i++) z[i] = plane[p->operand[s->operand + i].offset];
   for (size_t i = 0; i < s->u.moves.count; i++) {
     const ad_move *m = &p->move[s->u.moves.first + i];
     ad_dense_move(m, z, operand(p, s, m->arg, plane));
@@ -272,6 +277,8 @@ bool ad_dense_primal(const f64_state *cx, const ad_program *p, const ad_step *s,
       add_rows(s, z, operand(p, s, 1, plane));
       return true;
     case AD_KERNEL_MATMUL:
+      if (s->u.product.branch && !(finite_operand(cx, p, s, 0, plane) && finite_operand(cx, p, s, 1, plane)))
+        return false;
       return product(cx, p, s, z, x, operand(p, s, 1, plane), false);
     case AD_KERNEL_REDUCE:
       return reduce(cx, p, s, op, z, x);
@@ -310,6 +317,8 @@ bool ad_dense_adjoint(const f64_state *cx, const ad_program *p, const ad_step *s
   double *xbar = adjoint + o->offset;
   switch (s->kernel) {
     case AD_KERNEL_MOVE:
+      for (uint32_t i = 0; s->u.moves.single && i < s->size; i++)
+        if (o[i].active) adjoint[o[i].offset] += zbar[i];
       for (size_t i = 0; i < s->u.moves.count; i++) {
         const ad_move *m = &p->move[s->u.moves.first + i];
         if (o[m->arg].active) ad_dense_move_add(cx->lanes, m, zbar, adjoint + o[m->arg].offset);

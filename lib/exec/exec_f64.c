@@ -3,6 +3,7 @@
 
 #include "error.h"
 #include "exec/dense.h"
+#include "exec/first.h"
 #include "exec/share.h"
 #include "exec/tape.h"
 #include "exec/workspace.h"
@@ -78,6 +79,8 @@ static bool f64_vector_adjoint(const f64_state *cx, unsigned op, size_t n, const
   return true;
 }
 
+#include "exec/tiles_f64.inc"
+
 /* The kernels once more for one point of a block, where an element's numbers lie `points` apart. */
 #undef LD
 #undef ST
@@ -114,27 +117,36 @@ static void f64_kernel_of_points(ad_workspace *w, const ad_block *in, ad_mode mo
   }
 }
 
+/* Done for one direction, done for all. */
+static bool f64_kernel_tangents(ad_workspace *w, const ad_block *b, double *tangent, size_t planes) {
+  const ad_program *p = w->p;
+  for (size_t k = 0; k < planes; k++)
+    if (!ad_dense_tangent(w->state, p, &p->step[b->step], b->op, w->value, tangent + k * p->size,
+                          tangent + k * p->size + b->out))
+      return false;
+  return true;
+}
+
 /* Whether something else than the kernel for one point did the operation. */
 static bool f64_kernel(ad_workspace *w, const ad_block *b, ad_mode mode) {
   const f64_state *cx = w->state;
   const ad_program *p = w->p;
   const ad_step *s = &p->step[b->step];
-  double *value = w->value, *tangent = w->tangent, *adjoint = w->adjoint;
+  double *value = w->value, *adjoint = w->adjoint;
   if (cx->points > 1) {
     f64_kernel_of_points(w, b, mode);
     return true;
   }
   if (mode == AD_MODE_DEFAULT) return ad_dense_primal(cx, p, s, b->op, value, value + b->out);
   if (mode == AD_MODE_REVERSE) return ad_dense_adjoint(cx, p, s, b->op, value, adjoint, b->out);
-  for (size_t k = 0; k < w->options.directions; k++) /* done for one direction, done for all */
-    if (!ad_dense_tangent(cx, p, s, b->op, value, tangent + k * p->size, tangent + k * p->size + b->out)) return false;
-  return true;
+  return f64_kernel_tangents(w, b, w->tangent, w->options.directions);
 }
 
 #define POINTS(w) ((size_t)(w)->options.points)
 #define KERNEL_PRIMAL(w, b) f64_kernel(w, b, AD_MODE_DEFAULT)
 #define KERNEL_TANGENT(w, b) f64_kernel(w, b, AD_MODE_FORWARD)
 #define KERNEL_ADJOINT(w, b) f64_kernel(w, b, AD_MODE_REVERSE)
+#define KERNEL_SERIES(w, b) f64_kernel_tangents(w, b, (w)->series, (w)->options.order)
 
 static uint64_t kept_count(const ad_program *p, const ad_workspace_options *o) {
   if (!o->reverse) return 0;
@@ -167,12 +179,25 @@ static void f64_share_strips(ad_workspace *w, const ad_block *b, ad_strips_fn *f
   ad_team_run(team, f64_run_strips, &s, (b->step + (size_t)AD_SHARE - 1) / AD_SHARE);
 }
 
+#define TILED_PRIMAL f64_tiled_primal
+#define TILED_ADJOINT f64_tiled_adjoint
 #define STRIPS_OF(w, thread) strips_of((w)->p, thread)
 #define SHARE_STRIPS(w, b, f) \
   (ad_shares((const f64_state *)(w)->state, (b)->step) ? f64_share_strips(w, b, f) : f((w), (b), 0, (b)->step, 0))
+static bool f64_scalars_tangent(ad_workspace *w, const ad_block *b, double **kept);
+#define SCALARS_TANGENT(w, b, kept) f64_scalars_tangent(w, b, kept)
 #define SCALARS_PRIMAL(w, b, kept) f64_scalars_primal(w, b, kept)
 #define SCALARS_ADJOINT(w, b, kept) f64_scalars_adjoint(w, b, kept)
 #include "exec/sweep.inc"
+
+#include "exec/bundle_f64.inc"
+
+static bool f64_scalars_tangent(ad_workspace *w, const ad_block *b, double **kept) {
+  const f64_state *cx = w->state;
+  if (cx->points > 1) return false;
+  f64_scalars_bundle(w, b, kept, bundle_code(cx, 1), w->tangent, w->options.directions, w->p->size, true);
+  return true;
+}
 
 /* Threads are for one point, and tensors that are worth it. */
 static unsigned threads_of(const ad_program *p, const ad_workspace_options *o) {
@@ -180,9 +205,10 @@ static unsigned threads_of(const ad_program *p, const ad_workspace_options *o) {
 }
 
 static uint64_t f64_bytes(const ad_program *p, const ad_workspace_options *o) {
-  return (((uint64_t)p->size + 1) * (1u + o->directions + o->reverse) + p->input_size + p->scratch + kept_count(p, o) +
+  return (((uint64_t)p->size + 1) * (1u + o->directions + o->reverse) + (o->directions ? p->input_size : 0) + p->scratch + kept_count(p, o) +
           (o->reverse ? p->kept_fused * (uint64_t)threads_of(p, o) : 0) +
-          (threads_of(p, o) - 1) * (uint64_t)p->strips * (1u + o->reverse)) *
+          (threads_of(p, o) - 1) * (uint64_t)p->strips * (1u + o->reverse) +
+          ad_series_count(p->size, o->order)) *
          o->points * sizeof(double);
 }
 
@@ -190,12 +216,15 @@ static void f64_close(ad_workspace *w) {
   f64_state *s = w->state;
   if (s) {
     ad_team_free(s->team);
+    ad_first_free(s->first);
     ad_free(s->scratch);
     ad_free(s->tree);
+    ad_free(s->series.room);
   }
   ad_free(s);
   ad_free(w->value);
   ad_free(w->tangent);
+  ad_free(w->series);
   ad_free(w->adjoint);
   ad_free(w->kept);
   ad_free(w->gradient);
@@ -227,13 +256,21 @@ static ad_status f64_open(ad_workspace *w, ad_error *e) {
   s->scratch = new_plane(p->scratch, points);
   s->tree = new_plane(AD_TREE_LEVELS, points);
   w->value = new_plane(size, points);
-  w->gradient = new_plane(p->input_size, points);
+  if (w->options.directions) w->gradient = new_plane(p->input_size, points);
   if (w->options.directions) w->tangent = new_plane((size_t)p->size * w->options.directions, points);
+  if (w->options.order) {
+    s->series.order = w->options.order;
+    s->series.room = new_plane(ad_series_count(0, w->options.order), points);
+    w->series = new_plane((size_t)p->size * w->options.order, points);
+  }
   if (w->options.reverse) {
     w->adjoint = new_plane(size, points);
     w->kept = new_plane(kept_count(p, &w->options) + p->kept_fused * threads, points);
   }
-  if (!s->scratch || !s->tree || !w->value || !w->gradient || (w->options.directions && !w->tangent) ||
+  if (w->options.reverse && points > 1 && points % AD_POINTS == 0 && s->lanes && !(s->first = ad_first_new(p)))
+    return ad_fail_memory(e);
+  if (!s->scratch || !s->tree || !w->value || (w->options.directions && (!w->tangent || !w->gradient)) ||
+      (w->options.order && (!s->series.room || !w->series)) ||
       (w->options.reverse && (!w->adjoint || !w->kept)))
     return ad_fail_memory(e);
   return AD_OK;
@@ -276,6 +313,43 @@ static void f64_add_scaled(ad_workspace *w, void *dst, size_t to, const void *sr
     if (v[i] != 0) sum[i] += factor * v[i];
 }
 
+static void f64_clear_adjoints(ad_workspace *w) {
+  ad_first *f = ((f64_state *)w->state)->first;
+  if (!f) {
+    f64_zero(w, w->adjoint, 0, w->p->size);
+    return;
+  }
+  for (size_t i = 0; i < f->zero_count; i++) f64_zero(w, w->adjoint, f->zero[i].first, f->zero[i].count);
+  f->plain = false;
+}
+
+static void f64_seed_adjoint(ad_workspace *w, size_t at, double seed) {
+  ad_first *f = ((f64_state *)w->state)->first;
+  if (f && !f->plain && !(f->flags[at] & AD_FIRST_ZERO)) {
+    for (uint32_t i = 0; i < w->p->size; i++)
+      if (!(f->flags[i] & AD_FIRST_ZERO)) f64_zero(w, w->adjoint, i, 1);
+    f->plain = true;
+  }
+  f64_set(w, w->adjoint, at, seed, NULL);
+}
+
+static size_t f64_number_bytes(const ad_workspace *w) {
+  return sizeof(double) * w->options.points;
+}
+
+static void *f64_plane(const ad_workspace *w, size_t count) {
+  return new_plane(count, w->options.points);
+}
+
+static void f64_add_multiples(ad_workspace *w, void *dst, size_t to, const void *src, size_t from, size_t count,
+                              const void *factor, size_t at) {
+  const double f = *f64_element(w, factor, at), *x = f64_element(w, src, from);
+  double *sum = f64_element(w, dst, to);
+  for (size_t i = 0; i < count * w->options.points; i++) sum[i] += f * x[i];
+}
+
+#include "exec/series.inc"
+
 const ad_engine ad_engine_f64 = {
     .kind = AD_KIND_F64,
     .bytes = f64_bytes,
@@ -283,12 +357,22 @@ const ad_engine ad_engine_f64 = {
     .close = f64_close,
     .set = f64_set,
     .set_doubles = f64_set_doubles,
+    .clear_adjoints = f64_clear_adjoints,
+    .seed_adjoint = f64_seed_adjoint,
     .at = f64_at,
     .zero = f64_zero,
     .copy = f64_copy,
     .add_scaled = f64_add_scaled,
+    .number_bytes = f64_number_bytes,
+    .plane = f64_plane,
+    .add_multiples = f64_add_multiples,
     .primal = f64_sweep_primal,
     .forward = f64_sweep_forward,
     .reverse = f64_sweep_reverse,
+    .taylor = f64_sweep_taylor,
     .diagnose = f64_sweep_diagnose,
+    .bundle_width = f64_bundle_width,
+    .bundle_open = f64_bundle_open,
+    .bundle_forward = f64_bundle_forward,
+    .bundle_reverse = f64_bundle_reverse,
 };

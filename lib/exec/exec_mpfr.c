@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "exec/series.h"
 #include "exec/workspace.h"
 #include "ir/number.h"
 #include "mem.h"
@@ -16,6 +17,7 @@ typedef struct mp_state {
   mpfr_prec_t precision;
   unsigned turn;
   __mpfr_struct *ring, *kept, *scratch, *tree;
+  ad_series_state series;
 #ifdef ADTOOL_PLANT
   unsigned plant;
 #endif
@@ -35,12 +37,16 @@ typedef struct mp_state {
 #define KEPT_SIZE(w) ((size_t)0)
 #define FUSED_ROOM(w) NULL
 #define SCALARS_PRIMAL(w, b, kept) false
+#define SCALARS_TANGENT(w, b, kept) false
 #define SCALARS_ADJOINT(w, b, kept) false
 #define KERNEL_PRIMAL(w, b) false
 #define KERNEL_TANGENT(w, b) false
 #define KERNEL_ADJOINT(w, b) false
+#define TILED_PRIMAL(w, s, op, active, out, kept) false
+#define TILED_ADJOINT(w, s, op, active, out, kept) false
 #define STRIPS_OF(w, thread) ((void)(thread), (size_t)0)
 #define SHARE_STRIPS(w, b, f) f((w), (b), 0, (b)->step, 0)
+#define KERNEL_SERIES(w, b) false
 #include "exec/sweep.inc"
 
 void ad_thread_cleanup(void) {
@@ -48,7 +54,9 @@ void ad_thread_cleanup(void) {
 }
 
 static uint64_t plane_bytes(uint64_t count, mpfr_prec_t precision) {
-  return count * (sizeof(__mpfr_struct) + mpfr_custom_get_size(precision));
+  uint64_t bytes;
+  return __builtin_mul_overflow(count, sizeof(__mpfr_struct) + mpfr_custom_get_size(precision), &bytes) ? UINT64_MAX
+                                                                                                       : bytes;
 }
 
 /* `count` zeros; one allocation, the limbs behind the numbers. */
@@ -65,8 +73,8 @@ static __mpfr_struct *new_plane(size_t count, mpfr_prec_t precision) {
 }
 
 static uint64_t mp_bytes(const ad_program *p, const ad_workspace_options *o) {
-  return plane_bytes((uint64_t)p->size * (1u + o->directions + o->reverse) + p->input_size + p->scratch + MP_RING +
-                         MP_KEPT + AD_TREE_LEVELS,
+  return plane_bytes((uint64_t)p->size * (1u + o->directions + o->reverse) + (o->directions ? p->input_size : 0) + p->scratch + MP_RING +
+                         MP_KEPT + AD_TREE_LEVELS + ad_series_count(p->size, o->order),
                      o->precision);
 }
 
@@ -77,10 +85,12 @@ static void mp_close(ad_workspace *w) {
     ad_free(s->kept);
     ad_free(s->scratch);
     ad_free(s->tree);
+    ad_free(s->series.room);
   }
   ad_free(s);
   ad_free(w->value);
   ad_free(w->tangent);
+  ad_free(w->series);
   ad_free(w->adjoint);
   ad_free(w->gradient);
 }
@@ -97,11 +107,17 @@ static ad_status mp_open(ad_workspace *w, ad_error *e) {
   s->tree = new_plane(AD_TREE_LEVELS, s->precision);
   s->scratch = new_plane(p->scratch, s->precision);
   w->value = new_plane(p->size, s->precision);
-  w->gradient = new_plane(p->input_size, s->precision);
+  if (w->options.directions) w->gradient = new_plane(p->input_size, s->precision);
   if (w->options.directions) w->tangent = new_plane((size_t)p->size * w->options.directions, s->precision);
   if (w->options.reverse) w->adjoint = new_plane(p->size, s->precision);
-  if (!s->ring || !s->kept || !s->tree || !s->scratch || !w->value || !w->gradient ||
-      (w->options.directions && !w->tangent) || (w->options.reverse && !w->adjoint))
+  if (w->options.order) {
+    s->series.order = w->options.order;
+    s->series.room = new_plane(ad_series_count(0, w->options.order), s->precision);
+    w->series = new_plane((size_t)p->size * w->options.order, s->precision);
+  }
+  if (!s->ring || !s->kept || !s->tree || !s->scratch || !w->value ||
+      (w->options.directions && (!w->tangent || !w->gradient)) ||
+      (w->options.order && (!s->series.room || !w->series)) || (w->options.reverse && !w->adjoint))
     return ad_fail_memory(e);
 #ifdef ADTOOL_PLANT
   s->plant = w->plant;
@@ -144,6 +160,65 @@ static void mp_add_scaled(ad_workspace *w, void *dst, size_t to, const void *src
   if (!IS_ZERO(v)) ACC((__mpfr_struct *)dst, to, MUL(mp_double(cx, factor), v));
 }
 
+static void mp_clear_adjoints(ad_workspace *w) {
+  mp_zero(w, w->adjoint, 0, w->p->size);
+}
+
+static void mp_seed_adjoint(ad_workspace *w, size_t at, double seed) {
+  mp_set(w, w->adjoint, at, seed, NULL);
+}
+
+static size_t mp_number_bytes(const ad_workspace *w) {
+  return (size_t)plane_bytes(1, w->options.precision);
+}
+
+static void *mp_plane(const ad_workspace *w, size_t count) {
+  return new_plane(count, w->options.precision);
+}
+
+static void mp_add_multiples(ad_workspace *w, void *dst, size_t to, const void *src, size_t from, size_t count,
+                             const void *factor, size_t at) {
+  mp_state *cx = w->state;
+  V f = (const __mpfr_struct *)factor + at;
+  for (size_t i = 0; i < count; i++) ACC((__mpfr_struct *)dst, to + i, MUL(LD((const __mpfr_struct *)src, from + i), f));
+}
+
+#include "exec/series.inc"
+
+/* Lanes are planes; a sweep forwards computes a partial once for all of them. */
+static uint32_t mp_bundle_width(uint64_t wanted) {
+  return wanted < 1 ? 1 : wanted > 8 ? 8 : (uint32_t)wanted;
+}
+
+static ad_status mp_bundle_open(ad_workspace *w, ad_bundle *b, ad_error *e) {
+  size_t n;
+  b->element = 1;
+  b->lane = w->p->size;
+  if (__builtin_mul_overflow((size_t)w->p->size, (size_t)b->width, &n) || !(b->number = mp_plane(w, n)))
+    return ad_fail_memory(e);
+  return AD_OK;
+}
+
+static void mp_bundle_forward(ad_workspace *w, ad_bundle *b) {
+  void *const tangent = w->tangent;
+  const uint32_t directions = w->options.directions;
+  w->tangent = b->number;
+  w->options.directions = b->width;
+  mp_sweep_forward(w);
+  w->tangent = tangent;
+  w->options.directions = directions;
+}
+
+static void mp_bundle_reverse(ad_workspace *w, ad_bundle *b) {
+  void *const adjoint = w->adjoint;
+  for (uint32_t k = 0; k < b->width; k++) {
+    w->adjoint = (__mpfr_struct *)b->number + k * b->lane;
+    mp_sweep_reverse(w);
+    mp_zero(w, w->adjoint, w->p->input_size, w->p->size - w->p->input_size);
+  }
+  w->adjoint = adjoint;
+}
+
 const ad_engine ad_engine_mpfr = {
     .kind = AD_KIND_MPFR,
     .bytes = mp_bytes,
@@ -151,12 +226,22 @@ const ad_engine ad_engine_mpfr = {
     .close = mp_close,
     .set = mp_set,
     .set_doubles = mp_set_doubles,
+    .clear_adjoints = mp_clear_adjoints,
+    .seed_adjoint = mp_seed_adjoint,
     .at = mp_at,
     .zero = mp_zero,
     .copy = mp_copy,
     .add_scaled = mp_add_scaled,
+    .number_bytes = mp_number_bytes,
+    .plane = mp_plane,
+    .add_multiples = mp_add_multiples,
     .primal = mp_sweep_primal,
     .forward = mp_sweep_forward,
     .reverse = mp_sweep_reverse,
+    .taylor = mp_sweep_taylor,
     .diagnose = mp_sweep_diagnose,
+    .bundle_width = mp_bundle_width,
+    .bundle_open = mp_bundle_open,
+    .bundle_forward = mp_bundle_forward,
+    .bundle_reverse = mp_bundle_reverse,
 };

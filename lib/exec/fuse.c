@@ -50,7 +50,7 @@ static size_t find_groups(const ad_program *p, fusion *f) {
   return members;
 }
 
-static void find_readers(const ad_program *p, fusion *f, const ad_program_options *o) {
+static void find_readers(const ad_program *p, fusion *f) {
   const ad_graph *g = p->graph;
   for (size_t n = 0; n < ad_graph_node_count(g); n++) {
     if (p->offset[n] == AD_ABSENT) continue;
@@ -59,9 +59,7 @@ static void find_readers(const ad_program *p, fusion *f, const ad_program_option
     for (size_t k = 0; k < count; k++)
       if (f->group[args[k]] != f->group[n]) f->outside[args[k]] = 1;
   }
-  for (size_t i = 0; i < o->output_count; i++) f->outside[o->outputs[i]] = 1;
-  if (!o->output_count)
-    for (size_t i = 0; i < ad_graph_output_count(g); i++) f->outside[ad_graph_output_node(g, i)] = 1;
+  for (size_t i = 0; i < p->output_count; i++) f->outside[p->output[i]] = 1;
 }
 
 /* ---- Offsets once places are given up */
@@ -163,9 +161,9 @@ static void fuse_blocks(ad_program *p, const fusion *f, uint32_t *strip) {
   p->block_count = kept;
 }
 
-static ad_status fuse(ad_program *p, fusion *f, const ad_program_options *o, uint32_t *strip, ad_error *e) {
+static ad_status fuse(ad_program *p, fusion *f, uint32_t *strip, ad_error *e) {
   find_groups(p, f);
-  find_readers(p, f, o);
+  find_readers(p, f);
   for (size_t i = 0; i < p->block_count; i++) {
     const ad_block *b = &p->block[i];
     if (b->kind != AD_BLOCK_RUNS) continue;
@@ -184,7 +182,7 @@ static ad_status fuse(ad_program *p, fusion *f, const ad_program_options *o, uin
   return AD_OK;
 }
 
-ad_status ad_fuse(ad_program *p, const ad_program_options *o, ad_error *e) {
+ad_status ad_fuse(ad_program *p, ad_error *e) {
   const size_t members = find_groups(p, NULL), nodes = ad_graph_node_count(p->graph);
   if (!members) return AD_OK;
   fusion f = {.group = ad_calloc(nodes, sizeof *f.group),
@@ -195,7 +193,7 @@ ad_status ad_fuse(ad_program *p, const ad_program_options *o, ad_error *e) {
   p->fused = ad_calloc(members, sizeof *p->fused);
   ad_status s = AD_OK;
   if (!f.group || !f.outside || !f.at || !f.size || !strip || !p->fused) s = ad_fail_memory(e);
-  if (!s) s = fuse(p, &f, o, strip, e);
+  if (!s) s = fuse(p, &f, strip, e);
   ad_free(f.group);
   ad_free(f.outside);
   ad_free(f.at);

@@ -4,6 +4,6 @@
 #include "exec/program.h"
 
 /* Fuses what it can of a program whose blocks and offsets are complete. */
-ad_status ad_fuse(ad_program *p, const ad_program_options *o, ad_error *e);
+ad_status ad_fuse(ad_program *p, ad_error *e);
 
 #endif

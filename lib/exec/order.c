@@ -6,7 +6,7 @@
 #include "mem.h"
 
 /* A SAME block of fewer scalars gains less than its start costs. */
-enum { FEWEST_SAME = 8, DIGIT = 8, DIGITS = 1 << DIGIT };
+enum { FEWEST_SAME = 32, DIGIT = 8, DIGITS = 1 << DIGIT };
 
 static bool waits(uint32_t offset) {
   return offset >= AD_WAITING && offset != AD_ABSENT;
@@ -122,4 +122,77 @@ ad_status ad_order_flush(ad_order *o, ad_program *p, ad_error *e) {
   }
   o->count = 0;
   return s;
+}
+
+/* ---- Chains */
+
+/* A chain of fewer scalars gains less than its start costs. */
+enum { SHORTEST_CHAIN = 16 };
+
+static bool links(const ad_program *p, const ad_block *b, uint32_t j) {
+  const uint8_t op = p->op[b->first + j];
+  const uint32_t *arg = p->arg + b->arg + 2 * (size_t)j, before = b->out + j - 1;
+  return (op == AD_OP_ADD || op == AD_OP_MUL) && (arg[0] == before) != (arg[1] == before);
+}
+
+/* How many scalars from number j on are a chain; 1: that one is none. */
+static uint32_t chain_from(const ad_program *p, const ad_block *b, uint32_t j) {
+  const uint8_t *op = p->op + b->first;
+  uint32_t n = 1;
+  if (op[j] != AD_OP_ADD && op[j] != AD_OP_MUL) return 1;
+  while (j + n < b->count && op[j + n] == op[j] && links(p, b, j + n)) n++;
+  return n < SHORTEST_CHAIN ? 1 : n;
+}
+
+/* The element before comes first in every link. */
+static void turn(ad_program *p, const ad_block *b) {
+  for (uint32_t j = 1; j < b->count; j++) {
+    uint32_t *arg = p->arg + b->arg + 2 * (size_t)j;
+    uint8_t *dep = &p->dep[b->first + j];
+    if (arg[0] == b->out + j - 1) continue;
+    arg[1] = arg[0];
+    arg[0] = b->out + j - 1;
+    *dep = (uint8_t)((*dep & 1) << 1 | *dep >> 1);
+  }
+}
+
+/* The parts of a MIXED block, chains and what lies between them, into out unless that is NULL.  Returns how many. */
+static size_t parts_of(ad_program *p, const ad_block *b, ad_block *out) {
+  size_t parts = 0;
+  for (uint32_t j = 0, n; j < b->count; j += n, parts++) {
+    const uint32_t chain = chain_from(p, b, j);
+    n = chain;
+    if (chain == 1)
+      while (j + n < b->count && chain_from(p, b, j + n) == 1) n++;
+    if (!out) continue;
+    ad_block *part = out++;
+    *part = *b;
+    part->out += j, part->arg += 2 * (size_t)j, part->first += j, part->count = n;
+    if (chain == 1) continue;
+    part->op = p->op[part->first];
+    turn(p, part);
+  }
+  return parts;
+}
+
+ad_status ad_order_chains(ad_program *p, ad_error *e) {
+  size_t more = 0, parts;
+  for (size_t i = 0; i < p->block_count; i++)
+    if (p->block[i].kind == AD_BLOCK_MIXED) {
+      parts = parts_of(p, &p->block[i], NULL);
+      more += parts - 1 + (parts == 1 && chain_from(p, &p->block[i], 0) > 1);
+    }
+  if (!more) return AD_OK;
+  ad_block *block = ad_malloc(p->block_count + more, sizeof *block);
+  if (!block) return ad_fail_memory(e);
+  size_t count = 0;
+  for (size_t i = 0; i < p->block_count; i++)
+    if (p->block[i].kind == AD_BLOCK_MIXED)
+      count += parts_of(p, &p->block[i], &block[count]);
+    else
+      block[count++] = p->block[i];
+  ad_free(p->block);
+  p->block = block;
+  p->block_count = p->block_capacity = count;
+  return AD_OK;
 }

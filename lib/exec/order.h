@@ -27,6 +27,8 @@ typedef struct ad_order {
 /* The node, a scalar elementwise operation whose arguments lie in the buffer or wait, waits from now on; the window
  * must not be full. */
 void ad_order_push(ad_order *o, ad_program *p, ad_node n, ad_op op, uint8_t active);
+/* Cuts sums and products, one scalar a step, out of the MIXED blocks as chains of their own. */
+ad_status ad_order_chains(ad_program *p, ad_error *e);
 /* Gives offsets from p->size on to all that wait, and puts them into blocks. */
 ad_status ad_order_flush(ad_order *o, ad_program *p, ad_error *e);
 

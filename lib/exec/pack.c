@@ -114,7 +114,7 @@ static void read_fused(packing *k, const ad_block *b, uint32_t i) {
   }
 }
 
-static void find_lifetimes(packing *k, const ad_program_options *o) {
+static void find_lifetimes(packing *k) {
   const ad_program *p = k->p;
   for (uint32_t i = 0; i < p->block_count; i++) {
     const ad_block *b = &p->block[i];
@@ -125,9 +125,7 @@ static void find_lifetimes(packing *k, const ad_program_options *o) {
     else
       read_scalars(k, b, i);
   }
-  const size_t outputs = o->output_count ? o->output_count : ad_graph_output_count(p->graph);
-  for (size_t i = 0; i < outputs; i++)
-    read_at(k, p->offset[o->output_count ? o->outputs[i] : ad_graph_output_node(p->graph, i)], 0, true);
+  for (size_t i = 0; i < p->output_count; i++) read_at(k, p->offset[p->output[i]], 0, true);
 }
 
 /* ---- Holes */
@@ -248,14 +246,14 @@ static bool stay_together(const packing *k, const ad_block *b) {
   return true;
 }
 
-static ad_status pack(packing *k, const ad_program_options *o, ad_error *e) {
+static ad_status pack(packing *k, ad_error *e) {
   ad_program *p = k->p;
   const uint32_t tensors = list_places(p, k->place);
   if (p->strips) k->place[tensors] = (place){.start = p->size - p->strips, .size = p->strips, .death = STAYS};
   k->count = tensors + (p->strips > 0);
   for (size_t i = 0; i < p->block_count; i++)
     if (!stay_together(k, &p->block[i])) return AD_OK;
-  find_lifetimes(k, o);
+  find_lifetimes(k);
   for (uint32_t i = 0; i < k->count; i++) {
     place *a = &k->place[i];
     k->before[i + 1] = k->before[i] + a->size;
@@ -274,14 +272,14 @@ static ad_status pack(packing *k, const ad_program_options *o, ad_error *e) {
   return AD_OK;
 }
 
-ad_status ad_pack(ad_program *p, const ad_program_options *o, ad_error *e) {
+ad_status ad_pack(ad_program *p, ad_error *e) {
   packing k = {.p = p};
   const size_t most = (size_t)list_places(p, NULL) + 1;
   if (most == 1 || p->block_count >= STAYS - 1) return AD_OK;
   k.place = ad_calloc(most, sizeof *k.place);
   k.before = ad_calloc(most + 1, sizeof *k.before);
   k.dying = ad_calloc(p->block_count, sizeof *k.dying);
-  ad_status s = k.place && k.before && k.dying ? pack(&k, o, e) : ad_fail_memory(e);
+  ad_status s = k.place && k.before && k.dying ? pack(&k, e) : ad_fail_memory(e);
   ad_free(k.place);
   ad_free(k.before);
   ad_free(k.dying);

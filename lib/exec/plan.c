@@ -84,8 +84,21 @@ static ad_status plan_matmul(ad_program *p, ad_step *step, const ad_shape *x, co
   step->u.product.k = (uint32_t)x->dim[x->rank - 1];
   step->u.product.n = y->rank > 1 ? (uint32_t)y->dim[y->rank - 1] : 1;
   step->u.product.batch = (uint32_t)ad_shape_size(&batch);
+  if (ad_graph_node_op(p->graph, step->node) == AD_OP_MATMUL_NO_NAN) {
+    const ad_attr zeros = ad_graph_node_attr(p->graph, step->node, 0);
+    for (int64_t i = 0; i < zeros.shape.dim[0]; i++) step->u.product.skip[zeros.value[i]] = true;
+    step->u.product.branch = true;
+  }
   ad_status s = plan_batch(p, x, &batch, &step->u.product.x, e);
   return s ? s : plan_batch(p, y, &batch, &step->u.product.y, e);
+}
+
+/* Many scalars side by side are worth less than a move each. */
+static bool is_single(const ad_program *p, const ad_step *step, ad_op op) {
+  if (op != AD_OP_CONCAT && op != AD_OP_STACK) return false;
+  for (uint32_t k = 0; k < step->operand_count; k++)
+    if (p->operand[step->operand + k].size != 1) return false;
+  return true;
 }
 
 static ad_status plan_moves(ad_program *p, ad_step *step, ad_node n, ad_error *e) {
@@ -93,6 +106,8 @@ static ad_status plan_moves(ad_program *p, ad_step *step, ad_node n, ad_error *e
   const ad_node *args;
   size_t count = ad_graph_node_args(g, n, &args);
   ad_op op = ad_graph_node_op(g, n);
+  step->u.moves.single = is_single(p, step, op);
+  if (step->u.moves.single) return AD_OK;
   const ad_shape *z = ad_graph_node_shape(g, n);
   const int64_t *attr[AD_MAX_ATTRS] = {0};
   for (int i = 0; i < ad_op_get(op)->attr_count; i++) attr[i] = ad_graph_node_attr(g, n, i).value;

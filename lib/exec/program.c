@@ -11,8 +11,8 @@
 
 void ad_program_free(ad_program *p) {
   if (!p) return;
-  void *parts[] = {p->block, p->op,      p->dep,  p->arg,   p->offset, p->active, p->wrt,
-                   p->step,  p->operand, p->move, p->table, p->fused};
+  void *parts[] = {p->block,  p->op,   p->dep,     p->arg,  p->offset, p->active, p->wrt,
+                   p->output, p->step, p->operand, p->move, p->table,  p->fused};
   for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) ad_free(parts[i]);
   ad_free(p);
 }
@@ -23,19 +23,24 @@ static ad_status mark_live(ad_program *p, const ad_program_options *o, ad_error 
   size_t n = ad_graph_node_count(g), inputs = ad_graph_input_count(g);
   memset(p->offset, o->keep_all ? 0 : 0xFF, n * sizeof *p->offset);
   memset(p->offset, 0, inputs * sizeof *p->offset);
-  for (size_t i = 0; i < o->output_count; i++) {
-    if (o->outputs[i] >= n)
-      return ad_fail(e, AD_EUSAGE, "output %zu is node %u, which does not exist", i, o->outputs[i]);
-    p->offset[o->outputs[i]] = 0;
+  for (size_t i = 0; i < p->output_count; i++) {
+    if (p->output[i] >= n) return ad_fail(e, AD_EUSAGE, "output %zu is node %u, which does not exist", i, p->output[i]);
+    p->offset[p->output[i]] = 0;
   }
-  if (!o->output_count)
-    for (size_t i = 0; i < ad_graph_output_count(g); i++) p->offset[ad_graph_output_node(g, i)] = 0;
   for (size_t i = n; i-- > inputs;) {
     if (p->offset[i]) continue;
     const ad_node *args;
     size_t count = ad_graph_node_args(g, (ad_node)i, &args);
     for (size_t k = 0; k < count; k++) p->offset[args[k]] = 0;
   }
+  return AD_OK;
+}
+
+static ad_status list_outputs(ad_program *p, const ad_program_options *o, ad_error *e) {
+  p->output_count = o->output_count ? o->output_count : ad_graph_output_count(p->graph);
+  if (!(p->output = ad_malloc(p->output_count, sizeof *p->output))) return ad_fail_memory(e);
+  for (size_t i = 0; i < p->output_count; i++)
+    p->output[i] = o->output_count ? o->outputs[i] : ad_graph_output_node(p->graph, i);
   return AD_OK;
 }
 
@@ -124,8 +129,7 @@ static void note_work(ad_program *p, const ad_step *s) {
   uint64_t work = s->size;
   for (uint32_t k = 0; k < s->operand_count; k++)
     if (p->operand[s->operand + k].size > work) work = p->operand[s->operand + k].size;
-  if (s->kernel == AD_KERNEL_MATMUL)
-    work = (uint64_t)s->u.product.m * s->u.product.n / 64 * s->u.product.k;
+  if (s->kernel == AD_KERNEL_MATMUL) work = (uint64_t)s->u.product.m * s->u.product.n / 64 * s->u.product.k;
   if (work > p->largest) p->largest = work;
 }
 
@@ -192,7 +196,7 @@ static void count_kept(ad_program *p) {
     const unsigned each = (unsigned)__builtin_popcount(b->active);
     if (b->kind == AD_BLOCK_KERNEL || b->kind == AD_BLOCK_FUSED) continue;
     if (b->kind == AD_BLOCK_MIXED) {
-      p->kept_one += 2 * (size_t)b->count;
+      if (!ad_block_is_chain(b)) p->kept_one += 2 * (size_t)b->count;
       for (uint32_t j = 0; j < b->count; j++)
         p->kept_block += ad_scalar_keeps(p->op[b->first + j], p->dep[b->first + j]);
       continue;
@@ -229,6 +233,7 @@ static ad_status finish(ad_program *p, ad_error *e) {
     for (size_t k = 0; k < 2 * (size_t)b->count; k++)
       if (p->arg[b->arg + k] == AD_ABSENT) p->arg[b->arg + k] = p->size;
   }
+  if (ad_order_chains(p, e)) return AD_ENOMEM;
   count_kept(p);
   if (add_spare_args(p, e)) return AD_ENOMEM;
   return shrink(&p->arg, p->arg_count, sizeof *p->arg, e) || shrink(&p->op, p->mixed_count, sizeof *p->op, e) ||
@@ -249,8 +254,9 @@ ad_status ad_program_new(ad_program **out, const ad_graph *g, const ad_program_o
     p->graph = g;
     p->offset = ad_malloc(n, sizeof *p->offset);
     p->active = ad_calloc(n, 1);
-    s = p->offset && p->active ? mark_live(p, o, e) : ad_fail_memory(e);
+    s = p->offset && p->active ? list_outputs(p, o, e) : ad_fail_memory(e);
   }
+  if (!s) s = mark_live(p, o, e);
   if (!s) s = choose_wrt(p, o, e);
   if (!s) s = add_spare_args(p, e);
   for (ad_node i = 0; !s && i < inputs; i++) s = place(p, i, e);
@@ -258,8 +264,8 @@ ad_status ad_program_new(ad_program **out, const ad_graph *g, const ad_program_o
   for (size_t i = inputs; !s && i < n; i++)
     if (p->offset[i] != AD_ABSENT) s = lower_node(p, order, (ad_node)i, !o->keep_all && VIEWS, e);
   if (!s) s = ad_order_flush(order, p, e);
-  if (!s && !o->keep_all && VIEWS) s = ad_fuse(p, o, e);
-  if (!s && !o->keep_all && o->outputs_only) s = ad_pack(p, o, e);
+  if (!s && !o->keep_all && VIEWS) s = ad_fuse(p, e);
+  if (!s && !o->keep_all && o->outputs_only) s = ad_pack(p, e);
   if (!s) s = finish(p, e);
   ad_free(order);
   if (s) {
@@ -286,8 +292,24 @@ bool ad_program_runs(const ad_program *p, ad_node n) {
   return p->offset[n] != AD_ABSENT && ad_graph_node_op(p->graph, n) > AD_OP_CONSTANT;
 }
 
-uint64_t ad_program_wrt_size(const ad_program *p) {
+size_t ad_program_output_count(const ad_program *p) {
+  return p->output_count;
+}
+
+ad_node ad_program_output(const ad_program *p, size_t i) {
+  return p->output[i];
+}
+
+static uint64_t size_of(const ad_program *p, const ad_node *node, size_t count) {
   uint64_t n = 0;
-  for (size_t i = 0; i < p->wrt_count; i++) n += (uint64_t)ad_shape_size(ad_graph_node_shape(p->graph, p->wrt[i]));
+  for (size_t i = 0; i < count; i++) n += (uint64_t)ad_shape_size(ad_graph_node_shape(p->graph, node[i]));
   return n;
+}
+
+uint64_t ad_program_wrt_size(const ad_program *p) {
+  return size_of(p, p->wrt, p->wrt_count);
+}
+
+uint64_t ad_program_output_size(const ad_program *p) {
+  return size_of(p, p->output, p->output_count);
 }

@@ -24,7 +24,8 @@ typedef enum ad_access {
 
 typedef struct ad_block {
   uint8_t kind;
-  uint8_t op, nargs; /* not MIXED */
+  uint8_t op, nargs; /* not MIXED, but for a chain: there op is ADD or MUL, and each scalar's first argument is the one
+                      * before it; else 0 */
   uint8_t active;    /* bit i: argument i depends on an input of wrt; KERNEL, FUSED: 1; not MIXED */
   uint8_t access[3]; /* SAME: of each argument */
   bool apart;        /* FUSED: strips add to adjoints of their own */
@@ -80,6 +81,7 @@ typedef struct ad_step {
     } loop;
     struct { /* MOVE */
       size_t first, count;
+      bool single; /* no moves, but each operand is one element, and they make the result in order */
     } moves;
     struct { /* GATHER, SCATTER_ADD: x is [outer, length, inner], the table has `count` entries */
       int64_t outer, length, inner, count;
@@ -94,6 +96,8 @@ typedef struct ad_step {
     struct { /* MATMUL: `batch` products [m, k] x [k, n]; argument offsets of product b at offsets[x + b], [y + b] */
       uint32_t batch, m, k, n;
       size_t x, y;
+      bool skip[2]; /* zeros of this factor times anything are 0, */
+      bool branch;  /* and those of both in derivatives */
     } product;
   } u;
 } ad_step;
@@ -119,6 +123,8 @@ struct ad_program {
   uint8_t *active;     /* of each node */
   size_t wrt_count;
   ad_node *wrt;
+  size_t output_count;
+  ad_node *output;
   size_t step_count, step_capacity;
   ad_step *step;
   size_t operand_count, operand_capacity;
@@ -160,6 +166,21 @@ static inline ad_scalar ad_block_scalar(const ad_program *p, const ad_block *b, 
 /* How many partials of a scalar a reverse sweep over a block of points wants kept. */
 static inline size_t ad_scalar_keeps(ad_op op, uint8_t active) {
   return ad_op_rule_get(op)->smoothness == AD_COSTLY ? (active & 1u) + (active >> 1 & 1u) + (active >> 2 & 1u) : 0;
+}
+
+/* Whether a MIXED block is a chain, which keeps nothing at one point. */
+static inline bool ad_block_is_chain(const ad_block *b) {
+#ifdef ADTOOL_PLANT
+  (void)b; /* what is planted is planted in the tape */
+  return false;
+#else
+  return b->kind == AD_BLOCK_MIXED && b->op;
+#endif
+}
+
+static inline size_t ad_block_scalar_keeps(const ad_program *p, const ad_block *b, uint32_t j) {
+  return b->kind == AD_BLOCK_MIXED ? ad_scalar_keeps(p->op[b->first + j], p->dep[b->first + j])
+                                   : ad_scalar_keeps(b->op, b->active);
 }
 
 /* Whether a reverse sweep wants the partials of an operation kept from the primal one: always where they cost more than

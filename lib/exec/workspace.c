@@ -6,6 +6,7 @@
 
 #include "backends/backend.h"
 #include "error.h"
+#include "exec/series.h"
 #include "ir/number.h"
 #include "ir/point.h"
 #include "mem.h"
@@ -28,6 +29,10 @@ static ad_status check_options(const ad_program *p, const ad_workspace *w, ad_er
     return ad_fail(e, AD_EUSAGE, "blocks of points are for the backends in double");
   if (w->options.points > MAX_POINTS)
     return ad_fail(e, AD_EUSAGE, "a block has at most %d points, not %u", MAX_POINTS, w->options.points);
+  if (w->options.order && ad_series_count(p->size, w->options.order) > l->max_bytes / sizeof(double))
+    return ad_fail(e, AD_ELIMIT, "series of order %u need more memory than the limit of %llu MiB (--max-memory)",
+                   w->options.order, (unsigned long long)(l->max_bytes >> 20));
+  if (w->options.order && w->options.points > 1) return ad_fail(e, AD_EUSAGE, "Taylor series are for one point at a time");
   uint64_t bytes = w->engine->bytes(p, &w->options);
   if (bytes > l->max_bytes)
     return ad_fail(e, AD_ELIMIT, "this needs %llu MiB of memory, above the limit of %llu MiB (--max-memory)",
@@ -35,18 +40,18 @@ static ad_status check_options(const ad_program *p, const ad_workspace *w, ad_er
   return AD_OK;
 }
 
-static void load(ad_workspace *w, ad_node n, const double *value, size_t count, const ad_values *texts,
+static void load(ad_workspace *w, void *plane, ad_node n, const double *value, size_t count, const ad_values *texts,
                  const ad_numbers *numbers) {
   size_t size = (size_t)ad_shape_size(ad_graph_node_shape(w->p->graph, n));
   const bool exact = texts || numbers; /* what a double rounds may have a text */
   if (count == size && (!exact || w->engine->kind == AD_KIND_F64)) {
-    w->engine->set_doubles(w, w->value, w->p->offset[n], value ? value : numbers->value, size);
+    w->engine->set_doubles(w, plane, w->p->offset[n], value ? value : numbers->value, size);
     return;
   }
   for (size_t i = 0; i < size; i++) {
     size_t k = count == 1 ? 0 : i;
     const char *text = texts ? ad_values_text(texts, k) : numbers ? ad_numbers_text(numbers, k) : NULL;
-    w->engine->set(w, w->value, w->p->offset[n] + i, value ? value[k] : ad_numbers_double(numbers, k), text);
+    w->engine->set(w, plane, w->p->offset[n] + i, value ? value[k] : ad_numbers_double(numbers, k), text);
   }
 }
 
@@ -82,11 +87,12 @@ ad_status ad_workspace_new(ad_workspace **out, const ad_program *p, const ad_bac
     ad_workspace_free(w);
     return s;
   }
+  w->result = w->adjoint ? w->adjoint : w->gradient;
   for (ad_node n = 0; n < ad_graph_node_count(g); n++) {
     if (p->offset[n] == UINT32_MAX || ad_graph_node_op(g, n) > AD_OP_CONSTANT) continue;
     ad_values v = ad_graph_node_values(g, n);
     if (n < ad_graph_input_count(g) && (v.count || !ad_shape_size(ad_graph_node_shape(g, n)))) mark_set(w, n);
-    if (v.count) load(w, n, v.value, v.count, &v, NULL);
+    if (v.count) load(w, w->value, n, v.value, v.count, &v, NULL);
   }
   *out = w;
   return AD_OK;
@@ -111,9 +117,9 @@ ad_status ad_workspace_set_point(ad_workspace *w, const ad_point *p, ad_error *e
   for (ad_node n = 0; n < ad_graph_input_count(g); n++) {
     ad_values v = ad_graph_node_values(g, n);
     if (p->value[n]) {
-      load(w, n, NULL, ad_numbers_count(p->value[n]), NULL, p->value[n]);
+      load(w, w->value, n, NULL, ad_numbers_count(p->value[n]), NULL, p->value[n]);
     } else if (v.count) {
-      load(w, n, v.value, v.count, &v, NULL);
+      load(w, w->value, n, v.value, v.count, &v, NULL);
     } else if (ad_shape_size(ad_graph_node_shape(g, n))) {
       return no_value(w, n, e);
     }
@@ -128,7 +134,7 @@ ad_status ad_workspace_set_input(ad_workspace *w, ad_node input, const double *v
   if (count != size && count != 1)
     return ad_fail(e, AD_EUSAGE, "the input '%s' has %zu elements, not %zu", ad_graph_node_name(w->p->graph, input),
                    size, count);
-  load(w, input, value, count, NULL, NULL);
+  load(w, w->value, input, value, count, NULL, NULL);
   mark_set(w, input);
   w->primal_done = false;
   return AD_OK;
@@ -145,7 +151,7 @@ ad_status ad_workspace_set_inputs(ad_workspace *w, const double *value, size_t c
 }
 
 void ad_workspace_set_numbers(ad_workspace *w, ad_node input, const ad_numbers *value) {
-  load(w, input, NULL, ad_numbers_count(value), NULL, value);
+  load(w, w->value, input, NULL, ad_numbers_count(value), NULL, value);
   mark_set(w, input);
   w->primal_done = false;
 }
@@ -157,9 +163,9 @@ ad_status ad_workspace_set_points(ad_workspace *w, ad_node input, const double *
   if (w->engine->kind != AD_KIND_F64 || !count || count > points)
     return ad_fail(e, AD_EUSAGE, "%zu points for a block of %zu", count, points);
   double *x = ad_workspace_input_data(w, input);
-  for (size_t b = 0; b < points; b++) {
-    const double *row = rows + (b < count ? b : count - 1) * pitch;
-    for (size_t j = 0; j < size; j++) x[j * points + b] = row[j];
+  for (size_t j = 0; j < size; j++, x += points) {
+    for (size_t b = 0; b < count; b++) x[b] = rows[b * pitch + j];
+    for (size_t b = count; b < points; b++) x[b] = x[count - 1];
   }
   mark_set(w, input);
   return AD_OK;
@@ -178,30 +184,105 @@ ad_status ad_workspace_primal(ad_workspace *w, ad_error *e) {
   return AD_OK;
 }
 
+static void clear_series(ad_workspace *w) {
+  for (uint32_t j = 0; j < w->options.order; j++)
+    w->engine->zero(w, w->series, (size_t)j * w->p->size, w->p->input_size);
+}
+
 void ad_workspace_clear_seeds(ad_workspace *w) {
   for (uint32_t k = 0; k < w->options.directions; k++)
     w->engine->zero(w, w->tangent, (size_t)k * w->p->size, w->p->input_size);
-  if (w->adjoint) w->engine->zero(w, w->adjoint, 0, w->p->size);
+  clear_series(w);
+  if (w->adjoint) w->engine->clear_adjoints(w);
 }
 
 static size_t place(const ad_workspace *w, ad_node n) {
   return n < ad_graph_node_count(w->p->graph) ? w->p->offset[n] : UINT32_MAX;
 }
 
+static ad_status check_input(const ad_workspace *w, ad_node input, ad_error *e) {
+  if (input < ad_graph_input_count(w->p->graph) && w->p->active[input]) return AD_OK;
+  return ad_fail(e, AD_EUSAGE, "node %u is not an input that the program differentiates by", input);
+}
+
+static ad_status seed_input(ad_workspace *w, void *planes, size_t plane, ad_node input, size_t element, double seed,
+                            ad_error *e) {
+  ad_status s = check_input(w, input, e);
+  if (s) return s;
+  w->engine->set(w, planes, plane * w->p->size + w->p->offset[input] + element, seed, NULL);
+  return AD_OK;
+}
+
 ad_status ad_workspace_seed_tangent(ad_workspace *w, uint32_t direction, ad_node input, size_t element, double seed,
                                     ad_error *e) {
   if (direction >= w->options.directions)
     return ad_fail(e, AD_EUSAGE, "direction %u of a workspace with %u", direction, w->options.directions);
+  return seed_input(w, w->tangent, direction, input, element, seed, e);
+}
+
+ad_status ad_workspace_seed_coefficient(ad_workspace *w, uint32_t j, ad_node input, size_t element, double seed,
+                                        ad_error *e) {
+  if (!j || j > w->options.order)
+    return ad_fail(e, AD_EUSAGE, "coefficient %u of a workspace with series of order %u", j, w->options.order);
+  return seed_input(w, w->series, j - 1, input, element, seed, e);
+}
+
+ad_status ad_workspace_set_direction(ad_workspace *w, const ad_point *d, ad_error *e) {
+  const size_t inputs = ad_graph_input_count(w->p->graph);
+  if (d->graph != w->p->graph) return ad_fail(e, AD_EUSAGE, "the direction belongs to another graph");
+  if (!w->series) return ad_fail(e, AD_EUSAGE, "the workspace was made without series");
+  for (ad_node n = 0; n < inputs; n++) {
+    ad_status s = d->value[n] ? check_input(w, n, e) : AD_OK;
+    if (s) return s;
+  }
+  clear_series(w);
+  for (ad_node n = 0; n < inputs; n++)
+    if (d->value[n]) load(w, w->series, n, NULL, ad_numbers_count(d->value[n]), NULL, d->value[n]);
+  return AD_OK;
+}
+
+void ad_workspace_put_numbers(ad_workspace *w, void *plane, size_t at, size_t size, const ad_numbers *value) {
+  const bool one = ad_numbers_count(value) == 1;
+  for (size_t i = 0; i < size; i++) {
+    const size_t k = one ? 0 : i;
+    w->engine->set(w, plane, at + i, ad_numbers_double(value, k), ad_numbers_text(value, k));
+  }
+}
+
+static ad_status check_count(const ad_workspace *w, ad_node n, const ad_numbers *seed, ad_error *e) {
+  const size_t size = (size_t)ad_shape_size(ad_graph_node_shape(w->p->graph, n)), have = ad_numbers_count(seed);
+  if (have == size || have == 1) return AD_OK;
+  char node[AD_NODE_TEXT];
+  return ad_fail(e, AD_EUSAGE, "%s has %zu elements, not %zu", ad_graph_node_text(w->p->graph, n, node), size, have);
+}
+
+ad_status ad_workspace_seed_tangents(ad_workspace *w, uint32_t direction, ad_node input, const ad_numbers *seed,
+                                     ad_error *e) {
+  if (direction >= w->options.directions)
+    return ad_fail(e, AD_EUSAGE, "direction %u of a workspace with %u", direction, w->options.directions);
   if (input >= ad_graph_input_count(w->p->graph) || !w->p->active[input])
     return ad_fail(e, AD_EUSAGE, "node %u is not an input that the program differentiates by", input);
-  w->engine->set(w, w->tangent, (size_t)direction * w->p->size + w->p->offset[input] + element, seed, NULL);
-  return AD_OK;
+  ad_status s = check_count(w, input, seed, e);
+  if (!s)
+    ad_workspace_put_numbers(w, w->tangent, (size_t)direction * w->p->size + w->p->offset[input],
+                             (size_t)ad_shape_size(ad_graph_node_shape(w->p->graph, input)), seed);
+  return s;
+}
+
+ad_status ad_workspace_seed_adjoints(ad_workspace *w, ad_node node, const ad_numbers *seed, ad_error *e) {
+  if (!w->adjoint) return ad_fail(e, AD_EUSAGE, "the workspace was made without reverse mode");
+  if (place(w, node) == UINT32_MAX) return ad_fail(e, AD_EUSAGE, "node %u is not in the program", node);
+  ad_status s = check_count(w, node, seed, e);
+  const size_t size = (size_t)ad_shape_size(ad_graph_node_shape(w->p->graph, node));
+  for (size_t i = 0; !s && i < size; i++) w->engine->seed_adjoint(w, place(w, node) + i, 0);
+  if (!s) ad_workspace_put_numbers(w, w->adjoint, place(w, node), size, seed);
+  return s;
 }
 
 ad_status ad_workspace_seed_adjoint(ad_workspace *w, ad_node node, size_t element, double seed, ad_error *e) {
   if (!w->adjoint) return ad_fail(e, AD_EUSAGE, "the workspace was made without reverse mode");
   if (place(w, node) == UINT32_MAX) return ad_fail(e, AD_EUSAGE, "node %u is not in the program", node);
-  w->engine->set(w, w->adjoint, place(w, node) + element, seed, NULL);
+  w->engine->seed_adjoint(w, place(w, node) + element, seed);
   return AD_OK;
 }
 
@@ -223,6 +304,12 @@ ad_status ad_workspace_reverse(ad_workspace *w, ad_error *e) {
   return s;
 }
 
+ad_status ad_workspace_taylor(ad_workspace *w, ad_error *e) {
+  ad_status s = ready(w, w->series, "taylor", e);
+  if (!s) w->engine->taylor(w);
+  return s;
+}
+
 static ad_span span_of(const ad_workspace *w, const void *plane, size_t base, ad_node n) {
   size_t at = place(w, n);
   if (!plane || at == UINT32_MAX) return (ad_span){.kind = w->engine->kind};
@@ -239,17 +326,22 @@ ad_span ad_workspace_tangent(const ad_workspace *w, uint32_t direction, ad_node 
   return span_of(w, w->tangent, (size_t)direction * w->p->size, n);
 }
 
+ad_span ad_workspace_coefficient(const ad_workspace *w, uint32_t j, ad_node n) {
+  if (j > w->options.order) return (ad_span){.kind = w->engine->kind};
+  return j ? span_of(w, w->series, (size_t)(j - 1) * w->p->size, n) : ad_workspace_value(w, n);
+}
+
 ad_span ad_workspace_adjoint(const ad_workspace *w, ad_node n) {
   return span_of(w, w->adjoint, 0, n);
 }
 
 ad_span ad_workspace_gradient(const ad_workspace *w, ad_node input) {
   if (input >= ad_graph_input_count(w->p->graph)) return (ad_span){.kind = w->engine->kind};
-  return span_of(w, w->gradient, 0, input);
+  return span_of(w, w->result, 0, input);
 }
 
 ad_span ad_workspace_gradients(const ad_workspace *w) {
-  return (ad_span){w->engine->kind, (size_t)w->p->input_size * w->options.points, w->gradient};
+  return (ad_span){w->engine->kind, w->result ? (size_t)w->p->input_size * w->options.points : 0, w->result};
 }
 
 void ad_workspace_diagnose(ad_workspace *w, ad_notice_fn *notice, void *context) {

@@ -7,6 +7,13 @@
 #include "adtool.h"
 #include "exec/program.h"
 
+/* Several tangents or adjoints of each element: lane k of element i is number i * element + k * lane. */
+typedef struct ad_bundle {
+  uint32_t width; /* lanes */
+  size_t element, lane;
+  void *number; /* a plane for the engine's set, zero and copy */
+} ad_bundle;
+
 /* The code of one arithmetic: the sweeps of exec/sweep.inc and access to single numbers.  Offsets are elements of the
  * program's buffer; tangent k lies at k * size.  With a block of points an element is `points` numbers side by side,
  * and set, set_doubles, zero, copy and add_scaled speak of all of them. */
@@ -21,11 +28,26 @@ typedef struct ad_engine {
   const void *(*at)(const ad_workspace *w, const void *plane, size_t at);
   void (*zero)(ad_workspace *w, void *plane, size_t first, size_t count);
   void (*copy)(ad_workspace *w, void *dst, size_t to, const void *src, size_t from, size_t count);
+  void (*clear_adjoints)(ad_workspace *w);
+  void (*seed_adjoint)(ad_workspace *w, size_t at, double seed); /* after that */
   void (*add_scaled)(ad_workspace *w, void *dst, size_t to, const void *src, size_t from, double factor);
+  /* Planes beside the workspace's own: what a number takes, `count` of them (NULL: no memory; freed with ad_free), and
+   * dst[to + i] += src[from + i] factor[at] for i < count. */
+  size_t (*number_bytes)(const ad_workspace *w);
+  void *(*plane)(const ad_workspace *w, size_t count); /* zeros, freed with ad_free; NULL: no memory */
+  void (*add_multiples)(ad_workspace *w, void *dst, size_t to, const void *src, size_t from, size_t count,
+                        const void *factor, size_t at);
   void (*primal)(ad_workspace *w);
   void (*forward)(ad_workspace *w);
   void (*reverse)(ad_workspace *w);
+  void (*taylor)(ad_workspace *w);
   void (*diagnose)(ad_workspace *w, ad_notice_fn *notice, void *context);
+  /* Bundles, of workspaces with reverse mode and one point, after a primal run.  Forward: the inputs' lanes are seeds.
+   * Reverse: what depends on an input holds seeds and is otherwise zero; afterwards only the inputs hold anything. */
+  uint32_t (*bundle_width)(uint64_t wanted); /* the lanes that serve so many directions */
+  ad_status (*bundle_open)(ad_workspace *w, ad_bundle *b, ad_error *e); /* of b->width lanes, all zero */
+  void (*bundle_forward)(ad_workspace *w, ad_bundle *b);
+  void (*bundle_reverse)(ad_workspace *w, ad_bundle *b);
 } ad_engine;
 
 extern const ad_engine ad_engine_f64, ad_engine_mpfr;
@@ -37,8 +59,10 @@ struct ad_workspace {
   ad_workspace_options options;
   ad_kinks kinks;
   void *value, *tangent, *adjoint; /* planes of p->size elements; tangent has options.directions of them */
+  void *series;                    /* options.order planes: Taylor coefficients 1, 2 ... */
   void *kept;                      /* partials for the reverse sweep; NULL: none */
-  void *gradient;                  /* p->input_size elements */
+  void *gradient;                  /* p->input_size elements, where there are tangents */
+  const void *result;              /* the last gradient: that, or the adjoints of the inputs */
   void *state;                     /* the engine's own */
   bool *input_set;                 /* of each input */
   size_t unset;                    /* inputs without a value */
@@ -56,6 +80,9 @@ void *ad_workspace_input_data(ad_workspace *w, ad_node input);
 
 /* The value of an input as a point holds it: one number for all elements or one for each. */
 void ad_workspace_set_numbers(ad_workspace *w, ad_node input, const ad_numbers *value);
+
+/* The same of a plane's elements from `at` on. */
+void ad_workspace_put_numbers(ad_workspace *w, void *plane, size_t at, size_t size, const ad_numbers *value);
 
 #ifdef ADTOOL_PLANT
 /* Set by the test program that links this build; AD_NO_OP plants nothing. */

@@ -64,10 +64,17 @@ static ad_status check_name(const char *what, const char *name, ad_error *e) {
                    name);
   if (name[0] == '%')
     return ad_fail(e, AD_EINPUT, "%s's name '%s' starts with %%, which marks anonymous nodes", what, name);
-  for (const char *s = name; *s; s++)
-    if ((unsigned char)*s < 32 || *s == 127 || *s == '`')
-      return ad_fail(e, AD_EINPUT, "%s's name has a control character or a backquote at byte %d", what,
+  for (const char *s = name; *s;) {
+    const bool plain = *s >= ' ' && *s <= '~';
+    const size_t length = plain ? 1 : ad_character(s, name + n);
+    if (!length || *s == '`')
+      return ad_fail(e, AD_EINPUT, "%s's name has %s at byte %d", what,
+                     *s == '`'                 ? "a backquote"
+                     : (unsigned char)*s < 128 ? "a control character"
+                                               : "something that is not UTF-8 or a control character",
                      (int)(s - name));
+    s += length;
+  }
   return AD_OK;
 }
 
@@ -207,8 +214,7 @@ ad_status ad_graph_intern_shape(ad_graph *g, const ad_shape *s, uint32_t *id, ad
 static ad_status reserve_columns(ad_graph *g, size_t nodes, ad_error *e) {
   size_t a = g->node_capacity, b = a, c = a, need;
   if (__builtin_add_overflow(g->count + 1, nodes, &need) || !ad_reserve(&g->op, &a, need, sizeof *g->op) ||
-      !ad_reserve(&g->first_arg, &b, need, sizeof *g->first_arg) ||
-      !ad_reserve(&g->shape, &c, need, sizeof *g->shape))
+      !ad_reserve(&g->first_arg, &b, need, sizeof *g->first_arg) || !ad_reserve(&g->shape, &c, need, sizeof *g->shape))
     return ad_fail_memory(e);
   g->node_capacity = a;
   g->first_arg[g->count] = (uint32_t)g->arg_count;

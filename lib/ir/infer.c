@@ -86,6 +86,21 @@ ad_status ad_infer_matmul(ad_infer *in, ad_error *e) {
   return AD_OK;
 }
 
+ad_status ad_infer_matmul_no_nan(ad_infer *in, ad_error *e) {
+  const int64_t count = in->attr[0].value ? in->attr[0].shape.dim[0] : 2;
+  bool skips[2] = {false, false};
+  for (int64_t i = 0; i < count; i++) {
+    const int64_t factor = in->attr[0].value ? in->attr[0].value[i] : i;
+    if (factor != 0 && factor != 1)
+      return ad_fail(e, AD_EINPUT, "matmul_no_nan: 'zeros' lists factors, 0 and 1, not %lld", (long long)factor);
+    skips[factor] = true;
+  }
+  int64_t *zeros = own_list(in, 0, skips[0] + skips[1]);
+  if (skips[0]) *zeros++ = 0;
+  if (skips[1]) *zeros = 1;
+  return ad_infer_matmul(in, e);
+}
+
 ad_status ad_infer_dot(ad_infer *in, ad_error *e) {
   const ad_shape *x = in->arg[0], *y = in->arg[1];
   if (x->rank != 1 || y->rank != 1 || x->dim[0] != y->dim[0]) {

@@ -23,6 +23,9 @@ static const ad_attr_info attrs_reduce[] = {
     {"axis", AD_ATTR_INTS, false, "one axis or a list; negative counts from the end; default: all"},
     {"keepdims", AD_ATTR_BOOL, false, "keep reduced axes with size 1; default no"}};
 
+static const ad_attr_info attrs_zeros[] = {
+    {"zeros", AD_ATTR_INTS, false, "the factors (0, 1) whose zeros make a product 0; default both"}};
+
 #define LIST(a) (int)(sizeof(a) / sizeof((a)[0])), a
 #define NO_ATTRS 0, NULL
 #define ATTRS_PERM LIST(attrs_perm)
@@ -32,6 +35,7 @@ static const ad_attr_info attrs_reduce[] = {
 #define ATTRS_AXIS_LAST LIST(attrs_axis_last)
 #define ATTRS_INDICES LIST(attrs_indices)
 #define ATTRS_REDUCE LIST(attrs_reduce)
+#define ATTRS_ZEROS LIST(attrs_zeros)
 
 /* The rows' formulas are kept as text for documentation, so their macros must not expand: they are quoted here, where
  * no arithmetic is in scope. */
@@ -91,4 +95,28 @@ static const char *next_name(const void *context, size_t i) {
 
 const char *ad_op_suggest(const char *name) {
   return ad_suggest(name, next_name, NULL);
+}
+
+unsigned ad_op_depends(ad_op op) {
+  unsigned bits = 0;
+  for (unsigned k = 0; k < 3; k++)
+    if (infos[op].partial[k] && strcmp(infos[op].partial[k], "ZERO")) bits |= 1u << k;
+  return bits;
+}
+
+unsigned ad_op_curvature(ad_op op) {
+  const unsigned xx = AD_SECOND(0, 0), xy = AD_SECOND(0, 1), yy = AD_SECOND(1, 1);
+  switch (op) { /* those that are linear in an argument, or curved between kinks */
+    case AD_OP_MUL:
+    case AD_OP_MUL_NO_NAN:
+    case AD_OP_MUL_OR_ZERO:
+    case AD_OP_LEAKY_RELU: return xy;
+    case AD_OP_DIV:
+    case AD_OP_XLOGY: return xy | yy;
+    case AD_OP_HYPOT: return xx | xy | yy;
+    default: break;
+  }
+  const ad_smoothness smooth = ad_op_rules[op].smoothness;
+  if (smooth != AD_SMOOTH && smooth != AD_COSTLY) return 0;
+  return ad_op_rules[op].nargs == 1 ? xx : xx | xy | yy;
 }

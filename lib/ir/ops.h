@@ -54,10 +54,16 @@ static inline const ad_op_rule *ad_op_rule_get(ad_op op) {
   return &ad_op_rules[op];
 }
 
+/* The structure of an elementwise operation's derivatives: bit k says that the partial by argument k is other than zero
+ * somewhere; bit AD_SECOND(i, k), i <= k, the same of a second partial off kinks. */
+unsigned ad_op_depends(ad_op op);
+#define AD_SECOND(i, k) (1u << (3 * (i) + (k)))
+unsigned ad_op_curvature(ad_op op);
+
 /* The shape rules (infer.c). */
 ad_status ad_infer_broadcast_shapes(ad_shape *out, const ad_shape *const *arg, size_t nargs, const char *op,
                                     ad_error *e);
-ad_infer_fn ad_infer_matmul, ad_infer_dot, ad_infer_transpose, ad_infer_reshape, ad_infer_broadcast, ad_infer_slice,
+ad_infer_fn ad_infer_matmul, ad_infer_matmul_no_nan, ad_infer_dot, ad_infer_transpose, ad_infer_reshape, ad_infer_broadcast, ad_infer_slice,
     ad_infer_concat, ad_infer_stack, ad_infer_gather, ad_infer_scatter_add, ad_infer_reduce, ad_infer_along;
 
 #endif

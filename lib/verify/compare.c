@@ -69,7 +69,8 @@ static void free_results(ad_comparison *c) {
   free_numbers(c->forward, c->entries);
   free_numbers(c->reverse, c->entries);
   free_numbers(c->difference, c->entries);
-  c->forward = c->reverse = c->difference = NULL;
+  free_numbers(c->middle, c->weight_count);
+  c->forward = c->reverse = c->difference = c->middle = NULL;
 }
 
 void ad_compare_clear(ad_comparison *c) {
@@ -81,6 +82,7 @@ void ad_compare_clear(ad_comparison *c) {
   ad_free(c->row_start);
   ad_free(c->column_start);
   ad_free(c->cls);
+  ad_free(c->bend);
   ad_free(c->dual);
   *c = (ad_comparison){0};
 }
@@ -243,20 +245,37 @@ static ad_status run_reverse(ad_comparison *c, ad_workspace *w, __mpfr_struct *b
   return s;
 }
 
+static void notice_kinks(void *context, ad_node n, size_t element, unsigned flags) {
+  ad_comparison *c = context;
+  (void)n, (void)element;
+  c->on_kink = c->on_kink || (flags & (AD_AT_KINK | AD_AT_EDGE));
+}
+
+/* What differences start from: the outputs, and whether they stand on kinks. */
+static void look_at_middle(ad_comparison *c, ad_workspace *w) {
+  mpfr_t t;
+  mpfr_init2(t, c->precision);
+  ad_compare_add_outputs(c, w, 1, c->middle, t);
+  mpfr_clear(t);
+  c->on_kink = false;
+  ad_workspace_diagnose(w, notice_kinks, c);
+}
+
 /* All three methods in MPFR at c->precision. */
 static ad_status run_methods(ad_comparison *c, ad_error *e) {
   free_results(c);
   c->forward = new_numbers(c->entries, c->precision);
   c->reverse = new_numbers(c->entries, c->precision);
   c->difference = new_numbers(c->entries, c->precision);
-  if (!c->forward || !c->reverse || !c->difference) return ad_fail_memory(e);
+  c->middle = new_numbers(c->weight_count, c->precision);
+  if (!c->forward || !c->reverse || !c->difference || !c->middle) return ad_fail_memory(e);
   ad_workspace *w = NULL;
   uint32_t lanes = c->direction_count < LANES ? (uint32_t)c->direction_count : LANES;
   ad_status s = open_workspace(&w, c, "mpfr", lanes, true, e);
+  if (!s) look_at_middle(c, w);
   if (!s) s = run_forward(c, w, c->forward, NULL, e);
   if (!s) s = run_reverse(c, w, c->reverse, NULL, e);
-  for (size_t k = 0; !s && k < c->direction_count; k++)
-    s = ad_compare_difference(c, w, &c->direction[k], c->difference + k * c->weight_count, e);
+  for (size_t k = 0; !s && k < c->direction_count; k++) s = ad_compare_difference(c, w, k, e);
   ad_workspace_free(w);
   return s;
 }
@@ -285,12 +304,14 @@ static double gap(mpfr_srcptr a, mpfr_srcptr b, double *absolute) {
 typedef struct gaps {
   double relative[2], absolute[2];
   bool blind; /* the outputs on both sides are equal: the derivative is wrong, or drowns in their rounding */
+  bool bent; /* the two sides' slopes differ by as much: the derivative is wrong, or a kink or jump lies within the step
+              */
 } gaps;
 
 /* A wrong derivative differs by the same amount at any precision; rounding and truncation shrink with it.  So two
  * methods agree when they are close, or when doubling the precision p has shrunk their gap by 2^(-p/6) at least.  A
- * difference that is blind says nothing before the last precision, as that of tanh at 1000 or of (1e200 + x) - 1e200.
- */
+ * difference that is blind says nothing before the last precision, as that of tanh at 1000 or of (1e200 + x) - 1e200,
+ * and neither does one that is bent, as that of relu(x - 1) at 1 + 1e-50, unless something stands on a kink anyhow. */
 static ad_entry_class judge(const ad_comparison *c, size_t k, const gaps *now, const gaps *before, uint32_t step,
                             bool last) {
   mpfr_srcptr x[3] = {c->reverse + k, c->forward + k, c->difference + k};
@@ -306,8 +327,10 @@ static ad_entry_class judge(const ad_comparison *c, size_t k, const gaps *now, c
     }
     if (!before || (i == 1 && before->blind)) return AD_ENTRY_UNDECIDED;
     bool shrinks = now->absolute[i] <= before->absolute[i] - step / 6.0;
-    if (!shrinks && now->absolute[i] < before->absolute[i] - 2) moving = true;
-    if (!shrinks) return moving ? AD_ENTRY_UNDECIDED : AD_ENTRY_DISAGREES;
+    if (shrinks) continue;
+    if (i == 1 && now->bent && !c->on_kink && !last) return AD_ENTRY_UNDECIDED;
+    if (now->absolute[i] < before->absolute[i] - 2) moving = true;
+    return moving ? AD_ENTRY_UNDECIDED : AD_ENTRY_DISAGREES;
   }
   return AD_ENTRY_AGREES;
 }
@@ -330,8 +353,9 @@ ad_status ad_compare(ad_comparison *c, const ad_graph *g, const ad_point *p, con
   if (!s) s = choose_vectors(c, o, e);
   if (s) return s;
   c->cls = ad_malloc(c->entries, 1);
+  c->bend = ad_calloc(c->entries, sizeof *c->bend);
   gaps *before = ad_malloc(c->entries, sizeof *before);
-  if (!c->cls || !before) {
+  if (!c->cls || !c->bend || !before) {
     ad_free(before);
     return ad_fail_memory(e);
   }
@@ -345,6 +369,7 @@ ad_status ad_compare(ad_comparison *c, const ad_graph *g, const ad_point *p, con
       now.relative[0] = gap(c->reverse + k, c->forward + k, &now.absolute[0]);
       now.relative[1] = gap(c->reverse + k, c->difference + k, &now.absolute[1]);
       now.blind = mpfr_zero_p(c->difference + k) && !mpfr_zero_p(c->reverse + k);
+      now.bent = c->bend[k] >= now.absolute[1] - 4;
       c->cls[k] = (uint8_t)judge(c, k, &now, step ? &before[k] : NULL, step, last);
       before[k] = now;
       open += c->cls[k] == AD_ENTRY_UNDECIDED || (!step && c->cls[k] == AD_ENTRY_DISAGREES);

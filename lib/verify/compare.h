@@ -27,6 +27,9 @@ typedef struct ad_comparison {
   size_t entries; /* entry k is direction k / weight_count, weight k % weight_count */
   uint32_t precision;
   __mpfr_struct *forward, *reverse, *difference;
+  __mpfr_struct *middle; /* of each weight: f(x) */
+  double *bend;          /* of each entry: log2 of what f(x + h) - 2 f(x) + f(x - h) is over 2 h */
+  bool on_kink;          /* an operation stands on a kink or an edge */
   uint8_t *cls; /* ad_entry_class; KINK and EDGE are told apart later */
   double *dual, *tape;
 } ad_comparison;
@@ -40,9 +43,11 @@ void ad_compare_clear(ad_comparison *c);
 /* Which element of which input (or output) position k of the laid-out elements is. */
 void ad_compare_locate(const ad_comparison *c, bool input, size_t k, size_t *which, size_t *element);
 
-/* Central finite differences of all outputs along a direction, contracted with every weight (difference.c). */
-ad_status ad_compare_difference(ad_comparison *c, ad_workspace *w, const ad_vector *direction, __mpfr_struct *result,
-                                ad_error *e);
+/* Central finite differences of all outputs along direction number `direction`, contracted with every weight, into its
+ * entries of c->difference, and c->bend (difference.c). */
+ad_status ad_compare_difference(ad_comparison *c, ad_workspace *w, size_t direction, ad_error *e);
+/* Adds sign times the outputs, contracted with every weight; t is room. */
+void ad_compare_add_outputs(const ad_comparison *c, const ad_workspace *w, int sign, __mpfr_struct *result, mpfr_ptr t);
 
 /* Whether differences say anything about entry k: they do not where the output is infinite or not a number. */
 static inline bool ad_compare_has_difference(const ad_comparison *c, size_t k) {

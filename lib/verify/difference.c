@@ -20,8 +20,8 @@ static void move(const ad_comparison *c, ad_workspace *w, const ad_vector *d, __
   }
 }
 
-/* Adds sign times the outputs to the weighted sums. */
-static void add_outputs(const ad_comparison *c, const ad_workspace *w, int sign, __mpfr_struct *result, mpfr_ptr t) {
+void ad_compare_add_outputs(const ad_comparison *c, const ad_workspace *w, int sign, __mpfr_struct *result,
+                            mpfr_ptr t) {
   for (size_t k = 0; k < c->weight_count; k++)
     for (size_t i = 0; i < c->weight[k].count; i++) {
       size_t which, element;
@@ -32,13 +32,32 @@ static void add_outputs(const ad_comparison *c, const ad_workspace *w, int sign,
     }
 }
 
+/* Both sides' differences become the central one, and the bend says how far they were apart. */
+static void join_sides(ad_comparison *c, size_t entry, const __mpfr_struct *right, mpfr_srcptr h, mpfr_ptr t) {
+  for (size_t k = 0; k < c->weight_count; k++) {
+    mpfr_ptr left = c->difference + entry + k; /* f(x) - f(x - h) */
+    mpfr_sub(t, right + k, left, MPFR_RNDN);
+    mpfr_div(t, t, h, MPFR_RNDN);
+    c->bend[entry + k] = mpfr_regular_p(t) ? (double)mpfr_get_exp(t) - 1 : -INFINITY;
+    mpfr_add(left, right + k, left, MPFR_RNDN);
+    mpfr_div(left, left, h, MPFR_RNDN);
+    mpfr_div_2ui(left, left, 1, MPFR_RNDN);
+  }
+}
+
 /* With step h the error of a central difference is O(h^2) from truncation and O(2^-p / h) from rounding, alike at
  * h = 2^(-p/3).  A unit direction carries the input's own scale in its step. */
-ad_status ad_compare_difference(ad_comparison *c, ad_workspace *w, const ad_vector *d, __mpfr_struct *result,
-                                ad_error *e) {
+ad_status ad_compare_difference(ad_comparison *c, ad_workspace *w, size_t direction, ad_error *e) {
   const mpfr_prec_t p = (mpfr_prec_t)c->precision;
+  const ad_vector *d = &c->direction[direction];
+  const size_t entry = direction * c->weight_count;
+  __mpfr_struct *left = c->difference + entry, *right = ad_malloc(c->weight_count, sizeof *right);
   __mpfr_struct *base = ad_malloc(d->count, sizeof *base);
-  if (!base) return ad_fail_memory(e);
+  if (!base || !right) {
+    ad_free(base);
+    ad_free(right);
+    return ad_fail_memory(e);
+  }
   mpfr_t h, minus, t;
   mpfr_inits2(p, h, minus, t, (mpfr_ptr)0);
   mpfr_set_ui_2exp(h, 1, -(mpfr_exp_t)(p / 3), MPFR_RNDN);
@@ -50,23 +69,30 @@ ad_status ad_compare_difference(ad_comparison *c, ad_workspace *w, const ad_vect
     mpfr_set(base + i, x + element, MPFR_RNDN);
   }
   if (d->count == 1 && mpfr_regular_p(base)) mpfr_mul_2si(h, h, mpfr_get_exp(base), MPFR_RNDN);
-  for (size_t k = 0; k < c->weight_count; k++) mpfr_set_zero(result + k, 1);
+  for (size_t k = 0; k < c->weight_count; k++) {
+    mpfr_init2(right + k, p);
+    mpfr_neg(right + k, c->middle + k, MPFR_RNDN);
+    mpfr_set(left + k, c->middle + k, MPFR_RNDN);
+  }
   move(c, w, d, base, h, t);
   ad_status s = ad_workspace_primal(w, e);
   if (!s) {
-    add_outputs(c, w, 1, result, t);
+    ad_compare_add_outputs(c, w, 1, right, t);
     mpfr_neg(minus, h, MPFR_RNDN);
     move(c, w, d, base, minus, t);
     s = ad_workspace_primal(w, e);
   }
-  if (!s) add_outputs(c, w, -1, result, t);
-  mpfr_mul_2ui(h, h, 1, MPFR_RNDN);
-  for (size_t k = 0; k < c->weight_count; k++) mpfr_div(result + k, result + k, h, MPFR_RNDN);
+  if (!s) {
+    ad_compare_add_outputs(c, w, -1, left, t);
+    join_sides(c, entry, right, h, t);
+  }
   mpfr_set_zero(h, 1);
   move(c, w, d, base, h, t); /* back */
   for (size_t i = 0; i < d->count; i++) mpfr_clear(base + i);
+  for (size_t k = 0; k < c->weight_count; k++) mpfr_clear(right + k);
   mpfr_clears(h, minus, t, (mpfr_ptr)0);
   ad_free(base);
+  ad_free(right);
   return s;
 }
 

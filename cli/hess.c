@@ -1,0 +1,188 @@
+/* Second derivatives: the whole Hessian, and its product with a direction. */
+#include <string.h>
+
+#include "cli.h"
+#include "ir/point.h"
+
+/* What --output, --wrt and --seed say. */
+static int plan(ad_hessian **h, const session *s, bool sparse, uint32_t columns) {
+  ad_error e = {0};
+  if (s->output_count != 1)
+    return usage_error("%s has %zu outputs; choose one with --output", s->path, s->output_count);
+  ad_hessian_options o = {.of = {.output_count = 1, .output = s->output, .wrt_count = s->wrt_count, .wrt = s->wrt},
+                          .mode = s->o->mode,
+                          .precision = session_precision(s),
+                          .sparse = sparse,
+                          .columns = columns};
+  if (s->seed_count) {
+    o.of.seed_count = s->seed_count;
+    o.of.weight = s->weight;
+  } else if (s->element[0] != SIZE_MAX) {
+    o.of.seed_count = 1;
+    o.of.element = s->element;
+  } else {
+    const int status = session_scalar(s, 0);
+    if (status) return status;
+  }
+  ad_status status = ad_hessian_new(h, s->graph, s->o->backend, &o, &e);
+  if (!status) status = ad_hessian_set_point(*h, s->point, &e);
+  if (!status) status = ad_workspace_primal(ad_hessian_workspace(*h), &e);
+  return status ? session_report(s, &e) : 0;
+}
+
+static int put_hessian(ad_buffer *b, const session *s, const ad_hessian *h) {
+  const size_t parts = ad_hessian_wrt_count(h);
+  ad_buffer name = {0};
+  put_output_name(&name, s, 0);
+  matrix m = {.o = s->o,
+              .of = name.data ? name.data : "",
+              .value = ad_hessian_values(h),
+              .sparsity = ad_hessian_sparsity(h),
+              .columns = ad_hessian_size(h),
+              .row_parts = parts,
+              .column_parts = parts,
+              .row = ad_calloc(parts, sizeof *m.row)};
+  int status = 0;
+  size_t first = 0;
+  for (size_t i = 0; m.row && i < parts; i++) {
+    const ad_node x = ad_hessian_wrt(h, i);
+    m.row[i] = (matrix_part){.shape = *ad_graph_node_shape(s->graph, x), .first = first};
+    snprintf(m.row[i].name, sizeof m.row[i].name, "%s", ad_graph_node_name(s->graph, x));
+    m.row[i].size = (size_t)ad_shape_size(&m.row[i].shape);
+    first += m.row[i].size;
+  }
+  m.column = m.row;
+  if (m.row && !name.failed)
+    status = put_matrix(b, &m);
+  else
+    b->failed = true;
+  ad_free(m.row);
+  ad_buffer_clear(&name);
+  return status;
+}
+
+static int hess_one(const options *o, const char *path, ad_buffer *b) {
+  session s = {0};
+  ad_hessian *h = NULL;
+  ad_error e = {0};
+  int status = matrix_format_error(o);
+  if (status) return status;
+  status = session_open(&s, o, path);
+  if (!status) status = plan(&h, &s, o->sparse, 0);
+  if (!status && ad_hessian_run(h, &e)) status = session_report(&s, &e);
+  if (!status && o->file_count > 1 && o->format == FORMAT_TEXT) ad_buffer_printf(b, "# %s\n", path);
+  if (!status) status = put_hessian(b, &s, h);
+  ad_hessian_free(h);
+  session_close(&s);
+  return status;
+}
+
+/* ---- hvp */
+
+/* The direction's parts in the inputs of the plan, one behind the other; where none is given, zeros. */
+static int gather(ad_numbers *n, const session *s, const vector *v, const ad_hessian *h) {
+  ad_error e = {0};
+  ad_status status = AD_OK;
+  size_t used = 0, given = 0;
+  for (size_t i = 0; i < ad_graph_input_count(s->graph); i++) given += v->values.point->value[i] != NULL;
+  for (size_t i = 0; !status && i < ad_hessian_wrt_count(h); i++) {
+    const ad_node x = ad_hessian_wrt(h, i);
+    const ad_numbers *d = v->values.point->value[x];
+    const size_t size = (size_t)ad_shape_size(ad_graph_node_shape(s->graph, x));
+    used += d != NULL;
+    for (size_t k = 0; !status && k < size; k++) {
+      const size_t at = d && ad_numbers_count(d) > 1 ? k : 0;
+      const char *text = d ? ad_numbers_text(d, at) : NULL;
+      status = text ? ad_numbers_push_text(n, text, strlen(text), &e)
+                    : ad_numbers_push_double(n, d ? ad_numbers_double(d, at) : 0, &e);
+    }
+  }
+  if (status) return report(s->o, &e);
+  return used == given ? 0 : usage_error("--direction names an input that is not differentiated by; see --wrt");
+}
+
+typedef struct result {
+  const session *s;
+  const ad_hessian *h;
+} result;
+
+static ad_span part_at(const void *context, size_t i, ad_buffer *name, ad_shape *shape) {
+  const result *r = context;
+  const ad_node x = ad_hessian_wrt(r->h, i);
+  size_t first = 0;
+  for (size_t k = 0; k < i; k++)
+    first += (size_t)ad_shape_size(ad_graph_node_shape(r->s->graph, ad_hessian_wrt(r->h, k)));
+  *shape = *ad_graph_node_shape(r->s->graph, x);
+  ad_buffer_puts(name, ad_graph_node_name(r->s->graph, x));
+  const ad_span all = ad_hessian_values(r->h);
+  if (!ad_shape_size(shape)) return (ad_span){.kind = all.kind};
+  ad_span v = span_element(&all, first);
+  v.count = (size_t)ad_shape_size(shape);
+  return v;
+}
+
+static int hvp_one(const options *o, const char *path, ad_buffer *b) {
+  session s = {0};
+  vector v = {0};
+  ad_hessian *h = NULL;
+  ad_error e = {0};
+  ad_numbers *n = ad_numbers_new();
+  int status = session_open(&s, o, path);
+  if (!n && !status) status = AD_ELIMIT;
+  if (!status) status = vector_read(&v, &s, true);
+  if (!status) status = plan(&h, &s, false, 1);
+  if (!status) status = gather(n, &s, &v, h);
+  if (!status && ad_hessian_products_exact(h, n, 1, &e)) status = session_report(&s, &e);
+  if (!status && o->file_count > 1 && o->format == FORMAT_TEXT) ad_buffer_printf(b, "# %s\n", path);
+  if (!status) status = put_product(b, o, "hvp", false, ad_hessian_wrt_count(h), part_at, &(result){&s, h});
+  ad_numbers_free(n);
+  ad_hessian_free(h);
+  vector_clear(&v);
+  session_close(&s);
+  return status;
+}
+
+static int run_hess(const options *o) {
+  return for_each_graph(o, hess_one);
+}
+
+static int run_hvp(const options *o) {
+  return for_each_graph(o, hvp_one);
+}
+
+static const option_id hess_takes[] = {OPT_AT,     OPT_POINT,   OPT_WRT,       OPT_OUTPUT,    OPT_SEED,
+                                       OPT_SPARSE, OPT_BACKEND, OPT_MODE,      OPT_PRECISION, OPT_DIGITS,
+                                       OPT_FORMAT, OPT_OUT,     OPT_BIND, OPT_MAX_NODES, OPT_COUNT};
+const command command_hess = {
+    "hess",
+    "GRAPH...",
+    "Hessian: second derivatives of an output",
+    "Computes all second derivatives of one scalar output, of one element (--output NAME[i,j]), or of a weighted sum\n"
+    "(--output NAME --seed WEIGHTS), by sweeps over the graph of its gradient: forward (dual), or reverse (tape).\n"
+    "With --sparse only the entries are computed and shown that can be other than zero by the graph's structure.\n"
+    "With --format json the result is\n"
+    "  {\"outputs\": {NAME: {INPUT: {INPUT: [[...]]}}}}, matrices of one input's elements by another's, or\n"
+    "  {\"shape\": [n, n], \"row\": [...], \"col\": [...], \"value\": [...]} with --sparse,\n"
+    "where rows and columns are the elements of all inputs in the order of the file.\n"
+    "--format npz is read by SciPy's load_npz, mtx (Matrix Market) by its mmread; both want --sparse.",
+    1,
+    SIZE_MAX,
+    hess_takes,
+    run_hess};
+
+static const option_id hvp_takes[] = {OPT_AT,     OPT_POINT,   OPT_DIRECTION, OPT_WRT,       OPT_OUTPUT,
+                                      OPT_SEED,   OPT_BACKEND, OPT_MODE,      OPT_PRECISION, OPT_DIGITS,
+                                      OPT_FORMAT, OPT_OUT,     OPT_BIND, OPT_MAX_NODES, OPT_COUNT};
+const command command_hvp = {
+    "hvp",
+    "GRAPH...",
+    "Hessian times a direction, by one sweep",
+    "Computes how the gradient of one scalar output moves when the inputs move in a direction: the Hessian times the\n"
+    "vector whose parts are given with --direction; inputs that are not named stand still.  See `adtool help hess` "
+    "for\n"
+    "--output and --seed.\n"
+    "With --format json the result is {\"hvp\": {INPUT: VALUE}}, tensors as nested arrays.",
+    1,
+    SIZE_MAX,
+    hvp_takes,
+    run_hvp};

@@ -1,0 +1,239 @@
+#include <string.h>
+
+#include "cli.h"
+
+static void put_csv_rows(ad_buffer *b, const char *output, const ad_span *v, unsigned digits, const char *what) {
+  for (size_t k = 0; k < v->count; k++) {
+    put_csv_name(b, output);
+    ad_buffer_printf(b, ",%zu,", k);
+    put_csv_name(b, what);
+    ad_buffer_puts(b, ",");
+    put_number(b, v, k, digits);
+    ad_buffer_puts(b, "\n");
+  }
+}
+
+/* The part of a span over output i's elements that --output chose. */
+static ad_span chosen(const session *s, size_t i, ad_span v, ad_shape *shape) {
+  *shape = *ad_graph_node_shape(s->graph, ad_graph_output_node(s->graph, s->output[i]));
+  if (s->element[i] == SIZE_MAX) return v;
+  *shape = (ad_shape){0};
+  return span_element(&v, s->element[i]);
+}
+
+/* ---- Series along a direction */
+
+/* What moves is what is differentiated by, `diff: no` or not. */
+static int add_wrt(session *s, ad_node input) {
+  if (!s->wrt) s->wrt = ad_calloc(ad_graph_input_count(s->graph) + 1, sizeof *s->wrt);
+  if (!s->wrt) return out_of_memory();
+  for (size_t i = 0; i < s->wrt_count; i++)
+    if (s->wrt[i] == input) return 0;
+  s->wrt[s->wrt_count++] = input;
+  return 0;
+}
+
+/* Without --direction the one scalar input that is not `diff: no` moves. */
+static int default_direction(session *s, ad_point *d) {
+  ad_error e = {0};
+  ad_node x = AD_NO_NODE;
+  size_t free_inputs = 0;
+  for (ad_node n = 0; n < ad_graph_input_count(s->graph); n++)
+    if (!ad_graph_input_fixed(s->graph, n)) x = n, free_inputs++;
+  if (free_inputs != 1 || ad_shape_size(ad_graph_node_shape(s->graph, x)) != 1)
+    return usage_error("%s has more than one number to move: say which way with --direction NAME=VALUE", s->path);
+  return ad_point_set_double(d, x, &(double){1}, 1, &e) ? report(s->o, &e) : add_wrt(s, x);
+}
+
+static int read_direction(session *s, ad_point **d) {
+  ad_error e = {0};
+  int status = ad_point_new(d, s->graph, &e) ? report(s->o, &e) : 0;
+  if (!status && !s->o->direction_count) return default_direction(s, *d);
+  for (size_t i = 0; !status && i < s->o->direction_count; i++) {
+    ad_node x;
+    status = session_set(s, *d, "direction", s->o->direction[i], &x);
+    if (!status) status = add_wrt(s, x);
+  }
+  return status;
+}
+
+static int run_direction(const session *s, const ad_point *d) {
+  ad_error e = {0};
+  if (!ad_workspace_set_direction(s->workspace, d, &e) && !ad_workspace_taylor(s->workspace, &e)) return 0;
+  return report(s->o, &e);
+}
+
+static void put_series(ad_buffer *b, const session *s, size_t i, const char *name) {
+  const output_format f = s->o->format;
+  const ad_node n = ad_graph_output_node(s->graph, s->output[i]);
+  const int width = snprintf(NULL, 0, "t^%u", s->order);
+  ad_shape shape;
+  if (f == FORMAT_TEXT) ad_buffer_printf(b, "%s\n", name);
+  if (f == FORMAT_JSON) ad_buffer_puts(b, "[");
+  for (uint32_t j = 0; j <= s->order; j++) {
+    const ad_span c = chosen(s, i, ad_workspace_coefficient(s->workspace, j, n), &shape);
+    char what[24];
+    snprintf(what, sizeof what, f == FORMAT_CSV ? "%u" : "t^%u", j);
+    if (f == FORMAT_CSV) {
+      put_csv_rows(b, name, &c, s->o->digits, what);
+    } else if (f == FORMAT_JSON) {
+      if (j) ad_buffer_puts(b, ", ");
+      put_json_tensor(b, &c, &shape, s->o->digits);
+    } else {
+      ad_buffer_printf(b, "  %-*s  ", width, what);
+      put_text_tensor(b, &c, &shape, s->o->digits, width + 4);
+      ad_buffer_puts(b, "\n");
+    }
+  }
+  if (f == FORMAT_JSON) ad_buffer_puts(b, "]");
+}
+
+/* ---- Mixed derivatives */
+
+typedef struct mixed_words {
+  size_t count, order;
+  ad_variable *variable;
+} mixed_words;
+
+/* The end of a name in a list: a comma within brackets is part of it. */
+static size_t name_length(const char *p) {
+  size_t n = 0;
+  for (bool inside = false; p[n] && (inside || p[n] != ','); n++) inside = p[n] == '[' || (inside && p[n] != ']');
+  return n;
+}
+
+static int read_mixed(mixed_words *m, session *s) {
+  const options *o = s->o;
+  size_t room = 0;
+  for (size_t i = 0; i < o->mixed_count; i++) room += strlen(o->mixed[i]) + 1;
+  m->count = o->mixed_count;
+  m->variable = ad_calloc(room, sizeof *m->variable);
+  if (!m->variable) return out_of_memory();
+  size_t used = 0;
+  for (size_t i = 0; i < o->mixed_count; i++) {
+    const size_t before = used;
+    for (const char *p = o->mixed[i];; p++) {
+      char name[AD_MAX_NAME + 100];
+      const size_t n = name_length(p);
+      snprintf(name, sizeof name, "%.*s", (int)(n < sizeof name ? n : sizeof name - 1), p);
+      int status = session_variable(s, "mixed", name, &m->variable[used]);
+      if (!status) status = add_wrt(s, m->variable[used++].input);
+      if (status) return status;
+      p += n;
+      if (!*p) break;
+    }
+    if (i && used - before != m->order)
+      return usage_error("all --mixed derivatives are of one order; '%s' is not of order %zu", o->mixed[i], m->order);
+    m->order = used - before;
+  }
+  if (o->order && o->order != m->order) return usage_error("--order %u is not that of --mixed: leave it out", o->order);
+  return 0;
+}
+
+static void put_mixed(ad_buffer *b, const session *s, const ad_mixed *m, size_t i, const char *name) {
+  const output_format f = s->o->format;
+  ad_shape shape;
+  if (f == FORMAT_TEXT) ad_buffer_printf(b, "%s\n", name);
+  if (f == FORMAT_JSON) ad_buffer_puts(b, "{");
+  for (size_t k = 0; k < s->o->mixed_count; k++) {
+    const ad_span v = chosen(s, i, ad_mixed_derivative(m, k, i), &shape);
+    const char *what = s->o->mixed[k];
+    if (f == FORMAT_CSV) {
+      put_csv_rows(b, name, &v, s->o->digits, what);
+    } else if (f == FORMAT_JSON) {
+      if (k) ad_buffer_puts(b, ", ");
+      put_json_string(b, what);
+      ad_buffer_puts(b, ": ");
+      put_json_tensor(b, &v, &shape, s->o->digits);
+    } else {
+      ad_buffer_printf(b, "  d/d(%s) = ", what);
+      put_text_tensor(b, &v, &shape, s->o->digits, (int)strlen(what) + 10);
+      ad_buffer_puts(b, "\n");
+    }
+  }
+  if (f == FORMAT_JSON) ad_buffer_puts(b, "}");
+}
+
+static int plan_mixed(ad_mixed **out, const session *s, const mixed_words *m) {
+  ad_error e = {0};
+  ad_node *nodes = ad_calloc(s->output_count + 1, sizeof *nodes);
+  if (!nodes) return out_of_memory();
+  for (size_t i = 0; i < s->output_count; i++) nodes[i] = ad_graph_output_node(s->graph, s->output[i]);
+  const ad_mixed_request r = {(uint32_t)m->order, m->count, m->variable, s->output_count, nodes};
+  ad_status status = ad_mixed_new(out, s->workspace, &r, &e);
+  if (!status) status = ad_mixed_run(*out, &e);
+  ad_free(nodes);
+  return status ? report(s->o, &e) : 0;
+}
+
+/* ---- Both */
+
+static void put_results(ad_buffer *b, const session *s, const ad_mixed *m) {
+  const output_format f = s->o->format;
+  if (f == FORMAT_JSON) ad_buffer_printf(b, "{\"order\": %u, \"%s\": {", s->order, m ? "mixed" : "outputs");
+  if (f == FORMAT_CSV) ad_buffer_puts(b, m ? "output,element,by,derivative\n" : "output,element,power,coefficient\n");
+  for (size_t i = 0; i < s->output_count; i++) {
+    ad_buffer name = {0};
+    put_output_name(&name, s, i);
+    const char *text = name.data ? name.data : "";
+    if (f == FORMAT_JSON) {
+      if (i) ad_buffer_puts(b, ", ");
+      put_json_string(b, text);
+      ad_buffer_puts(b, ": ");
+    }
+    if (m)
+      put_mixed(b, s, m, i, text);
+    else
+      put_series(b, s, i, text);
+    ad_buffer_clear(&name);
+  }
+  if (f == FORMAT_JSON) ad_buffer_puts(b, "}}\n");
+}
+
+static int run_one(const options *o, const char *path, ad_buffer *b) {
+  session s;
+  mixed_words words = {0};
+  ad_point *direction = NULL;
+  ad_mixed *m = NULL;
+  if (o->mixed_count && o->direction_count)
+    return usage_error("--mixed has directions of its own: leave --direction out");
+  if (!o->mixed_count && !o->order) return usage_error("taylor wants --order K, or --mixed NAME,...");
+  if (o->format == FORMAT_NPY) return usage_error("taylor writes text, json or csv");
+  int status = session_open(&s, o, path);
+  if (!status) status = o->mixed_count ? read_mixed(&words, &s) : read_direction(&s, &direction);
+  s.order = o->mixed_count ? (uint32_t)words.order : o->order;
+  if (!status) status = session_plan(&s, false, 0, false);
+  if (!status) status = o->mixed_count ? plan_mixed(&m, &s, &words) : run_direction(&s, direction);
+  if (!status && o->file_count > 1 && o->format == FORMAT_TEXT) ad_buffer_printf(b, "# %s\n", path);
+  if (!status) put_results(b, &s, m);
+  if (!status) status = session_notes(&s);
+  ad_mixed_free(m);
+  ad_point_free(direction);
+  ad_free(words.variable);
+  session_close(&s);
+  return status;
+}
+
+static int run(const options *o) {
+  return for_each_graph(o, run_one);
+}
+
+static const option_id takes[] = {OPT_ORDER,   OPT_DIRECTION, OPT_MIXED,     OPT_AT,     OPT_POINT, OPT_OUTPUT,
+                                  OPT_BACKEND, OPT_PRECISION, OPT_DIGITS,    OPT_FORMAT, OPT_OUT,   OPT_STRICT,
+                                  OPT_THREADS, OPT_QUIET,     OPT_BIND, OPT_MAX_NODES, OPT_COUNT};
+const command command_taylor = {
+    "taylor",
+    "GRAPH...",
+    "Taylor series along a direction, and mixed derivatives",
+    "With --order K the inputs move from the point by t times the direction, and each output is shown as the\n"
+    "coefficients c_0 + c_1 t + ... + c_K t^K: c_j is its j-th derivative along the direction divided by j!.  An "
+    "input\n"
+    "without --direction stays where it is; a graph's only input, a scalar, moves with speed 1 if nothing is said.\n"
+    "With --mixed x,x,y the derivative d^3/dx^2 dy of each output, and so on; its order is the number of names.\n"
+    "With --format json the result is {\"order\": K, \"outputs\": {NAME: [C0, C1, ...]}}, tensors as nested arrays, "
+    "or\n"
+    "{\"order\": K, \"mixed\": {NAME: {\"x,x,y\": VALUE}}}.",
+    1,
+    SIZE_MAX,
+    takes,
+    run};

@@ -1,0 +1,313 @@
+#include "derive/sets.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "mem.h"
+
+#define AD_NO_LIST UINT32_MAX
+enum { SMALL = 64, LOOKED_AT = 16 };
+
+static ad_status take(ad_sets *s, uint64_t more, ad_error *e) {
+  if (s->bytes + more > s->limit)
+    return ad_fail(e, AD_ELIMIT, "the sparsity structure needs more than the limit of %llu MiB (--max-memory)",
+                   (unsigned long long)(s->limit >> 20));
+  s->bytes += more;
+  return AD_OK;
+}
+
+ad_status ad_sets_reserve(ad_sets *s, void *items_ptr, size_t *capacity, size_t need, size_t size, ad_error *e) {
+  if (need <= *capacity) return AD_OK;
+  size_t grown = *capacity + *capacity / 2 + 64;
+  if (grown < need) grown = need;
+  if (take(s, (uint64_t)(grown - *capacity) * size, e)) return AD_ELIMIT;
+  void *old, *p;
+  memcpy(&old, items_ptr, sizeof old);
+  if (!(p = ad_realloc(old, grown, size))) return ad_fail_memory(e);
+  memcpy(items_ptr, &p, sizeof p);
+  *capacity = grown;
+  return AD_OK;
+}
+
+ad_status ad_sets_open(ad_sets *s, uint32_t bound, uint64_t limit, ad_error *e) {
+  *s = (ad_sets){.bound = bound, .limit = limit, .slots = {1024, 1024}};
+  s->pair = ad_calloc(3 * s->slots[0], sizeof *s->pair);
+  s->list = ad_calloc(s->slots[1], sizeof *s->list);
+  s->stamp_of_index = ad_calloc((size_t)bound + 1, sizeof *s->stamp_of_index);
+  if (s->pair && s->list && s->stamp_of_index) return AD_OK;
+  ad_sets_close(s);
+  return ad_fail_memory(e);
+}
+
+void ad_sets_close(ad_sets *s) {
+  void *parts[] = {s->set, s->pool, s->pair, s->list, s->stamp_of_set, s->stamp_of_index, s->found, s->stack};
+  for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) ad_free(parts[i]);
+  *s = (ad_sets){0};
+}
+
+static bool single(const ad_sets *s, uint32_t x) {
+  return x <= s->bound;
+}
+
+static const ad_set *entry(const ad_sets *s, uint32_t x) {
+  return &s->set[x - s->bound - 1];
+}
+
+static bool is_list(const ad_sets *s, uint32_t x) {
+  return single(s, x) || entry(s, x)->first != AD_NO_LIST;
+}
+
+static uint32_t weight(const ad_sets *s, uint32_t x) {
+  return single(s, x) ? 1 : entry(s, x)->weight;
+}
+
+static uint32_t base(const ad_sets *s, uint32_t x) {
+  return single(s, x) ? 1 : entry(s, x)->base;
+}
+
+/* The members of a list; one: room for a singleton's. */
+static const uint32_t *members(const ad_sets *s, uint32_t x, uint32_t *one) {
+  if (!single(s, x)) return s->pool + entry(s, x)->first;
+  *one = x - 1;
+  return one;
+}
+
+/* ---- Hashes */
+
+static uint64_t mix(uint64_t h) { /* the finaliser of splitmix64 */
+  h = (h ^ (h >> 30)) * 0xBF58476D1CE4E5B9u;
+  h = (h ^ (h >> 27)) * 0x94D049BB133111EBu;
+  return h ^ (h >> 31);
+}
+
+static uint64_t hash_list(const uint32_t *x, size_t n) {
+  uint64_t h = n;
+  for (size_t i = 0; i < n; i++) h = mix(h + x[i] + 0x9E3779B97F4A7C15u);
+  return h;
+}
+
+/* The place of a pair, or where it would go. */
+static uint32_t *pair_slot(uint32_t *table, size_t slots, uint32_t a, uint32_t b) {
+  size_t i = (size_t)mix((uint64_t)a << 32 | b) & (slots - 1);
+  while (table[3 * i + 2] && (table[3 * i] != a || table[3 * i + 1] != b)) i = (i + 1) & (slots - 1);
+  return table + 3 * i;
+}
+
+static ad_status room_in_table(ad_sets *s, int which, size_t width, uint32_t **table, ad_error *e) {
+  if (2 * s->used[which] < s->slots[which]) return AD_OK;
+  const size_t slots = 2 * s->slots[which];
+  if (take(s, slots / 2 * width * sizeof **table, e)) return AD_ELIMIT;
+  uint32_t *next = ad_calloc(slots * width, sizeof *next);
+  if (!next) return ad_fail_memory(e);
+  for (size_t i = 0; i < s->slots[which]; i++) {
+    const uint32_t *old = *table + i * width;
+    if (!old[width - 1]) continue;
+    if (width == 3) {
+      memcpy(pair_slot(next, slots, old[0], old[1]), old, 3 * sizeof *old);
+      continue;
+    }
+    const ad_set *l = entry(s, *old);
+    size_t at = (size_t)hash_list(s->pool + l->first, l->weight) & (slots - 1);
+    while (next[at]) at = (at + 1) & (slots - 1);
+    next[at] = *old;
+  }
+  ad_free(*table);
+  *table = next;
+  s->slots[which] = slots;
+  return AD_OK;
+}
+
+static ad_status add_set(ad_sets *s, uint32_t *z, ad_set x, ad_error *e) {
+  if (s->count >= UINT32_MAX - 2 - (size_t)s->bound)
+    return ad_fail(e, AD_ELIMIT, "the sparsity structure is too large");
+  ad_status status = ad_sets_reserve(s, &s->set, &s->capacity, s->count + 1, sizeof *s->set, e);
+  if (status) return status;
+  s->set[s->count] = x;
+  *z = s->bound + 1 + (uint32_t)s->count++;
+  return AD_OK;
+}
+
+/* The set with these members, more than one. */
+static ad_status intern(ad_sets *s, uint32_t *z, const uint32_t *x, size_t n, const uint32_t *below, ad_error *e) {
+  ad_status status = room_in_table(s, 1, 1, &s->list, e);
+  if (status) return status;
+  size_t i = (size_t)hash_list(x, n) & (s->slots[1] - 1);
+  for (; s->list[i]; i = (i + 1) & (s->slots[1] - 1)) {
+    const ad_set *l = entry(s, s->list[i]);
+    if (l->weight == n && !memcmp(s->pool + l->first, x, n * sizeof *x)) {
+      *z = s->list[i];
+      return AD_OK;
+    }
+  }
+  if (s->pool_count + n >= AD_NO_LIST) return ad_fail(e, AD_ELIMIT, "the sparsity structure is too large");
+  status = ad_sets_reserve(s, &s->pool, &s->pool_capacity, s->pool_count + n, sizeof *s->pool, e);
+  if (!status)
+    status = add_set(s, z, (ad_set){(uint32_t)s->pool_count, {below[0], below[1]}, (uint32_t)n, (uint32_t)n}, e);
+  if (status) return status;
+  memcpy(s->pool + s->pool_count, x, n * sizeof *x);
+  s->pool_count += n;
+  s->list[i] = *z;
+  s->used[1]++;
+  return AD_OK;
+}
+
+/* ---- Members */
+
+static int by_size(const void *a, const void *b) {
+  const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+  return (x > y) - (x < y);
+}
+
+static void sort_found(ad_sets *s) {
+  if (s->found_count > s->bound / 16) { /* in order, by the stamps */
+    size_t n = 0;
+    for (uint32_t i = 0; i < s->bound; i++)
+      if (s->stamp_of_index[i] == s->stamp) s->found[n++] = i;
+  } else if (s->found_count > 1) {
+    qsort(s->found, s->found_count, sizeof *s->found, by_size);
+  }
+}
+
+static ad_status next_stamp(ad_sets *s, ad_error *e) {
+  const size_t had = s->stamps;
+  ad_status status = ad_sets_reserve(s, &s->stamp_of_set, &s->stamps, s->count, sizeof *s->stamp_of_set, e);
+  if (status) return status;
+  if (s->stamps > had) memset(s->stamp_of_set + had, 0, (s->stamps - had) * sizeof *s->stamp_of_set);
+  if (++s->stamp == 0) {
+    memset(s->stamp_of_set, 0, s->stamps * sizeof *s->stamp_of_set);
+    memset(s->stamp_of_index, 0, s->bound * sizeof *s->stamp_of_index);
+    s->stamp = 1;
+  }
+  return AD_OK;
+}
+
+static ad_status find_members(ad_sets *s, const uint32_t *roots, size_t root_count, ad_error *e) {
+  ad_status status = next_stamp(s, e);
+  size_t depth = 0;
+  s->found_count = 0;
+  if (!status) status = ad_sets_reserve(s, &s->stack, &s->stack_capacity, root_count + 2, sizeof *s->stack, e);
+  for (size_t i = 0; !status && i < root_count; i++) s->stack[depth++] = roots[i];
+  while (!status && depth) {
+    const uint32_t x = s->stack[--depth];
+    if (!x) continue;
+    if (!single(s, x)) {
+      uint32_t *seen = &s->stamp_of_set[x - s->bound - 1];
+      if (*seen == s->stamp) continue;
+      *seen = s->stamp;
+    }
+    if (!is_list(s, x)) {
+      status = ad_sets_reserve(s, &s->stack, &s->stack_capacity, depth + 2, sizeof *s->stack, e);
+      if (status) break;
+      s->stack[depth++] = entry(s, x)->below[1];
+      s->stack[depth++] = entry(s, x)->below[0];
+      continue;
+    }
+    uint32_t one;
+    const uint32_t *m = members(s, x, &one), n = weight(s, x);
+    status = ad_sets_reserve(s, &s->found, &s->found_capacity, s->found_count + n, sizeof *s->found, e);
+    for (uint32_t i = 0; !status && i < n; i++) {
+      if (s->stamp_of_index[m[i]] == s->stamp) continue;
+      s->stamp_of_index[m[i]] = s->stamp;
+      s->found[s->found_count++] = m[i];
+    }
+  }
+  if (!status) sort_found(s);
+  return status;
+}
+
+ad_status ad_sets_members(ad_sets *s, uint32_t x, const uint32_t **member, size_t *count, ad_error *e) {
+  if (x && !single(s, x) && is_list(s, x)) {
+    *member = s->pool + entry(s, x)->first;
+    *count = entry(s, x)->weight;
+    return AD_OK;
+  }
+  ad_status status = find_members(s, &x, 1, e);
+  *member = s->found;
+  *count = s->found_count;
+  return status;
+}
+
+/* ---- Unions */
+
+static bool has(const uint32_t *list, uint32_t n, uint32_t x) {
+  uint32_t low = 0;
+  while (n > 1) {
+    const uint32_t half = n / 2;
+    if (list[low + half] <= x) low += half;
+    n -= half;
+  }
+  return n && list[low] == x;
+}
+
+static bool subset(const uint32_t *x, uint32_t nx, const uint32_t *y, uint32_t ny) {
+  for (uint32_t i = 0; i < nx; i++)
+    if (!has(y, ny, x[i])) return false;
+  return true;
+}
+
+static size_t merge(uint32_t *out, const uint32_t *x, size_t nx, const uint32_t *y, size_t ny) {
+  size_t n = 0, i = 0, k = 0;
+  while (i < nx && k < ny) {
+    const uint32_t least = x[i] < y[k] ? x[i] : y[k];
+    i += x[i] == least;
+    k += y[k] == least;
+    out[n++] = least;
+  }
+  while (i < nx) out[n++] = x[i++];
+  while (k < ny) out[n++] = y[k++];
+  return n;
+}
+
+/* Whether y is seen to be a part of x, in the few unions last made on the way to x. */
+static bool made_of(const ad_sets *s, uint32_t x, uint32_t y) {
+  uint32_t stack[LOOKED_AT + 1] = {x};
+  for (int depth = 1, seen = 0; depth && seen < LOOKED_AT; seen++) {
+    const uint32_t at = stack[--depth];
+    if (at == y) return true;
+    if (single(s, at) || weight(s, at) < weight(s, y) || depth + 2 > LOOKED_AT) continue;
+    stack[depth++] = entry(s, at)->below[1];
+    stack[depth++] = entry(s, at)->below[0];
+  }
+  return false;
+}
+
+static ad_status compute(ad_sets *s, uint32_t *z, uint32_t x, uint32_t y, ad_error *e) {
+  if (weight(s, x) > weight(s, y)) {
+    const uint32_t t = x;
+    x = y, y = t;
+  }
+  const uint32_t two[2] = {x, y}, nx = weight(s, x), ny = weight(s, y);
+  const uint32_t largest = base(s, x) > base(s, y) ? base(s, x) : base(s, y);
+  const uint64_t sum = (uint64_t)nx + ny;
+  if (is_list(s, x) && is_list(s, y) && nx <= SMALL) {
+    uint32_t one[2], both[2 * SMALL];
+    const uint32_t *mx = members(s, x, &one[0]), *my = members(s, y, &one[1]);
+    if (subset(mx, nx, my, ny)) return *z = y, AD_OK;
+    if (sum <= SMALL) return intern(s, z, both, merge(both, mx, nx, my, ny), two, e);
+  }
+  if (made_of(s, y, x)) return *z = y, AD_OK;
+  if (made_of(s, x, y)) return *z = x, AD_OK;
+  if (sum < 2 * (uint64_t)largest) return add_set(s, z, (ad_set){AD_NO_LIST, {x, y}, (uint32_t)sum, largest}, e);
+  ad_status status = find_members(s, two, 2, e);
+  return status ? status : intern(s, z, s->found, s->found_count, two, e);
+}
+
+ad_status ad_sets_unite(ad_sets *s, uint32_t *z, uint32_t x, uint32_t y, ad_error *e) {
+  if (x == y || !y) return *z = x, AD_OK;
+  if (!x) return *z = y, AD_OK;
+  if (x > y) {
+    const uint32_t t = x;
+    x = y, y = t;
+  }
+  ad_status status = room_in_table(s, 0, 3, &s->pair, e);
+  if (status) return status;
+  uint32_t *slot = pair_slot(s->pair, s->slots[0], x, y);
+  if (slot[2]) return *z = slot[2], AD_OK;
+  uint32_t result;
+  status = compute(s, &result, x, y, e);
+  if (status) return status;
+  slot[0] = x, slot[1] = y, slot[2] = result;
+  s->used[0]++;
+  return *z = result, AD_OK;
+}

@@ -1,0 +1,41 @@
+/* Sets of indices below a bound, each kept once: equal small sets have equal numbers.  A union of large sets is only a
+ * node over both until those below it have twice the members of the largest list among them; then it is a list, too. So
+ * the members of a set are found in time linear in their number, and a chain of n unions takes memory linear in n. */
+#ifndef AD_SETS_H
+#define AD_SETS_H
+
+#include "adtool.h"
+
+typedef struct ad_set {
+  uint32_t first;        /* of a list: from where in the pool; AD_NO_LIST: none */
+  uint32_t below[2];     /* the two that it is the union of, for a list if it came of two */
+  uint32_t weight, base; /* members at most, those below counted apart; members of the largest list below */
+} ad_set;
+
+typedef struct ad_sets {
+  uint32_t bound;
+  uint64_t limit, bytes; /* that may be, and are, allocated */
+  size_t count, capacity;
+  ad_set *set; /* number 0 is empty, 1 + i is {i}, 1 + bound + k is set[k] */
+  size_t pool_count, pool_capacity;
+  uint32_t *pool;
+  size_t slots[2], used[2]; /* hashes: of pairs to unions, of lists' members to lists */
+  uint32_t *pair, *list;
+  uint32_t *stamp_of_set, *stamp_of_index; /* when last seen */
+  size_t stamps;
+  uint32_t stamp;
+  size_t found_count, found_capacity, stack_capacity;
+  uint32_t *found, *stack;
+} ad_sets;
+
+ad_status ad_sets_open(ad_sets *s, uint32_t bound, uint64_t limit, ad_error *e);
+void ad_sets_close(ad_sets *s);
+/* *z = *x united with y; z may be x. */
+ad_status ad_sets_unite(ad_sets *s, uint32_t *z, uint32_t x, uint32_t y, ad_error *e);
+/* The members, ascending; they are there until the next call. */
+ad_status ad_sets_members(ad_sets *s, uint32_t x, const uint32_t **member, size_t *count, ad_error *e);
+
+/* realloc within the limit: room for `need` items. */
+ad_status ad_sets_reserve(ad_sets *s, void *items_ptr, size_t *capacity, size_t need, size_t size, ad_error *e);
+
+#endif
