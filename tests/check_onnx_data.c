@@ -50,12 +50,12 @@ static void *slurp(const char *path, size_t *size) {
 }
 
 /* A tensor of the data, as doubles. */
-typedef struct tensor {
+typedef struct array {
   int type;
   size_t rank, count;
   int64_t *dim;
   double *v;
-} tensor;
+} array;
 
 static double half_float(uint16_t h) {
   const int e = h >> 10 & 31, m = h & 1023;
@@ -107,10 +107,10 @@ static bool is_real(int type) {
 }
 
 /* False: the file is not there, or no tensor of numbers.  The package's bfloat16 tensors say that they are uint16. */
-static bool read_tensor(const char *path, const Onnx__ValueInfoProto *declared, tensor *t) {
+static bool read_tensor(const char *path, const Onnx__ValueInfoProto *declared, array *t) {
   size_t size;
   void *bytes = slurp(path, &size);
-  *t = (tensor){0};
+  *t = (array){0};
   if (!bytes) return false;
   Onnx__TensorProto *p = onnx__tensor_proto__unpack(NULL, size, bytes);
   free(bytes);
@@ -149,7 +149,7 @@ static bool read_tensor(const char *path, const Onnx__ValueInfoProto *declared, 
   return numbers;
 }
 
-static void free_tensor(tensor *t) {
+static void free_tensor(array *t) {
   free(t->dim);
   free(t->v);
 }
@@ -166,7 +166,7 @@ typedef struct model {
   size_t size;
   size_t inputs; /* those without a value in the file */
   const Onnx__ValueInfoProto *input[MOST];
-  tensor data[MOST];
+  array data[MOST];
 } model;
 
 static void open_model(model *m, result *r) {
@@ -260,7 +260,7 @@ static bool set_point(model *m, const ad_graph *g, ad_point *p) {
 static bool outputs_match(model *m, const ad_graph *g, const ad_workspace *w, int set) {
   char path[1000], text[300];
   for (size_t k = 0; k < m->proto->graph->n_output; k++) {
-    tensor want;
+    array want;
     snprintf(path, sizeof path, "%s/test_data_set_%d/output_%zu.pb", m->folder, set, k);
     if (!read_tensor(path, m->proto->graph->output[k], &want)) {
       free_tensor(&want);
@@ -312,7 +312,7 @@ static bool run_set(model *m, int set) {
   ad_point *p = NULL;
   ad_error e = {0};
   char path[1000];
-  tensor probe;
+  array probe;
   snprintf(path, sizeof path, "%s/test_data_set_%d/output_0.pb", m->folder, set);
   const bool there = read_tensor(path, NULL, &probe);
   free_tensor(&probe);
