@@ -45,7 +45,7 @@ static ad_status add_path(collection *c, const char *path, ad_error *e) {
 static bool is_graph(const char *name) {
   const char *dot = strrchr(name, '.');
   for (size_t i = 0; dot && i < ad_format_count(); i++)
-    if (!strcmp(dot, ad_format_get(i)->extension)) return true;
+    if (ad_format_get(i)->can_read && !strcmp(dot, ad_format_get(i)->extension)) return true;
   return dot && !strcmp(dot, ".yml");
 }
 

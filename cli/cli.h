@@ -36,6 +36,11 @@ typedef enum option_id {
   OPT_EXPLICIT,
   OPT_OPTIMIZE,
   OPT_AFTER,
+  OPT_BINARY,
+  OPT_VALUES,
+  OPT_ADJOINTS,
+  OPT_SHAPES,
+  OPT_MAX_SHOWN,
   OPT_IN_PLACE,
   OPT_CHECK,
   OPT_TRACE,
@@ -91,9 +96,10 @@ typedef struct options {
   unsigned digits;
   output_format format;
   uint32_t passes; /* --after: these */
-  bool sparse, stored, explicit_nodes, optimize, in_place, check, trace, strict, quiet, no_time, help;
+  bool sparse, stored, explicit_nodes, binary, values, adjoints, shapes, optimize, in_place, check, trace, strict, quiet, no_time,
+      help;
   double min_digits, timeout;
-  size_t probes, max_entries;
+  size_t probes, max_entries, max_shown;
   uint64_t random_seed;
   ad_batch_task task;
   ad_fold_kind reduce;
@@ -167,6 +173,8 @@ void put_json_number(ad_buffer *b, const ad_span *s, size_t i, unsigned digits);
 void put_json_tensor(ad_buffer *b, const ad_span *s, const ad_shape *shape, unsigned digits);
 /* A tensor for people: a scalar on the line, a vector in brackets, a matrix on lines of its own. */
 void put_text_tensor(ad_buffer *b, const ad_span *s, const ad_shape *shape, unsigned digits, int indent);
+/* On one line, long tensors cut short. */
+void put_short_span(ad_buffer *b, const ad_span *s, unsigned digits);
 /* A name as a field of a CSV line. */
 void put_csv_name(ad_buffer *b, const char *name);
 /* NAME, or NAME[i,j] where an element (SIZE_MAX: none) of a tensor is meant. */
@@ -218,6 +226,8 @@ int session_report(const session *s, ad_error *e);
 int session_scalar(const session *s, size_t i);
 /* Plans and makes a workspace, with the point set and the primal run done. */
 int session_plan(session *s, bool keep_all, uint32_t directions, bool reverse);
+/* The gradient of one chosen output, or of its element or weighted sum, into the workspace; 0 or an exit status. */
+int session_gradient(const session *s, size_t i);
 /* What --max-entries and the like say, for ad_check; outputs: a node for each of s->output. */
 ad_check_options session_check_options(const session *s, const ad_node *outputs);
 /* Notes on standard error where the run stood on kinks and edges or left a domain; with --strict an exit status. */

@@ -5,12 +5,12 @@
 
 extern const command command_eval, command_grad, command_jac, command_jvp, command_vjp, command_hess, command_hvp,
     command_taylor, command_diff, command_check, command_batch, command_merge, command_convert, command_fmt,
-    command_info, command_hash, command_ops, command_backends, command_help;
+    command_info, command_dot, command_hash, command_ops, command_backends, command_help;
 
 const command *const commands[] = {
     &command_eval, &command_grad, &command_jac, &command_jvp, &command_vjp, &command_hess, &command_hvp,
     &command_taylor, &command_diff, &command_check, &command_batch, &command_merge, &command_convert, &command_fmt,
-    &command_info, &command_hash, &command_ops, &command_backends, &command_help, NULL};
+    &command_info, &command_dot, &command_hash, &command_ops, &command_backends, &command_help, NULL};
 
 static const char *next_command(const void *context, size_t i) {
   (void)context;

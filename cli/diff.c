@@ -41,7 +41,7 @@ static int run(const options *o) {
   if (!o->out && !o->to) return usage_error("diff wants -o FILE, or --to FORMAT for standard output");
   int status = session_open(&s, o, o->file[0]);
   if (!status) status = derive(&s, &d);
-  const ad_write_options w = {o->to, o->explicit_nodes, o->stored};
+  const ad_write_options w = {o->to, o->explicit_nodes, o->stored, o->binary};
   if (!status && ad_graph_save(d, o->out ? o->out : "-", &w, &e)) status = report(o, &e);
   ad_graph_free(d);
   session_close(&s);
@@ -49,7 +49,7 @@ static int run(const options *o) {
 }
 
 static const option_id takes[] = {OPT_WRT, OPT_OUTPUT, OPT_SEED,     OPT_MODE,      OPT_OUT,
-                                  OPT_TO,  OPT_STORED, OPT_EXPLICIT, OPT_BIND, OPT_MAX_NODES, OPT_COUNT};
+                                  OPT_TO,  OPT_STORED, OPT_BINARY, OPT_EXPLICIT, OPT_BIND, OPT_MAX_NODES, OPT_COUNT};
 const command command_diff = {
     "diff",
     "GRAPH",

@@ -22,13 +22,14 @@ static int run_convert(const options *o) {
     ad_graph_free(whole);
     if (status) return status;
   }
-  ad_write_options w = {o->to, o->explicit_nodes, o->stored};
+  ad_write_options w = {o->to, o->explicit_nodes, o->stored, o->binary};
   if (ad_graph_save(g, o->out ? o->out : "-", &w, &e)) status = report(o, &e);
   ad_graph_free(g);
   return status;
 }
 
-static const option_id convert_takes[] = {OPT_OUT, OPT_TO, OPT_STORED, OPT_EXPLICIT, OPT_OPTIMIZE, OPT_BIND, OPT_MAX_NODES, OPT_COUNT};
+static const option_id convert_takes[] = {OPT_OUT,      OPT_TO,   OPT_STORED,    OPT_BINARY, OPT_EXPLICIT,
+                                          OPT_OPTIMIZE, OPT_BIND, OPT_MAX_NODES, OPT_COUNT};
 const command command_convert = {
     "convert",
     "GRAPH",

@@ -5,24 +5,6 @@
 
 enum { DIRECTIONS = 8 };
 
-/* The gradient of one chosen output into the workspace. */
-static int run_gradient(const session *s, size_t i) {
-  ad_error e = {0};
-  size_t element = s->element[i];
-  ad_gradient_request r = {.output = ad_graph_output_node(s->graph, s->output[i]), .mode = s->mode};
-  if (s->seed_count) {
-    r.seed_count = s->seed_count;
-    r.weight = s->weight;
-  } else if (element != SIZE_MAX) {
-    r.seed_count = 1;
-    r.element = &element;
-  } else {
-    int status = session_scalar(s, i);
-    if (status) return status;
-  }
-  return ad_workspace_run_gradient(s->workspace, &r, &e) ? report(s->o, &e) : 0;
-}
-
 static ad_span chosen_value(const session *s, size_t i, ad_shape *shape) {
   ad_node n = ad_graph_output_node(s->graph, s->output[i]);
   ad_span v = ad_workspace_value(s->workspace, n);
@@ -103,7 +85,7 @@ static int put_results(ad_buffer *b, const session *s) {
   if (f == FORMAT_JSON) ad_buffer_printf(b, "{\"backend\": \"%s\", \"outputs\": {", ad_backend_name(s->backend));
   if (f == FORMAT_CSV) ad_buffer_puts(b, "output,input,element,derivative\n");
   for (size_t i = 0; i < s->output_count; i++) {
-    int status = run_gradient(s, i);
+    int status = session_gradient(s, i);
     if (status) return status;
     if (f == FORMAT_JSON)
       put_json(b, s, i);

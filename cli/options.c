@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "dot/dot.h"
 #include "error.h"
 
 typedef struct option_row {
@@ -29,11 +30,16 @@ static const option_row rows[] = {
     {OPT_DIGITS, "digits", NULL, "N", "show N significant digits; mpfr computes with the bits for them and 64 more"},
     {OPT_FORMAT, "format", NULL, "text|json|csv|npy", "the form of the result (jac: also npz, mtx; ops: text, json or texinfo; batch: npy, csv or ndjson)"},
     {OPT_OUT, "out", "o", "FILE", "write to a file, replaced in one step, instead of standard output"},
-    {OPT_TO, "to", NULL, "yaml|adg", "the format to write (default: by the file's name)"},
+    {OPT_TO, "to", NULL, "FORMAT", "the format to write: yaml, adg, nl, cppad or dot (default: by the file's name)"},
     {OPT_STORED, "stored", NULL, NULL, ".adg without compression: the canonical form"},
     {OPT_EXPLICIT, "explicit", NULL, NULL, "one operation a node, no infix"},
     {OPT_OPTIMIZE, "optimize", NULL, NULL, "run all passes first: fewer nodes, the same values"},
     {OPT_AFTER, "after", NULL, "PASS", "the graph after the passes up to this one: dead, fold, identities or common"},
+    {OPT_BINARY, "binary", NULL, NULL, ".nl in binary"},
+    {OPT_VALUES, "values", NULL, NULL, "show the value of each node"},
+    {OPT_ADJOINTS, "adjoints", NULL, NULL, "show the derivative of the output by each node"},
+    {OPT_SHAPES, "shapes", NULL, NULL, "show the shapes of tensors"},
+    {OPT_MAX_SHOWN, "max-shown", NULL, "N", "draw at most N boxes, 8 to 10000 (default 100)"},
     {OPT_IN_PLACE, "in-place", "i", NULL, "rewrite the file itself"},
     {OPT_CHECK, "check", NULL, NULL, "write nothing; exit 1 if the file is not in this form"},
     {OPT_TRACE, "trace", NULL, NULL, "show every node with its expression, value and derivative"},
@@ -231,6 +237,22 @@ static int set(options *o, const option_row *r, const char *s) {
       break;
     case OPT_AFTER:
       return set_passes(o, s);
+    case OPT_BINARY:
+      o->binary = true;
+      break;
+    case OPT_VALUES:
+      o->values = true;
+      break;
+    case OPT_ADJOINTS:
+      o->adjoints = true;
+      break;
+    case OPT_SHAPES:
+      o->shapes = true;
+      break;
+    case OPT_MAX_SHOWN:
+      status = read_count(r, s, AD_DOT_SHOWN_LEAST, 10000, &n);
+      o->max_shown = (size_t)n;
+      break;
     case OPT_IN_PLACE:
       o->in_place = true;
       break;

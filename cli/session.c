@@ -275,6 +275,23 @@ int session_plan(session *s, bool keep_all, uint32_t directions, bool reverse) {
   return status ? session_report(s, &e) : 0;
 }
 
+int session_gradient(const session *s, size_t i) {
+  ad_error e = {0};
+  size_t element = s->element[i];
+  ad_gradient_request r = {.output = ad_graph_output_node(s->graph, s->output[i]), .mode = s->mode};
+  if (s->seed_count) {
+    r.seed_count = s->seed_count;
+    r.weight = s->weight;
+  } else if (element != SIZE_MAX) {
+    r.seed_count = 1;
+    r.element = &element;
+  } else {
+    int status = session_scalar(s, i);
+    if (status) return status;
+  }
+  return ad_workspace_run_gradient(s->workspace, &r, &e) ? report(s->o, &e) : 0;
+}
+
 ad_check_options session_check_options(const session *s, const ad_node *outputs) {
   return (ad_check_options){.wrt_count = s->wrt_count,
                             .wrt = s->wrt,

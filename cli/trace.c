@@ -56,17 +56,9 @@ static void add_text(table *t, const char *text) {
   add_cell(t, &b);
 }
 
-/* On one line, long tensors cut short. */
 static void add_span(table *t, const ad_span *v, unsigned digits) {
-  enum { SHOWN = 6 };
   ad_buffer b = {0};
-  if (v->count != 1) ad_buffer_puts(&b, "[");
-  for (size_t i = 0; i < v->count && i < SHOWN; i++) {
-    if (i) ad_buffer_puts(&b, ", ");
-    put_number(&b, v, i, digits);
-  }
-  if (v->count > SHOWN) ad_buffer_printf(&b, ", ... %zu in all", v->count);
-  if (v->count != 1) ad_buffer_puts(&b, "]");
+  put_short_span(&b, v, digits);
   add_cell(t, &b);
 }
 

@@ -95,6 +95,17 @@ void put_text_tensor(ad_buffer *b, const ad_span *s, const ad_shape *shape, unsi
   put_text_axis(b, s, shape, digits, indent, 0, 0);
 }
 
+void put_short_span(ad_buffer *b, const ad_span *s, unsigned digits) {
+  enum { SHOWN = 6 };
+  if (s->count != 1) ad_buffer_puts(b, "[");
+  for (size_t i = 0; i < s->count && i < SHOWN; i++) {
+    if (i) ad_buffer_puts(b, ", ");
+    put_number(b, s, i, digits);
+  }
+  if (s->count > SHOWN) ad_buffer_printf(b, ", ... %zu in all", s->count);
+  if (s->count != 1) ad_buffer_puts(b, "]");
+}
+
 void put_csv_name(ad_buffer *b, const char *name) {
   if (!strpbrk(name, ",\"\n\r")) {
     ad_buffer_puts(b, name);

@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "adg/adg.h"
+#include "cppad/cppad.h"
+#include "dot/dot.h"
 #include "error.h"
 #include "file.h"
 #include "mem.h"
@@ -10,8 +12,8 @@
 #include "onnx/onnx.h"
 #include "yaml/yaml.h"
 
-/* beside: takes up what further files beside this one say; read_bound: reads where something is left open.  Both may be
- * NULL. */
+/* sniff, read: NULL where the format is only written; write: where it is only read.  beside, save_beside: what further files
+ * beside this one say; read_bound: reads where something is left open, instead of read.  All of these may be NULL. */
 typedef struct format {
   ad_format_info info;
   bool (*sniff)(const void *bytes, size_t size);
@@ -19,16 +21,34 @@ typedef struct format {
                     ad_error *e);
   ad_status (*write)(const ad_graph *g, ad_buffer *out, const ad_write_options *o, ad_error *e);
   ad_status (*beside)(ad_graph *g, const char *path, ad_error *e);
+  ad_status (*save_beside)(const ad_graph *g, const char *path, ad_error *e);
   ad_status (*read_bound)(ad_graph **g, const void *bytes, size_t size, size_t count, const ad_binding *bindings,
                           const ad_limits *limits, ad_error *e);
 } format;
 
 static const format formats[] = {
-    {{"adg", ".adg", true, "compressed binary, for machines"}, ad_adg_sniff, ad_adg_read, ad_adg_write, NULL, NULL},
-    {{"nl", ".nl", false, "models of AMPL, text and binary"}, ad_nl_sniff, ad_nl_read, NULL, ad_nl_names, NULL},
-    {{"onnx", ".onnx", false, "neural networks, inference"}, ad_onnx_sniff, NULL, NULL, NULL, ad_onnx_read},
-    {{"yaml", ".yaml", true, "text with infix expressions, for people"}, ad_yaml_sniff, ad_yaml_read, ad_yaml_write, NULL,
-     NULL},
+    {.info = {"adg", ".adg", true, true, "compressed binary, for machines"},
+     .sniff = ad_adg_sniff,
+     .read = ad_adg_read,
+     .write = ad_adg_write},
+    {.info = {"nl", ".nl", true, true, "models of AMPL, text and binary"},
+     .sniff = ad_nl_sniff,
+     .read = ad_nl_read,
+     .write = ad_nl_write,
+     .beside = ad_nl_names,
+     .save_beside = ad_nl_save_names},
+    {.info = {"onnx", ".onnx", true, false, "neural networks, inference"},
+     .sniff = ad_onnx_sniff,
+     .read_bound = ad_onnx_read},
+    {.info = {"cppad", ".json", true, true, "graphs of CppAD, in JSON"},
+     .sniff = ad_cppad_sniff,
+     .read = ad_cppad_read,
+     .write = ad_cppad_write},
+    {.info = {"yaml", ".yaml", true, true, "text with infix expressions, for people"},
+     .sniff = ad_yaml_sniff,
+     .read = ad_yaml_read,
+     .write = ad_yaml_write},
+    {.info = {"dot", ".dot", false, true, "a picture, for Graphviz"}, .write = ad_dot_write},
 };
 
 size_t ad_format_count(void) {
@@ -43,7 +63,7 @@ const ad_format_info *ad_format_get(size_t i) {
 static ad_status read_as(ad_graph **g, const format **f, const void *bytes, size_t size, const char *path, size_t count,
                          const ad_binding *bindings, const ad_limits *limits, ad_error *e) {
   ad_status s = AD_OK;
-  for (*f = formats; *f < formats + ad_format_count() && !(*f)->sniff(bytes, size);) ++*f;
+  for (*f = formats; *f < formats + ad_format_count() && !((*f)->sniff && (*f)->sniff(bytes, size));) ++*f;
   if (*f < formats + ad_format_count() && (*f)->read_bound)
     s = (*f)->read_bound(g, bytes, size, count, bindings, limits, e);
   else if (*f < formats + ad_format_count() && count)
@@ -114,8 +134,27 @@ static ad_status write_as(const format *f, const ad_graph *g, ad_buffer *b, cons
   return s;
 }
 
+/* What can be written, as names or extensions: "adg, yaml or dot". */
+typedef struct choices {
+  char text[120];
+} choices;
+
+static choices list_choices(bool extensions) {
+  choices c = {""};
+  size_t left = 0;
+  for (size_t i = 0; i < ad_format_count(); i++) left += formats[i].info.can_write;
+  for (size_t i = 0; i < ad_format_count(); i++) {
+    const size_t used = strlen(c.text);
+    if (!formats[i].info.can_write) continue;
+    snprintf(c.text + used, sizeof c.text - used, "%s%s", extensions ? formats[i].info.extension : formats[i].info.name,
+             left > 2 ? ", " : left == 2 ? " or " : "");
+    left--;
+  }
+  return c;
+}
+
 static ad_status unknown(const char *name, ad_error *e) {
-  return ad_fail(e, AD_EUSAGE, "unknown format '%s'; there are yaml and adg", name);
+  return ad_fail(e, AD_EUSAGE, "unknown format '%s'; it may be %s", name, list_choices(false).text);
 }
 
 ad_status ad_graph_write(const ad_graph *g, void **bytes, size_t *size, const ad_write_options *o, ad_error *e) {
@@ -134,10 +173,12 @@ ad_status ad_graph_save(const ad_graph *g, const char *path, const ad_write_opti
   if (!f && o && o->format) return unknown(o->format, e);
   if (!f)
     return ad_fail(e, AD_EUSAGE,
-                   "'%s' does not say by its name which format to write; end it in .yaml or .adg, or use --to", path);
+                   "'%s' does not say by its name which format to write; end it in %s, or use --to", path,
+                   list_choices(true).text);
   ad_buffer b = {0};
   ad_status s = write_as(f, g, &b, o, e);
   if (!s) s = ad_file_write(path, b.data, b.size, e);
+  if (!s && f->save_beside) s = f->save_beside(g, path, e);
   ad_buffer_clear(&b);
   return s;
 }

@@ -296,7 +296,7 @@ AD_API ad_status ad_graph_optimize(ad_graph **out, const ad_graph *g, const ad_o
 typedef struct ad_format_info {
   const char *name;      /* "yaml", "adg" */
   const char *extension; /* ".yaml" */
-  bool can_write;
+  bool can_read, can_write;
   const char *doc;
 } ad_format_info;
 AD_API size_t ad_format_count(void);
@@ -324,6 +324,7 @@ typedef struct ad_write_options {
   const char *format;  /* a name of the registry; NULL: by the path's extension */
   bool explicit_nodes; /* text formats: one operation a node, no infix */
   bool stored;         /* .adg: codec 0 everywhere, the canonical form */
+  bool binary;         /* .nl: in binary, little-endian */
 } ad_write_options;
 /* Replaces the file atomically (temporary, fsync, rename); path "-" writes to standard output. */
 AD_API ad_status ad_graph_save(const ad_graph *g, const char *path, const ad_write_options *o, ad_error *e);

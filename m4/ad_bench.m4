@@ -1,4 +1,4 @@
-# AD_BENCH: what the benchmark (make bench) may find beside adtool; nothing else uses it.
+# AD_BENCH: what the benchmark (make bench) and one test, of ASL, may find beside adtool; nothing else uses it.
 #   ADOL-C  Debian's libadolc-dev, and a C++ compiler
 #   ASL     Debian's libamplsolver-dev
 AC_DEFUN([AD_BENCH], [

@@ -333,12 +333,17 @@ static void note_trouble(void *context, ad_node n, size_t element, unsigned flag
   if (flags & (AD_OUTSIDE | AD_MADE_NAN | AD_MADE_INF)) *(bool *)context = true;
 }
 
-START_TEST(equals_the_reference) {
+static ad_graph *load(const char *name) {
   char path[1024];
-  reference r = read_reference(names[_i]);
-  model m = {.name = names[_i], .r = &r};
-  snprintf(path, sizeof path, "%s/%s.nl", folder, names[_i]);
-  ok(ad_graph_load(&m.graph, path, NULL, &err), m.name);
+  ad_graph *g;
+  snprintf(path, sizeof path, "%s/%s.nl", folder, name);
+  ok(ad_graph_load(&g, path, NULL, &err), name);
+  return g;
+}
+
+static void compare_with_reference(model m) {
+  reference r = read_reference(m.name);
+  m.r = &r;
   ck_assert_int_eq(ad_graph_node_shape(m.graph, 0)->dim[0], (int64_t)r.n);
   ok(ad_program_new(&m.program, m.graph, NULL, &err), m.name);
   m.fast = open_workspace(&m, "tape", 0);
@@ -354,8 +359,46 @@ START_TEST(equals_the_reference) {
   if (m.rounding) printf("%s: %zu differences by rounding\n", m.name, m.rounding);
   ad_workspace_free(m.fast);
   ad_program_free(m.program);
-  ad_graph_free(m.graph);
   free_reference(&r);
+}
+
+START_TEST(equals_the_reference) {
+  ad_graph *g = load(names[_i]);
+  compare_with_reference((model){.name = names[_i], .graph = g});
+  ad_graph_free(g);
+}
+END_TEST
+
+static void same_texts(const ad_graph *a, const ad_graph *b, const char *name) {
+  ck_assert_msg(ad_graph_meta_count(a) == ad_graph_meta_count(b), "%s: other metadata", name);
+  for (size_t i = 0; i < ad_graph_meta_count(a); i++) {
+    bool found = false;
+    for (size_t k = 0; k < ad_graph_meta_count(b); k++)
+      found = found || (!strcmp(ad_graph_meta_key(a, i), ad_graph_meta_key(b, k)) &&
+                        !strcmp(ad_graph_meta_text(a, i), ad_graph_meta_text(b, k)));
+    ck_assert_msg(found, "%s: the metadata %s is lost", name, ad_graph_meta_key(a, i));
+  }
+}
+
+/* Text and binary, written by adtool: the same model, with the same references.  A second time gives the same bytes. */
+START_TEST(is_written) {
+  ad_graph *g = load(names[_i / 2]), *back;
+  const ad_write_options o = {.format = "nl", .binary = _i % 2};
+  void *bytes, *again;
+  size_t size, size_again;
+  ok(ad_graph_write(g, &bytes, &size, &o, &err), names[_i / 2]);
+  ok(ad_graph_read(&back, bytes, size, "written", NULL, &err), names[_i / 2]);
+  same_texts(g, back, names[_i / 2]);
+  const ad_values x = ad_graph_node_values(g, 0), y = ad_graph_node_values(back, 0);
+  ck_assert_uint_eq(x.count, y.count);
+  ck_assert_mem_eq(x.value, y.value, x.count * sizeof *x.value);
+  ok(ad_graph_write(back, &again, &size_again, &o, &err), names[_i / 2]);
+  ck_assert_msg(size == size_again && !memcmp(bytes, again, size), "%s: other bytes", names[_i / 2]);
+  compare_with_reference((model){.name = names[_i / 2], .graph = back});
+  ad_free(bytes);
+  ad_free(again);
+  ad_graph_free(g);
+  ad_graph_free(back);
 }
 END_TEST
 
@@ -402,11 +445,8 @@ static void add_hessian(const reference *r, const ad_graph *g, const char *outpu
 START_TEST(hessian_equals_the_reference) {
   static const char *const ways[] = {"dual", "tape", "mpfr", "mpfr"};
   static const uint32_t precision[] = {0, 0, 256, 53};
-  char path[1024];
-  ad_graph *g;
+  ad_graph *g = load(names[_i]);
   reference r = read_reference(names[_i]);
-  snprintf(path, sizeof path, "%s/%s.nl", folder, names[_i]);
-  ok(ad_graph_load(&g, path, NULL, &err), names[_i]);
   double *sum[4], *largest = room(r.n, sizeof *largest), rest[4] = {0}, noise = 0;
   if (r.hess_count) qsort(r.hess, r.hess_count, sizeof *r.hess, by_place);
   for (int b = 0; b < 4 && !r.failed; b++) {
@@ -439,11 +479,8 @@ END_TEST
 
 /* All methods agree, at the file's own point; large models by probes. */
 START_TEST(check_finds_no_failure) {
-  char path[1024];
-  ad_graph *g;
+  ad_graph *g = load(names[_i]);
   ad_check_report report;
-  snprintf(path, sizeof path, "%s/%s.nl", folder, names[_i]);
-  ok(ad_graph_load(&g, path, NULL, &err), names[_i]);
   const ad_check_options o = {.max_entries = 64};
   ok(ad_check(&report, g, NULL, &o, &err), names[_i]);
   ck_assert_msg(report.verdict != AD_VERDICT_FAIL, "%s: %s", names[_i], report.reason);
@@ -462,6 +499,7 @@ int main(void) {
   TCase *c = tcase_create("references");
   tcase_add_loop_test(c, equals_the_reference, 0, name_count);
   tcase_add_loop_test(c, hessian_equals_the_reference, 0, name_count);
+  tcase_add_loop_test(c, is_written, 0, 2 * name_count);
   tcase_add_loop_test(c, check_finds_no_failure, 0, name_count);
   tcase_set_timeout(c, 300);
   suite_add_tcase(s, c);

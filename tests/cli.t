@@ -494,10 +494,10 @@ $ adtool convert n.adg
 adtool: convert wants -o FILE, or --to FORMAT for standard output
 ? 2
 $ adtool convert n.adg -o n.txt
-adtool: error: 'n.txt' does not say by its name which format to write; end it in .yaml or .adg, or use --to
+adtool: error: 'n.txt' does not say by its name which format to write; end it in .adg, .nl, .json, .yaml or .dot, or use --to
 ? 2
 $ adtool convert n.adg --to xml
-adtool: error: unknown format 'xml'; there are yaml and adg
+adtool: error: unknown format 'xml'; it may be adg, nl, cppad, yaml or dot
 ? 2
 $ adtool fmt v.yaml
 adtool: 1
@@ -596,6 +596,7 @@ Derivatives of saved computational graphs.
   convert   to another format
   fmt       rewrites a YAML graph canonically
   info      what is in a graph
+  dot       a picture of a graph, for Graphviz
   hash      a digest of the graph's content
   ops       all operations, with their partial derivatives
   backends  all backends
@@ -792,3 +793,258 @@ $ adtool convert tests/examples/repeats.yaml --optimize -o p.adg; adtool convert
 $ adtool eval tests/examples/repeats.yaml --optimize
 adtool: eval has no option --optimize; see `adtool help eval`
 ? 2
+$ adtool dot tests/examples/tutorial.yaml
+digraph "squared-error" {
+  node [shape=box, style="rounded,filled", fillcolor=white, fontname=Helvetica, fontsize=11];
+  edge [fontname=Helvetica, fontsize=9];
+  graph [fontname=Helvetica, fontsize=11];
+  n0 [label="w\ninput", fillcolor="#dcebfa"];
+  n1 [label="x\ninput", fillcolor="#dcebfa"];
+  n2 [label="y\ninput", fillcolor="#dcebfa"];
+  n3 [label="l1\nmul"];
+  n4 [label="l2\nsub"];
+  n5 [label="l3, loss\npow(_, 2)", peripheries=2];
+  n0 -> n3;
+  n1 -> n3;
+  n3 -> n4 [label="x"];
+  n2 -> n4 [label="y"];
+  n4 -> n5;
+}
+$ adtool dot tests/examples/tutorial.yaml --values --adjoints --digits 3 | grep label
+  n0 [label="w\ninput\n= 1\nadjoint -4", fillcolor="#dcebfa"];
+  n1 [label="x\ninput\n= 2\nadjoint -2", fillcolor="#dcebfa"];
+  n2 [label="y\ninput\n= 3\nadjoint 2", fillcolor="#dcebfa"];
+  n3 [label="l1\nmul\n= 2\nadjoint -2"];
+  n4 [label="l2\nsub\n= -1\nadjoint -2"];
+  n5 [label="l3, loss\npow(_, 2)\n= 1\nadjoint 1", peripheries=2];
+  n3 -> n4 [label="x"];
+  n2 -> n4 [label="y"];
+$ adtool dot tests/examples/network.yaml --shapes | grep -v '^  [neg][a-z]* \['
+digraph "two-layer-network" {
+  n0 [label="x\ninput, diff: no\n[3]", fillcolor="#dcebfa"];
+  n1 [label="target\ninput, diff: no\n[2]", fillcolor="#dcebfa"];
+  n2 [label="W1\ninput\n[4, 3]", fillcolor="#dcebfa"];
+  n3 [label="b1\ninput\n[4]", fillcolor="#dcebfa"];
+  n4 [label="W2\ninput\n[2, 4]", fillcolor="#dcebfa"];
+  n5 [label="b2\ninput\n[2]", fillcolor="#dcebfa"];
+  subgraph cluster_8 {
+    label="h";
+    n6 [label="matmul\n[4]"];
+    n7 [label="sub\n[4]"];
+    n8 [label="h\nsigmoid\n[4]"];
+  }
+  subgraph cluster_11 {
+    label="y";
+    n9 [label="matmul\n[2]"];
+    n10 [label="sub\n[2]"];
+    n11 [label="y\nsigmoid\n[2]"];
+  }
+  n12 [label="error\nsub\n[2]"];
+  subgraph cluster_15 {
+    label="loss";
+    n13 [label="pow(_, 2)\n[2]"];
+    n14 [label="sum axis=[0]"];
+    n15 [label="loss\ndiv(_, 2)", peripheries=2];
+  }
+  n2 -> n6 [label="x"];
+  n0 -> n6 [label="y"];
+  n6 -> n7 [label="x"];
+  n3 -> n7 [label="y"];
+  n7 -> n8;
+  n4 -> n9 [label="x"];
+  n8 -> n9 [label="y"];
+  n9 -> n10 [label="x"];
+  n5 -> n10 [label="y"];
+  n10 -> n11;
+  n11 -> n12 [label="x"];
+  n1 -> n12 [label="y"];
+  n12 -> n13;
+  n13 -> n14;
+  n14 -> n15;
+}
+$ adtool dot tests/examples/network.yaml --max-shown 12
+digraph "two-layer-network" {
+  node [shape=box, style="rounded,filled", fillcolor=white, fontname=Helvetica, fontsize=11];
+  edge [fontname=Helvetica, fontsize=9];
+  graph [fontname=Helvetica, fontsize=11];
+  n0 [label="x\ninput, diff: no", fillcolor="#dcebfa"];
+  n1 [label="target\ninput, diff: no", fillcolor="#dcebfa"];
+  n2 [label="W1\ninput", fillcolor="#dcebfa"];
+  n3 [label="b1\ninput", fillcolor="#dcebfa"];
+  n4 [label="W2\ninput", fillcolor="#dcebfa"];
+  n5 [label="b2\ninput", fillcolor="#dcebfa"];
+  n6 [label="h\n3 nodes\n1 sub, 1 sigmoid, 1 matmul", fillcolor="#f4f4f4"];
+  n7 [label="y\n3 nodes\n1 sub, 1 sigmoid, 1 matmul", fillcolor="#f4f4f4"];
+  n8 [label="error\nsub"];
+  n9 [label="loss\n3 nodes\n1 div, 1 pow, 1 sum", fillcolor="#f4f4f4", peripheries=2];
+  n0 -> n6;
+  n1 -> n8;
+  n2 -> n6;
+  n3 -> n6;
+  n4 -> n7;
+  n5 -> n7;
+  n6 -> n7;
+  n7 -> n8;
+  n8 -> n9;
+}
+$ adtool dot tests/examples/pendulum.yaml --max-shown 8
+digraph "pendulum-step" {
+  node [shape=box, style="rounded,filled", fillcolor=white, fontname=Helvetica, fontsize=11];
+  edge [fontname=Helvetica, fontsize=9];
+  graph [fontname=Helvetica, fontsize=11];
+  n0 [label="theta\ninput", fillcolor="#dcebfa"];
+  n1 [label="... 4 more inputs", style="rounded,filled,dashed", fillcolor="#f4f4f4"];
+  n2 [label="12 nodes, levels 1 to 5\n4 mul, 3 div, 2 add, 2 sin, 1 more", style="rounded,filled,dashed", fillcolor="#f4f4f4"];
+  n3 [label="3 nodes, levels 1 to 7\n1 add, 1 mul, 1 div", style="rounded,filled,dashed", fillcolor="#f4f4f4"];
+  n4 [label="5 nodes, levels 1 to 9\n2 mul, 1 add, 1 div, 1 sin", style="rounded,filled,dashed", fillcolor="#f4f4f4"];
+  n5 [label="theta_next\n10 nodes\n5 add, 4 mul, 1 div", fillcolor="#f4f4f4", peripheries=2];
+  n6 [label="omega_next\n12 nodes\n5 add, 5 mul, 1 div, 1 sin", fillcolor="#f4f4f4", peripheries=2];
+  n0 -> n2 [label="2"];
+  n0 -> n4;
+  n0 -> n5;
+  n0 -> n6;
+  n1 -> n2 [label="6"];
+  n1 -> n3 [label="2"];
+  n1 -> n4;
+  n1 -> n5 [label="4"];
+  n1 -> n6 [label="3"];
+  n2 -> n3;
+  n2 -> n4 [label="2"];
+  n2 -> n5;
+  n2 -> n6 [label="3"];
+  n3 -> n5;
+  n3 -> n6;
+  n4 -> n5;
+  n4 -> n6;
+}
+$ adtool convert tests/examples/tutorial.yaml -o t.dot && adtool dot tests/examples/tutorial.yaml | cmp - t.dot
+$ printf 'adtool: 1\ninputs: {"a\\"b\\\\n&": [[1, 2], [3, 4]]}\noutputs: {"é": "`a\\"b\\\\n&`[:, 1]/3"}\n' | adtool dot - --values --adjoints --output 'é[0]' | grep label
+  n0 [label="a\"b\\n&amp;\ninput\n= [1, 2, 3, 4]\nadjoint [0, 0.333333, 0, 0]", fillcolor="#dcebfa"];
+    label="é";
+    n1 [label="slice [:, 1]\n= [2, 4]\nadjoint [0.333333, 0]"];
+    n2 [label="é\ndiv(_, 3)\n= [0.666667, 1.33333]\nadjoint [1, 0]", peripheries=2];
+$ adtool dot v.yaml --adjoints
+adtool: the output 'y' has shape [3]; ask for one element (--output 'y[0]') or for a weighted sum (--output y --seed 1)
+? 2
+$ adtool dot m.yaml --adjoints
+adtool: m.yaml has 2 outputs; choose with --output the one whose adjoints are shown
+? 2
+$ adtool dot tests/examples/tutorial.yaml --adjoints --backend dual
+adtool: the backend 'dual' has no adjoints; use tape or mpfr
+? 2
+$ adtool dot tests/examples/tutorial.yaml --max-shown 7
+adtool: --max-shown wants a whole number from 8 to 10000, not '7'
+? 2
+$ adtool eval t.dot
+t.dot:1:1: error: a graph file is a mapping of keys to values
+  digraph "squared-error" {
+  ^
+? 3
+$ adtool grad tests/examples/cppad.json --at p=2 --at x='[0.5, 0.75, -1]' --output 'y[1]'
+y[1] = 1.7080514590995062
+  d/dx = [0.3753751557599755, 1, 0.13671225481145022]
+$ adtool convert tests/examples/cppad.json -o c.json && adtool hash c.json tests/examples/cppad.json | cut -d ' ' -f 1 | uniq | wc -l
+1
+$ adtool convert tests/examples/tutorial.yaml --to cppad
+{
+"function_name" : "squared-error",
+"op_define_vec" : [ 3, [
+{ "op_code":1, "name":"mul", "n_arg":2 },
+{ "op_code":2, "name":"sub", "n_arg":2 },
+{ "op_code":3, "name":"pow", "n_arg":2 } ]
+],
+"n_dynamic_ind" : 0,
+"n_variable_ind" : 3,
+"constant_vec" : [ 1, [
+2 ]
+],
+"op_usage_vec" : [ 3, [
+[ 1, 1, 2 ],
+[ 2, 5, 3 ],
+[ 3, 6, 4 ] ]
+],
+"dependent_vec" : [ 1, [ 7 ] ]
+}
+$ adtool convert tests/examples/logistic.yaml --to cppad
+adtool: error: CppAD's graphs have no operator for softplus
+? 3
+$ adtool convert tests/examples/rosenbrock.yaml --to nl
+g3 1 1 0	# problem rosenbrock
+ 4 0 1 0 0 0
+ 0 1
+ 0 0
+ 0 4 0
+ 0 0 0 1
+ 0 0 0 0 0
+ 0 4
+ 0 0
+ 0 0 0 0 0
+O0 0
+o54
+3
+o0
+o2
+n100
+o5
+o1
+v1
+o5
+v0
+n2
+n2
+o5
+o1
+n1
+v0
+n2
+o0
+o2
+n100
+o5
+o1
+v2
+o5
+v1
+n2
+n2
+o5
+o1
+n1
+v1
+n2
+o0
+o2
+n100
+o5
+o1
+v3
+o5
+v2
+n2
+n2
+o5
+o1
+n1
+v2
+n2
+x4
+0 -1.2
+1 1
+2 -1.2
+3 1
+b
+3
+3
+3
+3
+G0 4
+0 0
+1 0
+2 0
+3 0
+$ adtool convert tests/examples/rosenbrock.yaml -o r.nl --binary && head -c 1 r.nl && adtool grad r.nl
+bobj = 532.4000000000001
+  d/dx = [-215.59999999999997, 792.0000000000001, -655.6, -87.99999999999999]
+$ adtool convert tests/examples/logistic.yaml --to nl
+adtool: error: .nl has no operator for softplus
+? 3

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Wrong input gives one message, at the right place, and exit status 3: each tests/errors/NAME.yaml or NAME.nl is read and
+# Wrong input gives one message, at the right place, and exit status 3: each tests/errors/NAME.yaml, .nl or .json is read and
 # the message compared with NAME.err.  `sh tests/errors.sh update` writes the messages anew, to be read before they are kept.
 set -u
 here=${ADTOOL_SRCDIR:-.}/tests/errors
@@ -8,7 +8,7 @@ trap 'rm -rf "$work"' EXIT
 checks=0
 bad=0
 cd "$here" || exit 1
-for graph in *.yaml *.nl; do
+for graph in *.yaml *.nl *.json; do
   name=${graph%.*}
   adtool eval "$graph" >"$work/out" 2>"$work/err"
   status=$?

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "decimal.h"
 #include "error.h"
 #include "ir/number.h"
 #include "mem.h"
@@ -25,12 +26,6 @@ ad_status ad_nl_apply_2(ad_nl_build *b, ad_node *out, ad_op op, ad_node x, ad_no
 }
 
 /* ---- Constants */
-
-/* A double of few binary digits is what its decimal says.  Any other stands for a decimal that was rounded. */
-static ad_dtype dtype_of(double v) {
-  const double scaled = 0x1p10 * v;
-  return fabs(v) < 0x1p40 && scaled == (double)(int64_t)scaled ? AD_EXACT : AD_F64;
-}
 
 static size_t slot_of(const ad_nl_build *b, double v) {
   uint64_t h;
@@ -72,7 +67,7 @@ ad_status ad_nl_number(ad_nl_build *b, ad_node *out, double v) {
     return AD_OK;
   }
   const ad_numbers n = {.count = 1, .value = &v};
-  s = ad_graph_constant(b->g, out, &(ad_shape){0}, &n, dtype_of(v), b->scan.e);
+  s = ad_graph_constant(b->g, out, &(ad_shape){0}, &n, ad_decimal_dtype(v), b->scan.e);
   if (s) return ad_nl_place(&b->scan, s);
   b->constant[i] = *out + 1;
   b->key[i] = v;
@@ -91,7 +86,7 @@ ad_status ad_nl_vector(ad_nl_build *b, ad_node *out, double *v, size_t count) {
   const ad_shape shape = {1, {(int64_t)count}};
   ad_dtype dtype = AD_EXACT;
   for (size_t i = 0; i < count; i++)
-    if (dtype_of(v[i]) == AD_F64) dtype = AD_F64;
+    if (ad_decimal_dtype(v[i]) == AD_F64) dtype = AD_F64;
   return ad_nl_place(&b->scan, ad_graph_constant(b->g, out, &shape, &n, dtype, b->scan.e));
 }
 

@@ -25,6 +25,11 @@ typedef struct ad_nl_operator {
 
 /* The codes that the program speaks of by name. */
 enum {
+  AD_NL_PLUS = 0,
+  AD_NL_MINUS = 1,
+  AD_NL_OVER = 3,
+  AD_NL_POWER = 5,
+  AD_NL_NEGATIVE = 16,
   AD_NL_OR = 20,
   AD_NL_AND = 21,
   AD_NL_LESS = 6,
@@ -33,6 +38,8 @@ enum {
   AD_NL_SUM = 54,
   AD_NL_DIV = 55,
   AD_NL_PRECISION = 56,
+  AD_NL_ROUND = 57,
+  AD_NL_TRUNC = 58,
   AD_NL_COUNT = 59,
   AD_NL_NUMBEROF = 60,
   AD_NL_FORALL = 70,

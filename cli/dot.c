@@ -1,0 +1,91 @@
+#include "dot/dot.h"
+
+#include "cli.h"
+
+enum { DIGITS = 6 }; /* in a picture, unless --digits says more */
+
+/* The node's value and adjoint, a line each. */
+static void lines(void *context, ad_node n, ad_buffer *out) {
+  const session *s = context;
+  const unsigned digits = s->o->digits ? s->o->digits : DIGITS;
+  if (s->o->values) {
+    const ad_span v = ad_workspace_value(s->workspace, n);
+    ad_buffer_puts(out, "\n= ");
+    put_short_span(out, &v, digits);
+  }
+  if (s->o->adjoints) {
+    const ad_span d = ad_workspace_adjoint(s->workspace, n);
+    ad_buffer_puts(out, "\nadjoint ");
+    put_short_span(out, &d, digits);
+  }
+}
+
+static int draw(const options *o, const ad_graph *g, session *s, ad_buffer *b) {
+  ad_error e = {0};
+  const ad_dot_options d = {o->max_shown, o->shapes, s ? lines : NULL, s};
+  return ad_dot_draw(g, b, &d, &e) ? report(o, &e) : 0;
+}
+
+/* By all inputs, also those that are not differentiated otherwise: a zero that nobody computed would be a wrong number.
+ */
+static int differentiate_all(session *s) {
+  const size_t inputs = ad_graph_input_count(s->graph);
+  if (s->o->wrt) return 0;
+  s->wrt = ad_calloc(inputs + 1, sizeof *s->wrt);
+  if (!s->wrt) return fputs("adtool: out of memory\n", stderr), AD_ELIMIT;
+  for (size_t i = 0; i < inputs; i++) s->wrt[s->wrt_count++] = (ad_node)i;
+  return 0;
+}
+
+static int draw_at_point(const options *o, ad_buffer *b) {
+  session s;
+  int status = session_open(&s, o, o->file[0]);
+  s.mode = AD_MODE_REVERSE;
+  if (!status && o->adjoints && !ad_backend_supports(s.backend, s.mode))
+    status = usage_error("the backend '%s' has no adjoints; use tape or mpfr", ad_backend_name(s.backend));
+  if (!status && o->adjoints && s.output_count != 1)
+    status = usage_error("%s has %zu outputs; choose with --output the one whose adjoints are shown", s.path,
+                         s.output_count);
+  if (!status && o->adjoints) status = differentiate_all(&s);
+  if (!status) status = session_plan(&s, true, 0, o->adjoints);
+  if (!status && o->adjoints) status = session_gradient(&s, 0);
+  if (!status) status = draw(o, s.graph, &s, b);
+  if (!status) status = session_notes(&s);
+  session_close(&s);
+  return status;
+}
+
+static int run(const options *o) {
+  ad_buffer b = {0};
+  ad_error e = {0};
+  ad_graph *g = NULL;
+  int status = 0;
+  if (o->values || o->adjoints)
+    status = draw_at_point(o, &b);
+  else if (ad_graph_load(&g, o->file[0], &o->limits, &e))
+    status = report(o, &e);
+  else
+    status = draw(o, g, NULL, &b);
+  ad_graph_free(g);
+  if (!status) return send(o, &b);
+  ad_buffer_clear(&b);
+  return status;
+}
+
+static const option_id takes[] = {OPT_VALUES, OPT_ADJOINTS, OPT_SHAPES,  OPT_MAX_SHOWN, OPT_AT,        OPT_POINT,
+                                  OPT_WRT,    OPT_OUTPUT,   OPT_SEED,    OPT_BACKEND,   OPT_PRECISION, OPT_DIGITS,
+                                  OPT_OUT,    OPT_STRICT,   OPT_THREADS, OPT_QUIET,     OPT_MAX_NODES, OPT_COUNT};
+const command command_dot = {
+    "dot",
+    "GRAPH",
+    "a picture of a graph, for Graphviz",
+    "Writes a graph in the DOT language: `adtool dot graph.yaml | dot -Tsvg >graph.svg` makes a picture.\n"
+    "Outputs have a double border, and definitions of several operations a frame.  With --values and --adjoints the\n"
+    "graph is evaluated at its point, or at the one given with --at and --point.\n\n"
+    "A graph of more than --max-shown nodes is drawn in fewer boxes: one for each definition, with what it is made of; "
+    "else\n"
+    "one for each value that several others use; else one for each stretch of the way from inputs to outputs.",
+    1,
+    1,
+    takes,
+    run};
