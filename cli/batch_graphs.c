@@ -140,7 +140,7 @@ static ad_status run_plan(ad_buffer *b, ad_batch_plan *p, unsigned digits, ad_er
 static ad_status run_graph(ad_buffer *b, const options *o, const char *path, ad_error *e) {
   ad_graph *g = NULL;
   ad_batch_plan *p = NULL;
-  ad_status s = ad_graph_load(&g, path, &o->limits, e);
+  ad_status s = load_graph(&g, o, path, e);
   if (s) return s;
   const size_t outputs = ad_graph_output_count(g);
   size_t *output = ad_calloc(outputs, sizeof *output), *element = ad_calloc(outputs, sizeof *element);

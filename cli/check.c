@@ -186,7 +186,7 @@ static int run(const options *o) {
 
 static const option_id takes[] = {OPT_AT,     OPT_POINT,       OPT_WRT,         OPT_OUTPUT, OPT_MIN_DIGITS,
                                   OPT_PROBES, OPT_RANDOM_SEED, OPT_MAX_ENTRIES, OPT_FORMAT, OPT_OUT,
-                                  OPT_QUIET,  OPT_MAX_NODES,   OPT_COUNT};
+                                  OPT_QUIET,  OPT_BIND, OPT_MAX_NODES,   OPT_COUNT};
 const command command_check = {
     "check",
     "GRAPH...",

@@ -58,6 +58,7 @@ typedef enum option_id {
   OPT_NO_TIME,
   OPT_THREADS,
   OPT_QUIET,
+  OPT_BIND,
   OPT_MAX_NODES,
   OPT_MAX_ELEMENTS,
   OPT_MAX_MEMORY,
@@ -83,6 +84,8 @@ typedef enum output_format {
 typedef struct options {
   size_t at_count;
   const char **at; /* NAME=VALUE */
+  size_t bind_count;
+  const char **bind; /* NAME=VALUE */
   size_t direction_count, weight_count, mixed_count;
   const char **direction, **weight, **mixed; /* NAME=VALUE; NAME,... */
   uint32_t order; /* 0: not said */
@@ -179,6 +182,11 @@ void put_element_name(ad_buffer *b, const char *name, const ad_shape *shape, siz
 ad_span span_element(const ad_span *s, size_t i);
 /* Sends the buffer to -o FILE or standard output and clears it. */
 int send(const options *o, ad_buffer *b);
+
+/* ---- Graphs (load.c) */
+
+/* Loads a graph within the limits and with the bindings of the options. */
+ad_status load_graph(ad_graph **g, const options *o, const char *path, ad_error *e);
 
 /* ---- A graph at a point (session.c) */
 

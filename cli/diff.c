@@ -49,7 +49,7 @@ static int run(const options *o) {
 }
 
 static const option_id takes[] = {OPT_WRT, OPT_OUTPUT, OPT_SEED,     OPT_MODE,      OPT_OUT,
-                                  OPT_TO,  OPT_STORED, OPT_BINARY, OPT_EXPLICIT, OPT_MAX_NODES, OPT_COUNT};
+                                  OPT_TO,  OPT_STORED, OPT_BINARY, OPT_EXPLICIT, OPT_BIND, OPT_MAX_NODES, OPT_COUNT};
 const command command_diff = {
     "diff",
     "GRAPH",

@@ -59,7 +59,7 @@ static int run(const options *o) {
 }
 
 static const option_id takes[] = {OPT_AT,  OPT_POINT,  OPT_OUTPUT,  OPT_BACKEND, OPT_PRECISION, OPT_DIGITS, OPT_FORMAT,
-                                  OPT_OUT, OPT_STRICT, OPT_THREADS, OPT_QUIET,   OPT_MAX_NODES, OPT_COUNT};
+                                  OPT_OUT, OPT_STRICT, OPT_THREADS, OPT_QUIET,   OPT_BIND, OPT_MAX_NODES, OPT_COUNT};
 const command command_eval = {
     "eval",
     "GRAPH...",

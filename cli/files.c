@@ -7,7 +7,7 @@
 
 static int load(ad_graph **g, const options *o, const char *path) {
   ad_error e = {0};
-  return ad_graph_load(g, path, &o->limits, &e) ? report(o, &e) : 0;
+  return load_graph(g, o, path, &e) ? report(o, &e) : 0;
 }
 
 static int run_convert(const options *o) {
@@ -28,7 +28,8 @@ static int run_convert(const options *o) {
   return status;
 }
 
-static const option_id convert_takes[] = {OPT_OUT, OPT_TO, OPT_STORED, OPT_BINARY, OPT_EXPLICIT, OPT_OPTIMIZE, OPT_MAX_NODES, OPT_COUNT};
+static const option_id convert_takes[] = {OPT_OUT,      OPT_TO,   OPT_STORED,    OPT_BINARY, OPT_EXPLICIT,
+                                          OPT_OPTIMIZE, OPT_BIND, OPT_MAX_NODES, OPT_COUNT};
 const command command_convert = {
     "convert",
     "GRAPH",
@@ -114,7 +115,7 @@ static int run_hash(const options *o) {
   return first;
 }
 
-static const option_id hash_takes[] = {OPT_MAX_NODES, OPT_COUNT};
+static const option_id hash_takes[] = {OPT_BIND, OPT_MAX_NODES, OPT_COUNT};
 const command command_hash = {
     "hash",
     "GRAPH...",

@@ -152,7 +152,7 @@ static int run_hvp(const options *o) {
 
 static const option_id hess_takes[] = {OPT_AT,     OPT_POINT,   OPT_WRT,       OPT_OUTPUT,    OPT_SEED,
                                        OPT_SPARSE, OPT_BACKEND, OPT_MODE,      OPT_PRECISION, OPT_DIGITS,
-                                       OPT_FORMAT, OPT_OUT,     OPT_MAX_NODES, OPT_COUNT};
+                                       OPT_FORMAT, OPT_OUT,     OPT_BIND, OPT_MAX_NODES, OPT_COUNT};
 const command command_hess = {
     "hess",
     "GRAPH...",
@@ -172,7 +172,7 @@ const command command_hess = {
 
 static const option_id hvp_takes[] = {OPT_AT,     OPT_POINT,   OPT_DIRECTION, OPT_WRT,       OPT_OUTPUT,
                                       OPT_SEED,   OPT_BACKEND, OPT_MODE,      OPT_PRECISION, OPT_DIGITS,
-                                      OPT_FORMAT, OPT_OUT,     OPT_MAX_NODES, OPT_COUNT};
+                                      OPT_FORMAT, OPT_OUT,     OPT_BIND, OPT_MAX_NODES, OPT_COUNT};
 const command command_hvp = {
     "hvp",
     "GRAPH...",

@@ -116,7 +116,7 @@ static int show_passes(const options *o, const ad_graph *g, ad_buffer *b) {
 static int run_one(const options *o, const char *path, ad_buffer *b) {
   ad_error e = {0};
   ad_graph *g;
-  if (ad_graph_load(&g, path, &o->limits, &e)) return report(o, &e);
+  if (load_graph(&g, o, path, &e)) return report(o, &e);
   if (o->file_count > 1 && o->format == FORMAT_TEXT) ad_buffer_printf(b, "# %s\n", path);
   int status = o->passes ? show_passes(o, g, b) : show(o, g, b);
   ad_graph_free(g);
@@ -128,7 +128,7 @@ static int run(const options *o) {
   return for_each_graph(o, run_one);
 }
 
-static const option_id takes[] = {OPT_AFTER, OPT_FORMAT, OPT_OUT, OPT_MAX_NODES, OPT_COUNT};
+static const option_id takes[] = {OPT_AFTER, OPT_FORMAT, OPT_OUT, OPT_BIND, OPT_MAX_NODES, OPT_COUNT};
 const command command_info = {"info",
                               "GRAPH...",
                               "what is in a graph",

@@ -87,7 +87,7 @@ static int run(const options *o) {
 
 static const option_id takes[] = {OPT_AT,      OPT_POINT,  OPT_WRT,       OPT_OUTPUT,    OPT_SPARSE,
                                   OPT_BACKEND, OPT_MODE,   OPT_PRECISION, OPT_DIGITS,    OPT_FORMAT,
-                                  OPT_OUT,     OPT_STRICT, OPT_QUIET,     OPT_MAX_NODES, OPT_COUNT};
+                                  OPT_OUT,     OPT_STRICT, OPT_QUIET,     OPT_BIND, OPT_MAX_NODES, OPT_COUNT};
 const command command_jac = {
     "jac",
     "GRAPH...",

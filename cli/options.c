@@ -57,6 +57,7 @@ static const option_row rows[] = {
     {OPT_NO_TIME, "no-time", NULL, NULL, "records without seconds: the same bytes each time"},
     {OPT_THREADS, "threads", NULL, "N", "use N threads (default: one for each processor)"},
     {OPT_QUIET, "quiet", "q", NULL, "no notes"},
+    {OPT_BIND, "bind", NULL, "NAME=VALUE", "fix a size that an ONNX model leaves open, or an input that sizes come from; repeatable"},
     {OPT_MAX_NODES, "max-nodes", NULL, "N", "limit on nodes (default 100000000)"},
     {OPT_MAX_ELEMENTS, "max-elements", NULL, "N", "limit on a tensor's elements (default 2147483648)"},
     {OPT_MAX_MEMORY, "max-memory", NULL, "MIB", "limit on memory for numbers, in MiB (default 16384)"},
@@ -169,6 +170,9 @@ static int set(options *o, const option_row *r, const char *s) {
   switch (r->id) {
     case OPT_AT:
       o->at[o->at_count++] = s;
+      break;
+    case OPT_BIND:
+      o->bind[o->bind_count++] = s;
       break;
     case OPT_POINT:
       o->point = s;
@@ -373,6 +377,7 @@ static int parse_option(options *o, const command *c, char **argv, int left, int
 
 void options_clear(options *o) {
   ad_free(o->at);
+  ad_free(o->bind);
   ad_free(o->direction);
   ad_free(o->mixed);
   ad_free(o->weight);
@@ -407,11 +412,12 @@ static int check_together(const options *o, const command *c) {
 int options_parse(options *o, const command *c, int argc, char **argv) {
   *o = (options){.limits = ad_limits_resolve(NULL), .task = AD_BATCH_GRAD};
   o->at = ad_calloc((size_t)argc + 1, sizeof *o->at);
+  o->bind = ad_calloc((size_t)argc + 1, sizeof *o->bind);
   o->direction = ad_calloc((size_t)argc + 1, sizeof *o->direction);
   o->weight = ad_calloc((size_t)argc + 1, sizeof *o->weight);
   o->mixed = ad_calloc((size_t)argc + 1, sizeof *o->mixed);
   o->file = ad_calloc((size_t)argc + 1, sizeof *o->file);
-  if (!o->at || !o->direction || !o->weight || !o->mixed || !o->file) return out_of_memory();
+  if (!o->at || !o->bind || !o->direction || !o->weight || !o->mixed || !o->file) return out_of_memory();
   bool only_files = false;
   int status = 0, used = 1;
   for (int i = 0; !status && i < argc; i += used) {

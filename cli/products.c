@@ -167,7 +167,7 @@ static int run_vjp(const options *o) {
 
 static const option_id jvp_takes[] = {OPT_AT,        OPT_POINT,     OPT_DIRECTION, OPT_OUTPUT, OPT_BACKEND,
                                       OPT_PRECISION, OPT_DIGITS,    OPT_FORMAT,    OPT_OUT,    OPT_STRICT,
-                                      OPT_QUIET,     OPT_MAX_NODES, OPT_COUNT};
+                                      OPT_QUIET,     OPT_BIND, OPT_MAX_NODES, OPT_COUNT};
 const command command_jvp = {
     "jvp",
     "GRAPH...",
@@ -182,7 +182,7 @@ const command command_jvp = {
 
 static const option_id vjp_takes[] = {OPT_AT,        OPT_POINT,     OPT_WEIGHT, OPT_WRT, OPT_BACKEND,
                                       OPT_PRECISION, OPT_DIGITS,    OPT_FORMAT, OPT_OUT, OPT_STRICT,
-                                      OPT_QUIET,     OPT_MAX_NODES, OPT_COUNT};
+                                      OPT_QUIET,     OPT_BIND, OPT_MAX_NODES, OPT_COUNT};
 const command command_vjp = {
     "vjp",
     "GRAPH...",

@@ -225,7 +225,7 @@ int session_open(session *s, const options *o, const char *path) {
   *s = (session){.o = o, .path = path};
   s->backend = o->backend ? o->backend : ad_backend_find(o->mode == AD_MODE_FORWARD ? "dual" : "tape");
   s->mode = o->mode ? o->mode : ad_backend_mode(s->backend);
-  if (ad_graph_load(&s->graph, path, &o->limits, &e)) return report(o, &e);
+  if (load_graph(&s->graph, o, path, &e)) return report(o, &e);
   int status = read_point(s);
   if (!status) status = read_wrt(s);
   if (!status) status = read_output(s);

@@ -220,7 +220,7 @@ static int run(const options *o) {
 
 static const option_id takes[] = {OPT_ORDER,   OPT_DIRECTION, OPT_MIXED,     OPT_AT,     OPT_POINT, OPT_OUTPUT,
                                   OPT_BACKEND, OPT_PRECISION, OPT_DIGITS,    OPT_FORMAT, OPT_OUT,   OPT_STRICT,
-                                  OPT_THREADS, OPT_QUIET,     OPT_MAX_NODES, OPT_COUNT};
+                                  OPT_THREADS, OPT_QUIET,     OPT_BIND, OPT_MAX_NODES, OPT_COUNT};
 const command command_taylor = {
     "taylor",
     "GRAPH...",

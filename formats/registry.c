@@ -9,10 +9,11 @@
 #include "file.h"
 #include "mem.h"
 #include "nl/nl.h"
+#include "onnx/onnx.h"
 #include "yaml/yaml.h"
 
 /* sniff, read: NULL where the format is only written; write: where it is only read.  beside, save_beside: what further files
- * beside this one say; may be NULL. */
+ * beside this one say; read_bound: reads where something is left open, instead of read.  All of these may be NULL. */
 typedef struct format {
   ad_format_info info;
   bool (*sniff)(const void *bytes, size_t size);
@@ -21,24 +22,33 @@ typedef struct format {
   ad_status (*write)(const ad_graph *g, ad_buffer *out, const ad_write_options *o, ad_error *e);
   ad_status (*beside)(ad_graph *g, const char *path, ad_error *e);
   ad_status (*save_beside)(const ad_graph *g, const char *path, ad_error *e);
+  ad_status (*read_bound)(ad_graph **g, const void *bytes, size_t size, size_t count, const ad_binding *bindings,
+                          const ad_limits *limits, ad_error *e);
 } format;
 
 static const format formats[] = {
-    {{"adg", ".adg", true, true, "compressed binary, for machines"}, ad_adg_sniff, ad_adg_read, ad_adg_write, NULL, NULL},
-    {{"nl", ".nl", true, true, "models of AMPL, text and binary"},
-     ad_nl_sniff,
-     ad_nl_read,
-     ad_nl_write,
-     ad_nl_names,
-     ad_nl_save_names},
-    {{"cppad", ".json", true, true, "graphs of CppAD, in JSON"}, ad_cppad_sniff, ad_cppad_read, ad_cppad_write, NULL, NULL},
-    {{"yaml", ".yaml", true, true, "text with infix expressions, for people"},
-     ad_yaml_sniff,
-     ad_yaml_read,
-     ad_yaml_write,
-     NULL,
-     NULL},
-    {{"dot", ".dot", false, true, "a picture, for Graphviz"}, NULL, NULL, ad_dot_write, NULL, NULL},
+    {.info = {"adg", ".adg", true, true, "compressed binary, for machines"},
+     .sniff = ad_adg_sniff,
+     .read = ad_adg_read,
+     .write = ad_adg_write},
+    {.info = {"nl", ".nl", true, true, "models of AMPL, text and binary"},
+     .sniff = ad_nl_sniff,
+     .read = ad_nl_read,
+     .write = ad_nl_write,
+     .beside = ad_nl_names,
+     .save_beside = ad_nl_save_names},
+    {.info = {"onnx", ".onnx", true, false, "neural networks, inference"},
+     .sniff = ad_onnx_sniff,
+     .read_bound = ad_onnx_read},
+    {.info = {"cppad", ".json", true, true, "graphs of CppAD, in JSON"},
+     .sniff = ad_cppad_sniff,
+     .read = ad_cppad_read,
+     .write = ad_cppad_write},
+    {.info = {"yaml", ".yaml", true, true, "text with infix expressions, for people"},
+     .sniff = ad_yaml_sniff,
+     .read = ad_yaml_read,
+     .write = ad_yaml_write},
+    {.info = {"dot", ".dot", false, true, "a picture, for Graphviz"}, .write = ad_dot_write},
 };
 
 size_t ad_format_count(void) {
@@ -50,32 +60,46 @@ const ad_format_info *ad_format_get(size_t i) {
 }
 
 /* *f is the format that it was. */
-static ad_status read_as(ad_graph **g, const format **f, const void *bytes, size_t size, const char *path,
-                         const ad_limits *limits, ad_error *e) {
+static ad_status read_as(ad_graph **g, const format **f, const void *bytes, size_t size, const char *path, size_t count,
+                         const ad_binding *bindings, const ad_limits *limits, ad_error *e) {
   ad_status s = AD_OK;
   for (*f = formats; *f < formats + ad_format_count() && !((*f)->sniff && (*f)->sniff(bytes, size));) ++*f;
-  if (*f < formats + ad_format_count())
+  if (*f < formats + ad_format_count() && (*f)->read_bound)
+    s = (*f)->read_bound(g, bytes, size, count, bindings, limits, e);
+  else if (*f < formats + ad_format_count() && count)
+    s = ad_fail(e, AD_EUSAGE, "'%.80s' can't be bound: %s leaves nothing open", bindings[0].name, (*f)->info.name);
+  else if (*f < formats + ad_format_count())
     s = (*f)->read(g, bytes, size, path, limits, e);
   else
-    s = ad_fail(e, AD_EINPUT, "this is no graph in any format that adtool knows: no text, .nl or .adg");
+    s = ad_fail(e, AD_EINPUT, "this is no graph in any format that adtool knows: no text, .nl, .onnx or .adg");
   if (s && e && !e->file[0]) snprintf(e->file, sizeof e->file, "%s", path);
   return s;
 }
 
+ad_status ad_graph_read_bound(ad_graph **g, const void *bytes, size_t size, const char *path, size_t count,
+                              const ad_binding *bindings, const ad_limits *limits, ad_error *e) {
+  const format *f;
+  return read_as(g, &f, bytes, size, path, count, bindings, limits, e);
+}
+
 ad_status ad_graph_read(ad_graph **g, const void *bytes, size_t size, const char *path, const ad_limits *limits,
                         ad_error *e) {
-  const format *f;
-  return read_as(g, &f, bytes, size, path, limits, e);
+  return ad_graph_read_bound(g, bytes, size, path, 0, NULL, limits, e);
 }
 
 ad_status ad_graph_load(ad_graph **g, const char *path, const ad_limits *limits, ad_error *e) {
+  return ad_graph_load_bound(g, path, 0, NULL, limits, e);
+}
+
+ad_status ad_graph_load_bound(ad_graph **g, const char *path, size_t count, const ad_binding *bindings,
+                              const ad_limits *limits, ad_error *e) {
   void *bytes;
   size_t size;
   const format *f;
   ad_graph *loaded;
   ad_status s = ad_file_read(&bytes, &size, path, e);
   if (s) return s;
-  s = read_as(&loaded, &f, bytes, size, strcmp(path, "-") ? path : "standard input", limits, e);
+  s = read_as(&loaded, &f, bytes, size, strcmp(path, "-") ? path : "standard input", count, bindings, limits, e);
   ad_free(bytes);
   if (s) return s;
   if (f->beside) s = f->beside(loaded, path, e);

@@ -308,6 +308,18 @@ AD_API ad_status ad_graph_load(ad_graph **g, const char *path, const ad_limits *
 AD_API ad_status ad_graph_read(ad_graph **g, const void *bytes, size_t size, const char *path, const ad_limits *limits,
                                ad_error *e);
 
+/* What a file leaves open and must be known to make a graph of it: a size that has a name only, or an input that sizes
+ * or indices are computed from.  Formats: onnx.  Borrows both. */
+typedef struct ad_binding {
+  const char *name;
+  const ad_numbers *value; /* one number for a size; one for each element of an input, row-major */
+} ad_binding;
+/* The same with bindings; each must be one that the file has. */
+AD_API ad_status ad_graph_load_bound(ad_graph **g, const char *path, size_t count, const ad_binding *bindings,
+                                     const ad_limits *limits, ad_error *e);
+AD_API ad_status ad_graph_read_bound(ad_graph **g, const void *bytes, size_t size, const char *path, size_t count,
+                                     const ad_binding *bindings, const ad_limits *limits, ad_error *e);
+
 typedef struct ad_write_options {
   const char *format;  /* a name of the registry; NULL: by the path's extension */
   bool explicit_nodes; /* text formats: one operation a node, no infix */

@@ -631,6 +631,22 @@ START_TEST(infix_and_files) {
 }
 END_TEST
 
+START_TEST(onnx) {
+  ad_graph *g;
+  char path[900];
+  const char *root = getenv("ADTOOL_SRCDIR");
+  snprintf(path, sizeof path, "%s/tests/examples/net.onnx", root ? root : ".");
+  if (!ad_graph_load(&g, path, NULL, &err)) {
+    ad_graph_free(g);
+    INSIST(ad_graph_load(&g, path, NULL, &err));
+    ad_graph_free(g);
+  } else {
+    ck_assert_msg(strstr(err.message, "built without ONNX") != NULL, "%s", err.message);
+  }
+  nothing_left();
+}
+END_TEST
+
 /* Each pass has something to do. */
 static const char optimizable[] =
     "adtool: 1\n"
@@ -724,6 +740,7 @@ int main(void) {
   tcase_add_test(t, formats);
   tcase_add_test(t, scalar_formats);
   tcase_add_test(t, infix_and_files);
+  tcase_add_test(t, onnx);
   tcase_add_test(t, passes);
   tcase_add_test(t, wrong_input);
   tcase_add_test(t, threads);

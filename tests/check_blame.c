@@ -2,10 +2,10 @@
  * operation: for every row of the table, none missed; and no operation is blamed when nothing is planted. */
 #include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "adtool.h"
+#include "suite.h"
 
 extern unsigned ad_planted_op;
 
@@ -120,9 +120,5 @@ int main(void) {
   tcase_set_timeout(c, 120);
   tcase_add_loop_test(c, found_and_blamed, 0, (int)ad_op_count());
   suite_add_tcase(s, c);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return suite_run(s);
 }

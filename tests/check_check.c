@@ -3,10 +3,10 @@
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "adtool.h"
+#include "suite.h"
 
 static ad_error err;
 
@@ -274,9 +274,5 @@ int main(void) {
   tcase_add_test(c, shared_outputs);
   tcase_add_test(c, double_differences_know_their_error);
   suite_add_tcase(s, c);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return suite_run(s);
 }

@@ -8,6 +8,7 @@
 #include "exec/workspace.h"
 #include "graphs.h"
 #include "mem.h"
+#include "suite.h"
 #include "ulps.h"
 
 /* A structure from a dense picture of it. */
@@ -279,9 +280,5 @@ int main(void) {
   tcase_add_test(t, optima);
   tcase_add_test(t, refusals);
   suite_add_tcase(s, t);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return suite_run(s);
 }

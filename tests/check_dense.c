@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "graphs.h"
+#include "suite.h"
 #include "ulps.h"
 
 /* A program of what the outputs need, in which operations are fused; graphs_start's has every node. */
@@ -275,9 +276,5 @@ int main(void) {
   tcase_add_test(t, products);
   tcase_add_test(t, zero_times_infinity);
   suite_add_tcase(s, t);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return suite_run(s);
 }

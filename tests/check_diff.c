@@ -12,6 +12,7 @@
 #include "graphs.h"
 #include "op_points.h"
 #include "same_graph.h"
+#include "suite.h"
 #include "ulps.h"
 
 #define ERR (&graphs_error)
@@ -199,9 +200,5 @@ int main(void) {
   tcase_add_loop_test(t, partials_of_every_row, 0, (int)ad_op_count());
   tcase_add_test(t, partials_of_integer_powers);
   suite_add_tcase(s, t);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return suite_run(s);
 }

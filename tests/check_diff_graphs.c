@@ -11,6 +11,7 @@
 #include "graphs.h"
 #include "random_graph.h"
 #include "same_graph.h"
+#include "suite.h"
 #include "ulps.h"
 
 #define ERR (&graphs_error)
@@ -377,9 +378,5 @@ int main(void) {
   tcase_add_test(t, examples_pass_check);
   tcase_add_test(t, size_is_linear);
   suite_add_tcase(s, t);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return suite_run(s);
 }

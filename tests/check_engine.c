@@ -9,6 +9,7 @@
 
 #include "graphs.h"
 #include "random_graph.h"
+#include "suite.h"
 #include "ulps.h"
 
 static bool same_bits(double a, double b) {
@@ -451,9 +452,5 @@ int main(void) {
   tcase_add_test(t, all_inputs);
   tcase_add_test(t, seeds_anywhere);
   suite_add_tcase(s, t);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return suite_run(s);
 }

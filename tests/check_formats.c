@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "adtool.h"
+#include "suite.h"
 
 static ad_error err;
 
@@ -261,9 +262,5 @@ int main(void) {
   tcase_add_test(c, depth_is_no_limit);
   tcase_add_test(c, unknown_sections_are_kept);
   suite_add_tcase(s, c);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return suite_run(s);
 }

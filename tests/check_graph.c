@@ -4,10 +4,10 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "graphs.h"
+#include "suite.h"
 
 #define E (&graphs_error)
 enum { UNTOUCHED = 12345 };
@@ -508,9 +508,5 @@ int main(void) {
   tcase_add_test(t, messages_are_text);
   tcase_add_test(t, shapes_as_text);
   suite_add_tcase(s, t);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return suite_run(s);
 }

@@ -13,6 +13,7 @@
 #include "graphs.h"
 #include "problems.h"
 #include "random_graph.h"
+#include "suite.h"
 #include "ulps.h"
 
 #define ERR (&graphs_error)
@@ -469,9 +470,5 @@ int main(void) {
   tcase_add_test(t, sparse_rosenbrock);
   tcase_add_test(t, random_graphs);
   suite_add_tcase(s, t);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return suite_run(s);
 }

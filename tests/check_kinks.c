@@ -4,10 +4,10 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "graphs.h"
+#include "suite.h"
 
 static ad_node node(ad_graph *g, const char *op, size_t nargs, const ad_node *args) {
   return graphs_apply(g, op, nargs, args, 0, NULL);
@@ -434,9 +434,5 @@ int main(void) {
   tcase_add_test(t, products_that_skip_zeros);
   tcase_add_test(t, matrix_products_that_skip_zeros);
   suite_add_tcase(s, t);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return suite_run(s);
 }

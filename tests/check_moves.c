@@ -2,9 +2,9 @@
  * concat, stack, gather, scatter_add. */
 #include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "suite.h"
 #include "tensors.h"
 
 /* ---- Moves */
@@ -268,9 +268,5 @@ int main(void) {
   tcase_add_test(t, concat_and_stack_join);
   tcase_add_test(t, gather_and_scatter_add);
   suite_add_tcase(s, t);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return suite_run(s);
 }

@@ -4,10 +4,10 @@
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "arith/mpfr_special.h"
 #include "special_reference.h"
+#include "suite.h"
 #include "ulps.h"
 
 enum { POINTS = 60, MOST_BITS = 500 };
@@ -423,9 +423,5 @@ int main(void) {
   tcase_add_test(c, functions_of_two);
   tcase_add_test(c, polygamma_special_values);
   suite_add_tcase(s, c);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return suite_run(s);
 }

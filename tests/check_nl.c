@@ -10,6 +10,7 @@
 
 #include "adtool.h"
 #include "nl_bytes.h"
+#include "suite.h"
 #include "ulps.h"
 
 static ad_error err;
@@ -404,9 +405,5 @@ int main(void) {
   tcase_add_test(c, damage_is_survived);
   tcase_set_timeout(c, 120);
   suite_add_tcase(s, c);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  const int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed != 0;
+  return suite_run(s);
 }

@@ -11,6 +11,7 @@
 #include <mpfr.h>
 
 #include "graphs.h"
+#include "suite.h"
 #include "ulps.h"
 
 static bool valid(const char *s) {
@@ -418,9 +419,5 @@ int main(void) {
   tcase_add_test(t, constants_are_exact);
   tcase_add_test(t, points_are_exact);
   suite_add_tcase(s, t);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return suite_run(s);
 }

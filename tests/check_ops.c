@@ -11,6 +11,7 @@
 
 #include "graphs.h"
 #include "op_points.h"
+#include "suite.h"
 #include "ulps.h"
 
 enum { BITS = 300, BLOCK = 512 };
@@ -286,9 +287,5 @@ int main(void) {
   tcase_add_loop_test(t, constant_powers_within_the_bounds, 0, EXPONENTS);
   tcase_add_test(t, lowered_rows_are_covered);
   suite_add_tcase(s, t);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return suite_run(s);
 }

@@ -13,6 +13,7 @@
 #include "exec/workspace.h"
 #include "graphs.h"
 #include "op_points.h"
+#include "suite.h"
 #include "ulps.h"
 
 enum { BITS = 300, STEP_BITS = 300, DIFFERENCE_BITS = 1200, ORDINARY = 120 };
@@ -308,9 +309,5 @@ int main(void) {
   tcase_add_loop_test(t, lowest_precision, 0, rows);
   tcase_add_test(t, erf_where_mpfr_aborts);
   suite_add_tcase(s, t);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return suite_run(s);
 }

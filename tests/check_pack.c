@@ -8,6 +8,7 @@
 #include "exec/workspace.h"
 #include "graphs.h"
 #include "random_graph.h"
+#include "suite.h"
 
 typedef struct numbers {
   double *v;
@@ -248,9 +249,5 @@ int main(void) {
   tcase_add_test(t, fused_chains);
   tcase_add_test(t, memory);
   suite_add_tcase(s, t);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return suite_run(s);
 }

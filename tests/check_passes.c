@@ -9,6 +9,7 @@
 
 #include "graphs.h"
 #include "optimized.h"
+#include "suite.h"
 
 #define ERR (&graphs_error)
 
@@ -513,9 +514,5 @@ int main(void) {
   tcase_add_test(t, chains);
   tcase_add_test(t, long_tensors);
   suite_add_tcase(s, t);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return suite_run(s);
 }

@@ -13,6 +13,7 @@
 #include "optimized.h"
 #include "random_graph.h"
 #include "same_graph.h"
+#include "suite.h"
 #include "ulps.h"
 
 #define ERR (&graphs_error)
@@ -168,9 +169,5 @@ int main(void) {
   tcase_add_test(t, tame_scalars);
   tcase_add_test(t, tame_tensors);
   suite_add_tcase(s, t);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return suite_run(s);
 }

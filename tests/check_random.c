@@ -13,6 +13,7 @@
 #include "exec/workspace.h"
 #include "graphs.h"
 #include "random_graph.h"
+#include "suite.h"
 #include "ulps.h"
 
 enum { BITS = 600, LOWEST = 44, DOUBLE_BITS = 53, DIFFERENCE_BITS = 1500, STEP_BITS = 500, LARGEST_FACTOR = 40 };
@@ -334,9 +335,5 @@ int main(void) {
   tcase_add_test(t, scalars);
   tcase_add_test(t, tensors);
   suite_add_tcase(s, t);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return suite_run(s);
 }

@@ -15,6 +15,7 @@
 #include "op_points.h"
 #include "problems.h"
 #include "random_graph.h"
+#include "suite.h"
 
 enum { LARGE = 100000 };
 
@@ -459,9 +460,5 @@ int main(void) {
   tcase_add_test(t, closed_forms);
   tcase_add_test(t, chains);
   suite_add_tcase(s, t);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return suite_run(s);
 }

@@ -12,6 +12,7 @@
 #include "arith/mpfr_special.h"
 #include "arith/special_f64.h"
 #include "special_reference.h"
+#include "suite.h"
 #include "ulps.h"
 
 /* -- double */
@@ -459,9 +460,5 @@ int main(void) {
   tcase_add_test(c, special_values_of_double_alone);
   tcase_add_test(c, lgamma_leaves_signgam);
   suite_add_tcase(s, c);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return suite_run(s);
 }

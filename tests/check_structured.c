@@ -3,9 +3,9 @@
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "suite.h"
 #include "tensors.h"
 
 /* ---- Reductions */
@@ -330,9 +330,5 @@ int main(void) {
   tcase_add_test(t, elementwise_broadcasts);
   tcase_add_test(t, cumsum_and_softmax_along_an_axis);
   suite_add_tcase(s, t);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return suite_run(s);
 }

@@ -5,11 +5,11 @@
 #include <mpfr.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "curves.h"
 #include "op_points.h"
+#include "suite.h"
 #include "ulps.h"
 
 /* ---- Closed forms */
@@ -292,9 +292,5 @@ int main(void) {
   tcase_add_loop_test(t, rows_against_differences_and_mpfr, 0, (int)ad_op_count());
   tcase_add_loop_test(t, coefficient_1_is_the_tangent, 0, (int)ad_op_count());
   suite_add_tcase(s, t);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return suite_run(s);
 }

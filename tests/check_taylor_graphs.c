@@ -10,6 +10,7 @@
 
 #include "curves.h"
 #include "random_graph.h"
+#include "suite.h"
 
 static double coefficient(const ad_workspace *w, uint32_t j, ad_node n, size_t element) {
   const ad_span s = ad_workspace_coefficient(w, j, n);
@@ -503,9 +504,5 @@ int main(void) {
   tcase_add_test(t, high_orders_do_not_overflow);
   tcase_add_test(t, wrong_use);
   suite_add_tcase(s, t);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return suite_run(s);
 }

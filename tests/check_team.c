@@ -3,10 +3,10 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "graphs.h"
+#include "suite.h"
 #include "team.h"
 
 enum { MOST_TASKS = 3000, MOST_THREADS = 9 };
@@ -151,9 +151,5 @@ int main(void) {
   tcase_add_test(c, signals_go_to_the_caller);
   tcase_add_test(c, sizes);
   suite_add_tcase(s, c);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return suite_run(s);
 }

@@ -6,6 +6,7 @@
 
 #include "exec/share.h"
 #include "graphs.h"
+#include "suite.h"
 #include "ulps.h"
 
 /* More elements than threads share out at least, in pieces that don't fill up. */
@@ -132,9 +133,5 @@ int main(void) {
   tcase_set_timeout(t, 120);
   tcase_add_loop_test(t, same_bits, 0, BUILDERS);
   suite_add_tcase(s, t);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return suite_run(s);
 }

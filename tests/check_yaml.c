@@ -9,6 +9,7 @@
 #include "mem.h"
 #include "same_graph.h"
 #include "yaml/yaml.h"
+#include "suite.h"
 
 #define ERR (&graphs_error)
 
@@ -715,9 +716,5 @@ int main(void) {
   tcase_add_loop_test(c, any_bytes, 0, 4);
   ADD_MEMORY_TEST(c);
   suite_add_tcase(s, c);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return suite_run(s);
 }

@@ -630,6 +630,7 @@ With --format json the result is
   --strict                   exit 4 when a number leaves an operation's domain
   --threads N                use N threads (default: one for each processor)
   -q, --quiet                no notes
+  --bind NAME=VALUE          fix a size that an ONNX model leaves open, or an input that sizes come from; repeatable
   --max-nodes N              limit on nodes (default 100000000)
   --max-elements N           limit on a tensor's elements (default 2147483648)
   --max-memory MIB           limit on memory for numbers, in MiB (default 16384)

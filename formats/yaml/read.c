@@ -197,6 +197,35 @@ static ad_status read_node(ad_yaml_reader *r, uint32_t key, ad_error *e) {
   return s ? s : ad_yaml_define(r, &d, e);
 }
 
+/* Calls `ask` for each name in a node's value. */
+static void ask_for_names(const ad_yaml_reader *r, uint32_t key,
+                          void (*ask)(const ad_symbols *t, const char *text, size_t length)) {
+  const ad_yaml_tree *t = &r->tree;
+  const uint32_t next = ad_yaml_next_key(t, key), end = next ? next : (uint32_t)t->count;
+  for (uint32_t i = ad_yaml_value(t, key); i < end; i++) {
+    if (ad_yaml_at(t, i)->kind != AD_YAML_SCALAR) continue;
+    size_t length;
+    for (const char *s = ad_yaml_text(t, i); (s = ad_token_find_name(s, &length)); s += length)
+      ask(&t->symbols, s, length);
+  }
+}
+
+/* In a file of many names, most symbols lie outside the caches: they are asked for while the nodes before are read. */
+static ad_status read_nodes(ad_yaml_reader *r, uint32_t first, ad_error *e) {
+  enum { MANY = 1 << 16, SLOTS_AHEAD = 6, SYMBOLS_AHEAD = 3 };
+  const ad_yaml_tree *t = &r->tree;
+  ad_status s = AD_OK;
+  uint32_t slots = t->symbols.slots >= MANY ? first : 0, symbols = slots;
+  for (int k = 0; slots && k < SLOTS_AHEAD; k++) slots = ad_yaml_next_key(t, slots);
+  for (int k = 0; symbols && k < SYMBOLS_AHEAD; k++) symbols = ad_yaml_next_key(t, symbols);
+  for (uint32_t i = first; !s && i; i = ad_yaml_next_key(t, i)) {
+    if (slots) ask_for_names(r, slots, ad_symbols_ask_slot), slots = ad_yaml_next_key(t, slots);
+    if (symbols) ask_for_names(r, symbols, ad_symbols_ask_symbol), symbols = ad_yaml_next_key(t, symbols);
+    s = read_node(r, i, e);
+  }
+  return s;
+}
+
 /* ---- Outputs */
 
 /* Outputs are definitions without a name, behind all others. */
@@ -234,7 +263,7 @@ static ad_status read_all(ad_yaml_reader *r, ad_error *e) {
   for (uint32_t i = first; !s && i; i = ad_yaml_next_key(t, i)) s = read_input(r, i, e);
   first = 0;
   if (!s) s = open_section(t, "nodes", "nodes is a mapping of names to expressions", &first, e);
-  for (uint32_t i = first; !s && i; i = ad_yaml_next_key(t, i)) s = read_node(r, i, e);
+  if (!s) s = read_nodes(r, first, e);
   if (s) return s;
   if (!(outputs = ad_yaml_get(t, 1, "outputs")))
     return ad_yaml_fail(t, 1, 0, e, "the graph has no outputs; add `outputs: {name: expression}`");

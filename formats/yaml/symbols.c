@@ -29,6 +29,20 @@ static bool grow(ad_symbols *t) {
   return true;
 }
 
+static struct ad_symbol_slot *home(const ad_symbols *t, const char *text, size_t length) {
+  return &t->slot[ad_hash_text(t->seed, text, length) & (t->slots - 1)];
+}
+
+void ad_symbols_ask_slot(const ad_symbols *t, const char *text, size_t length) {
+  __builtin_prefetch(home(t, text, length));
+}
+
+void ad_symbols_ask_symbol(const ad_symbols *t, const char *text, size_t length) {
+  const ad_symbol *s = &t->symbol[home(t, text, length)->id]; /* most often in its first slot */
+  __builtin_prefetch(s);
+  __builtin_prefetch((const char *)(s + 1) - 1);
+}
+
 uint32_t ad_symbols_intern(ad_symbols *t, const char *text, size_t length) {
   if (2 * (t->count + 1) > t->slots && !grow(t)) return 0;
   uint32_t hash = ad_hash_text(t->seed, text, length);

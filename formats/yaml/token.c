@@ -15,6 +15,11 @@ static bool starts_name(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (unsigned char)c >= 0x80;
 }
 
+/* A name, or the label of a node without one, like %17. */
+static bool name_at(const char *s) {
+  return starts_name(*s) || (*s == '%' && is_digit(s[1]));
+}
+
 static bool in_name(char c) {
   return starts_name(c) || is_digit(c) || c == '.';
 }
@@ -39,6 +44,13 @@ static size_t number_end(const char *s, size_t i) {
     if (is_digit(s[exponent])) i = digits(s, exponent, false);
   }
   return i;
+}
+
+const char *ad_token_find_name(const char *s, size_t *length) {
+  while (*s && !name_at(s)) s += is_digit(*s) ? number_end(s, 0) : 1;
+  if (!*s) return NULL;
+  for (*length = 1; in_name(s[*length]);) ++*length;
+  return s;
 }
 
 /* The token of one or two characters at s; 0: none. */
@@ -77,7 +89,7 @@ const char *ad_token_next(ad_tokens *t, size_t *at) {
   size_t i = t->end;
   while (s[i] == ' ' || s[i] == '\t' || s[i] == '\n') i++;
   t->at = i;
-  if (starts_name(s[i]) || (s[i] == '%' && is_digit(s[i + 1]))) {
+  if (name_at(s + i)) {
     t->token = AD_TOKEN_NAME;
     for (i++; in_name(s[i]); i++) continue;
     t->end = i;

@@ -34,6 +34,8 @@ bool ad_token_is(const ad_tokens *t, const char *name);
 bool ad_token_is_keyword(const ad_tokens *t);
 
 /* Whether a name can stand in an expression without backquotes. */
+/* The first thing at or behind s that looks like a name or a label, outside backquotes; NULL: none. */
+const char *ad_token_find_name(const char *s, size_t *length);
 bool ad_token_plain_name(const char *name);
 
 #endif

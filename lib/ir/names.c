@@ -77,7 +77,8 @@ static bool grow(ad_names *n) {
 
 bool ad_names_add(ad_names *n, const char *name, uint32_t id) {
   const size_t length = strlen(name);
-  if (2 * (n->count + 1) > n->slots && !grow(n)) return false;
+  if (n->pool_size + length >= UINT32_MAX) return false;
+  if (4 * (n->count + 1) > 3 * n->slots && !grow(n)) return false;
   if (!n->scattered && n->count && id < n->entry[n->count - 1].id) {
     if (!index_ids(n, n->slots)) return false;
     n->scattered = true;
@@ -86,7 +87,7 @@ bool ad_names_add(ad_names *n, const char *name, uint32_t id) {
       !ad_reserve(&n->entry, &n->entry_capacity, n->count + 1, sizeof *n->entry))
     return false;
   memcpy(n->pool + n->pool_size, name, length + 1);
-  n->entry[n->count] = (struct ad_name_entry){n->pool_size, id};
+  n->entry[n->count] = (struct ad_name_entry){(uint32_t)n->pool_size, id};
   n->pool_size += length + 1;
   put_name(n->by_name, n->slots, (struct ad_name_slot){ad_hash_text(n->seed, name, length), (uint32_t)n->count + 1});
   if (n->scattered) put_id(n->by_id, n->slots, id, n->count);

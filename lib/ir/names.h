@@ -8,8 +8,7 @@ typedef struct ad_names {
   char *pool;
   size_t pool_size, pool_capacity;
   struct ad_name_entry {
-    size_t text;
-    uint32_t id;
+    uint32_t text, id;
   } * entry;
   size_t count, entry_capacity;
   struct ad_name_slot {
@@ -22,7 +21,8 @@ typedef struct ad_names {
 } ad_names;
 
 void ad_names_clear(ad_names *n);
-bool ad_names_add(ad_names *n, const char *name, uint32_t id); /* neither may be in it; false: out of memory */
+bool ad_names_add(ad_names *n, const char *name, uint32_t id); /* neither may be in it; false: out of memory, or of
+                                                                * the 4 GiB that names may take */
 bool ad_names_find(const ad_names *n, const char *name, uint32_t *id);
 const char *ad_names_of(const ad_names *n, uint32_t id); /* NULL: none */
 const char *ad_names_at(const ad_names *n, size_t i);    /* in order of addition; NULL past the end */

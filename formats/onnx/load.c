@@ -1,0 +1,270 @@
+/* From bytes to a graph. */
+#include <stdio.h>
+#include <string.h>
+
+#include "error.h"
+#include "ir/number.h"
+#include "mem.h"
+#include "onnx/onnx.h"
+#include "onnx/operators.h"
+#include "onnx/scan.h"
+
+enum { NEWEST_OPSET = 17, NEWEST_IR = 8 };
+
+/* ---- protobuf-c's memory */
+
+/* data: a bool that becomes true when memory runs out. */
+static void *take(void *data, size_t size) {
+  void *p = ad_malloc(size, 1);
+  if (!p) *(bool *)data = true;
+  return p;
+}
+
+static void give(void *data, void *p) {
+  (void)data;
+  ad_free(p);
+}
+
+/* ---- Bindings */
+
+static const ad_numbers *binding_of(ad_onnx_build *b, const char *name) {
+  for (size_t i = 0; i < b->bindings; i++)
+    if (!strcmp(b->binding[i].name, name)) {
+      b->bound[i] = true;
+      return b->binding[i].value;
+    }
+  return NULL;
+}
+
+static int64_t integer_of(double v) {
+  return v >= 0x1p63 ? INT64_MAX : v <= -0x1p63 ? INT64_MIN : (int64_t)v;
+}
+
+/* A size: a number, or a name that is bound, or 1. */
+static int64_t size_of(ad_onnx_build *b, const Onnx__TensorShapeProto__Dimension *d, const char *input) {
+  if (d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE) {
+    if (d->dim_value < 0) ad_onnx_fail(b, "the input '%.80s' has a negative size", input);
+    return d->dim_value;
+  }
+  if (d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM && d->dim_param) {
+    const ad_numbers *v = binding_of(b, d->dim_param);
+    if (v && (v->count != 1 || v->value[0] < 0 || v->value[0] != (double)integer_of(v->value[0])))
+      ad_onnx_fail(b, "the size '%.80s' must be bound to one integer that is not negative", d->dim_param);
+    if (v && !b->status) return integer_of(v->value[0]);
+  }
+  return 1;
+}
+
+static const Onnx__TypeProto__Tensor *tensor_type(ad_onnx_build *b, const Onnx__ValueInfoProto *v) {
+  const Onnx__TypeProto *t = v->type;
+  if (t && t->value_case == ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE && t->tensor_type) return t->tensor_type;
+  const bool other = t && t->value_case != ONNX__TYPE_PROTO__VALUE__NOT_SET;
+  if (other)
+    ad_onnx_refuse(b, "'%.80s', which is no tensor: a sequence, a map or an optional value", v->name ? v->name : "");
+  else
+    ad_onnx_fail(b, "the input '%.80s' has no type", v->name ? v->name : "");
+  return NULL;
+}
+
+/* ---- Inputs and weights */
+
+static const Onnx__TensorProto *initializer_of(const Onnx__GraphProto *g, const ad_names *initial, const char *name) {
+  uint32_t id;
+  return ad_names_find(initial, name, &id) ? g->initializer[id] : NULL;
+}
+
+/* An input whose value is bound becomes known. */
+static ad_onnx_value bound_input(ad_onnx_build *b, const char *name, int type, ad_shape shape, const ad_numbers *v) {
+  if (shape.rank == 1 && ad_shape_size(&shape) != (int64_t)v->count) shape.dim[0] = (int64_t)v->count;
+  const int64_t n = ad_shape_size(&shape);
+  if (n != (int64_t)v->count && v->count != 1) {
+    char text[AD_SHAPE_TEXT];
+    ad_shape_text(text, &shape);
+    ad_onnx_fail(b, "'%.80s' of shape %s is bound to %zu numbers", name, text, v->count);
+  }
+  ad_onnx_value r = ad_onnx_known(b, type, &shape);
+  int64_t lo, hi;
+  ad_onnx_type_range(type, &lo, &hi);
+  for (int64_t i = 0; r.data && i < n; i++) {
+    const double x = v->value[v->count == 1 ? 0 : i];
+    const int64_t k = integer_of(x);
+    if (ad_onnx_is_real(type))
+      r.data->v[i].r = type == AD_ONNX_DOUBLE ? x : (double)(float)x;
+    else if (x == (double)k && k >= lo && k <= hi)
+      r.data->v[i].i = k;
+    else
+      ad_onnx_fail(b, "'%.80s' is bound to %g, which %s can't hold", name, x, ad_onnx_type_name(type));
+  }
+  return r;
+}
+
+static void add_input(ad_onnx_build *b, ad_onnx_scope *s, const ad_input_spec *spec, int type,
+                      const Onnx__TensorProto *tensor) {
+  ad_node n = AD_NO_NODE;
+  if (b->status) return;
+  ad_onnx_check(b, ad_graph_input(b->g, &n, spec, b->e));
+  ad_onnx_value v = ad_onnx_node_value(type, &spec->shape, n);
+  v.tensor = tensor;
+  ad_onnx_define(b, s, spec->name, &v);
+}
+
+static ad_dtype dtype_of(int type) {
+  return type == AD_ONNX_DOUBLE ? AD_F64 : ad_onnx_is_real(type) ? AD_F32 : AD_EXACT;
+}
+
+static void read_input(ad_onnx_build *b, ad_onnx_scope *s, const Onnx__ValueInfoProto *v) {
+  const char *name = v->name ? v->name : "";
+  const Onnx__TypeProto__Tensor *t = tensor_type(b, v);
+  if (!t) return;
+  ad_shape shape = {.rank =
+                        t->shape ? (int32_t)(t->shape->n_dim <= AD_MAX_RANK ? t->shape->n_dim : AD_MAX_RANK + 1) : 0};
+  if (shape.rank > AD_MAX_RANK)
+    ad_onnx_refuse(b, "the input '%.80s' of rank %zu; the limit is %d", name, t->shape->n_dim, AD_MAX_RANK);
+  for (int i = 0; i < shape.rank && !b->status; i++) shape.dim[i] = size_of(b, t->shape->dim[i], name);
+  const int type = t->elem_type;
+  if (!ad_onnx_is_real(type) && !ad_onnx_is_integer(type) && type != AD_ONNX_BOOL)
+    ad_onnx_refuse(b, "the input '%.80s' of %s", name, ad_onnx_type_name(type));
+  if (!b->status) ad_onnx_shape_fits(b, &shape);
+  const ad_numbers *value = b->status ? NULL : binding_of(b, name);
+  if (value) {
+    const ad_onnx_value known = bound_input(b, name, type, shape, value);
+    ad_onnx_define(b, s, name, &known);
+    return;
+  }
+  const ad_input_spec spec = {.name = name, .shape = shape, .dtype = dtype_of(type), .fixed = !ad_onnx_is_real(type)};
+  add_input(b, s, &spec, type, NULL);
+}
+
+/* Which initializers are used as numbers, not only as sizes and the like: bodies count, whose names may be others. */
+static void mark_weights(const Onnx__GraphProto *g, const ad_names *initial, bool *weight) {
+  uint32_t id;
+  for (size_t i = 0; i < g->n_node; i++) {
+    const Onnx__NodeProto *n = g->node[i];
+    const ad_onnx_operator *row = n->op_type ? ad_onnx_operator_find(n->op_type) : NULL;
+    for (size_t k = 0; k < n->n_input; k++)
+      if (!(row && k < 32 && row->constants >> k & 1) && ad_names_find(initial, n->input[k], &id)) weight[id] = true;
+    for (size_t k = 0; k < n->n_attribute; k++)
+      if (n->attribute[k]->g) mark_weights(n->attribute[k]->g, initial, weight);
+  }
+  for (size_t i = 0; i < g->n_output; i++)
+    if (g->output[i]->name && ad_names_find(initial, g->output[i]->name, &id)) weight[id] = true;
+}
+
+static void read_weight(ad_onnx_build *b, ad_onnx_scope *s, const Onnx__TensorProto *t) {
+  const ad_onnx_value v = ad_onnx_tensor(b, t);
+  if (b->status) return;
+  const ad_numbers numbers = {.count = (size_t)ad_shape_size(&v.shape), .value = &v.data->v[0].r};
+  const ad_input_spec spec = {.name = t->name, .shape = v.shape, .value = &numbers, .dtype = dtype_of(v.type)};
+  add_input(b, s, &spec, v.type, t);
+  ad_free(b->owned[--b->owned_count]); /* the graph has them now */
+  b->budget += numbers.count;
+}
+
+static void read_inputs(ad_onnx_build *b, ad_onnx_scope *s, const Onnx__GraphProto *g) {
+  ad_names initial = {0};
+  bool *weight = ad_calloc(g->n_initializer + 1, sizeof *weight);
+  if (!weight) ad_onnx_check(b, ad_fail_memory(b->e));
+  for (size_t i = 0; i < g->n_initializer && !b->status; i++) {
+    const char *name = g->initializer[i]->name;
+    uint32_t id;
+    if (!name || !*name || ad_names_find(&initial, name, &id))
+      ad_onnx_fail(b, "initializer %zu has no name of its own", i);
+    else if (!ad_names_add(&initial, name, (uint32_t)i))
+      ad_onnx_check(b, ad_fail_memory(b->e));
+  }
+  if (!b->status) mark_weights(g, &initial, weight);
+  for (size_t i = 0; i < g->n_initializer && !b->status; i++) /* without elements there is nothing to differentiate */
+    for (size_t k = 0; k < g->initializer[i]->n_dims; k++) weight[i] = weight[i] && g->initializer[i]->dims[k];
+  for (size_t i = 0; i < g->n_input && !b->status; i++)
+    if (!g->input[i]->name || !initializer_of(g, &initial, g->input[i]->name)) read_input(b, s, g->input[i]);
+  for (size_t i = 0; i < g->n_initializer && !b->status; i++)
+    if (weight[i] && ad_onnx_is_real(g->initializer[i]->data_type)) read_weight(b, s, g->initializer[i]);
+  for (size_t i = 0; i < g->n_initializer && !b->status; i++)
+    if (!weight[i] || !ad_onnx_is_real(g->initializer[i]->data_type)) {
+      const ad_onnx_value v = ad_onnx_tensor(b, g->initializer[i]);
+      ad_onnx_define(b, s, g->initializer[i]->name, &v);
+    }
+  ad_names_clear(&initial);
+  ad_free(weight);
+}
+
+/* ---- The model */
+
+static void read_outputs(ad_onnx_build *b, const ad_onnx_scope *s, const Onnx__GraphProto *g) {
+  for (size_t i = 0; i < g->n_output && !b->status; i++) {
+    const char *name = g->output[i]->name ? g->output[i]->name : "";
+    const ad_onnx_value *v = ad_onnx_find(s, name);
+      if (!v)
+      ad_onnx_fail(b, "the output '%.80s' is never computed", name);
+    else
+      ad_onnx_check(b, ad_graph_output(b->g, name, ad_onnx_node(b, v), b->e));
+  }
+  if (!g->n_output) ad_onnx_fail(b, "the model has no outputs");
+}
+
+static void read_versions(ad_onnx_build *b, const Onnx__ModelProto *m) {
+  if (m->ir_version < 1 || m->ir_version > NEWEST_IR)
+    ad_onnx_refuse(b, "version %lld of the file format; adtool knows 1 to %d", (long long)m->ir_version, NEWEST_IR);
+  b->opset = 1; /* as it was before there were numbers */
+  for (size_t i = 0; i < m->n_opset_import; i++) {
+    const Onnx__OperatorSetIdProto *o = m->opset_import[i];
+    if (o->domain && *o->domain && strcmp(o->domain, "ai.onnx") != 0) continue;
+    if (o->version < 1 || o->version > NEWEST_OPSET)
+      ad_onnx_refuse(b, "version %lld of the operators; adtool knows 1 to %d", (long long)o->version, NEWEST_OPSET);
+    else
+      b->opset = (int)o->version;
+  }
+}
+
+static void put_meta(ad_onnx_build *b, const char *key, const char *text) {
+  const char *end = text ? text + strlen(text) : NULL;
+  for (const char *s = text; s && *s; s++)
+    if (!ad_character(s, end) && ((unsigned char)*s & 0xC0) != 0x80) return;
+  if (text && *text && !b->status) ad_onnx_check(b, ad_graph_set_meta(b->g, key, text, b->e));
+}
+
+static void read_model(ad_onnx_build *b, const Onnx__ModelProto *m) {
+  ad_onnx_scope scope = {0};
+  read_versions(b, m);
+  if (!m->graph) ad_onnx_fail(b, "the model has no graph");
+  if (!b->status && m->graph->n_sparse_initializer) ad_onnx_refuse(b, "sparse initializers");
+  put_meta(b, "onnx.producer", m->producer_name);
+  if (!b->status) read_inputs(b, &scope, m->graph);
+  if (!b->status) ad_onnx_run(b, &scope, m->graph);
+  if (!b->status) read_outputs(b, &scope, m->graph);
+  for (size_t i = 0; i < b->bindings && !b->status; i++)
+    if (!b->bound[i]) {
+      ad_onnx_fail(b, "the model has no size and no input '%.80s' to bind", b->binding[i].name);
+      b->status = AD_EUSAGE;
+      b->e->code = AD_EUSAGE;
+    }
+  ad_onnx_scope_clear(&scope);
+}
+
+ad_status ad_onnx_read(ad_graph **g, const void *bytes, size_t size, size_t count, const ad_binding *bindings,
+                       const ad_limits *limits, ad_error *e) {
+  bool out_of_memory = false;
+  ProtobufCAllocator a = {take, give, &out_of_memory};
+  ad_error own;
+  ad_onnx_build b = {.e = e ? e : &own, .bindings = count, .binding = bindings};
+  ad_status s = ad_onnx_scan(&onnx__model_proto__descriptor, bytes, size, b.e);
+  if (s) return s;
+  b.budget = size + (UINT64_C(1) << 26);
+  b.steps = UINT64_C(1) << 22;
+  Onnx__ModelProto *m = onnx__model_proto__unpack(&a, size, bytes);
+  if (!m && out_of_memory) return ad_fail_memory(e);
+  if (!m) return ad_fail(e, AD_EINPUT, "this is no ONNX model, or a damaged one: protobuf-c can't unpack it");
+  b.bound = ad_calloc(count + 1, sizeof *b.bound);
+  if (!b.bound) ad_onnx_check(&b, ad_fail_memory(b.e));
+  ad_onnx_check(&b, ad_graph_new(&b.g, limits, b.e));
+  if (!b.status) read_model(&b, m);
+  onnx__model_proto__free_unpacked(m, &a);
+  for (size_t i = 0; i < b.owned_count; i++) ad_free(b.owned[i]);
+  ad_free(b.owned);
+  ad_free(b.bound);
+  if (b.status)
+    ad_graph_free(b.g);
+  else
+    *g = b.g;
+  return b.status;
+}

@@ -1,0 +1,12 @@
+/* ONNX models: neural networks as frameworks save them (onnx.ai/onnx: IR and operators). */
+#ifndef AD_ONNX_H
+#define AD_ONNX_H
+
+#include "adtool.h"
+
+bool ad_onnx_sniff(const void *bytes, size_t size);
+/* What is an input, what a constant, and which operators there are: see the manual, ONNX. */
+ad_status ad_onnx_read(ad_graph **g, const void *bytes, size_t size, size_t count, const ad_binding *bindings,
+                       const ad_limits *limits, ad_error *e);
+
+#endif

@@ -1,0 +1,331 @@
+/* Convolutions and pooling.  The windows of an image are gathered by a table: image [N, C, pixels] and one more pixel
+ * for all that lies outside, to [N, C, window, place].  Then a convolution is a matrix product, and pooling a
+ * reduction. */
+#include <math.h>
+#include <string.h>
+
+#include "onnx/operators.h"
+
+enum { MOST = AD_MAX_RANK - 2 };
+
+typedef struct windows {
+  int axes;
+  int64_t size[MOST], kernel[MOST], stride[MOST], dilation[MOST], before[MOST], after[MOST], out[MOST];
+  int64_t pixels, window, places; /* products of size, kernel, out */
+} windows;
+
+/* An attribute with one integer for each axis, each from `lo` on. */
+static void list(ad_onnx_build *b, const ad_onnx_call *c, const char *name, int64_t *to, int count, int64_t missing,
+                 int64_t lo) {
+  const int64_t most = INT64_C(1) << 30;
+  int64_t have;
+  const int64_t *v = ad_onnx_ints(b, c, name, &have);
+  if (v && have != count) ad_onnx_fail(b, "the attribute '%s' has %lld numbers, not %d", name, (long long)have, count);
+  for (int i = 0; i < count && !b->status; i++) {
+    to[i] = v ? v[i] : missing;
+    if (to[i] < lo || to[i] > most)
+      ad_onnx_fail(b, "%lld in the attribute '%s' is out of range", (long long)to[i], name);
+  }
+}
+
+static bool product(int64_t *p, const int64_t *v, int count) {
+  *p = 1;
+  for (int i = 0; i < count; i++)
+    if (__builtin_mul_overflow(*p, v[i], p)) return false;
+  return true;
+}
+
+/* What the window spans. */
+static int64_t extent(const windows *w, int i) {
+  return w->dilation[i] * (w->kernel[i] - 1) + 1;
+}
+
+/* kernel: NULL for the attribute kernel_shape. */
+static void read_windows(ad_onnx_build *b, const ad_onnx_call *c, windows *w, const int64_t *kernel) {
+  const ad_shape *x = &c->in[0].shape;
+  int64_t pads[2 * MOST];
+  *w = (windows){.axes = x->rank - 2};
+  ad_onnx_need_rank(b, c, 0, 3);
+  if (b->status) return;
+  if (!kernel && !ad_onnx_has(c, "kernel_shape")) ad_onnx_fail(b, "the attribute 'kernel_shape' is missing");
+  list(b, c, "kernel_shape", w->kernel, w->axes, 1, 1);
+  list(b, c, "strides", w->stride, w->axes, 1, 1);
+  list(b, c, "dilations", w->dilation, w->axes, 1, 1);
+  list(b, c, "pads", pads, 2 * w->axes, 0, 0);
+  for (int i = 0; i < w->axes && !b->status; i++) {
+    w->size[i] = x->dim[i + 2];
+    w->before[i] = pads[i];
+    w->after[i] = pads[i + w->axes];
+    if (kernel && ad_onnx_has(c, "kernel_shape") && w->kernel[i] != kernel[i])
+      ad_onnx_fail(b, "kernel_shape differs from the shape of the weights");
+    if (kernel) w->kernel[i] = kernel[i];
+    if (w->kernel[i] < 1 || w->kernel[i] > INT64_C(1) << 30) ad_onnx_fail(b, "the size of the kernel is out of range");
+  }
+}
+
+static void finish(ad_onnx_build *b, windows *w) {
+  if (!b->status && (!product(&w->pixels, w->size, w->axes) || !product(&w->window, w->kernel, w->axes) ||
+                     !product(&w->places, w->out, w->axes)))
+    ad_onnx_fail(b, "the windows are too large");
+}
+
+/* The sizes of the result. */
+static void place_windows(ad_onnx_build *b, const ad_onnx_call *c, windows *w) {
+  const char *automatic = ad_onnx_word(b, c, "auto_pad", "NOTSET");
+  const bool upper = !strcmp(automatic, "SAME_UPPER"), lower = !strcmp(automatic, "SAME_LOWER");
+  const bool ceiling = ad_onnx_int(b, c, "ceil_mode", 0) != 0;
+  for (int i = 0; i < w->axes && !b->status; i++) {
+    if (!strcmp(automatic, "VALID")) w->before[i] = w->after[i] = 0;
+    if (upper || lower) {
+      w->out[i] = (w->size[i] + w->stride[i] - 1) / w->stride[i];
+      int64_t more = (w->out[i] - 1) * w->stride[i] + extent(w, i) - w->size[i];
+      if (more < 0 || !w->out[i]) more = 0;
+      w->before[i] = upper ? more / 2 : more - more / 2;
+      w->after[i] = more - w->before[i];
+      continue;
+    }
+    const int64_t room = w->size[i] + w->before[i] + w->after[i] - extent(w, i);
+    if (room < 0) {
+      ad_onnx_fail(b, "the window of axis %d is larger than the padded image", i + 2);
+      return;
+    }
+    w->out[i] = room / w->stride[i] + 1;
+    if (ceiling && room % w->stride[i] && w->out[i] * w->stride[i] < w->size[i] + w->before[i]) w->out[i]++;
+  }
+  finish(b, w);
+}
+
+/* Where position k of the window at place o lies: the pixel, or -1 outside; *padded: whether it lies in the padding. */
+static int64_t pixel(const windows *w, int64_t k, int64_t o, bool *padded) {
+  int64_t index[2][MOST], at = 0;
+  bool inside = true;
+  *padded = true;
+  for (int i = w->axes; i-- > 0; k /= w->kernel[i], o /= w->out[i])
+    index[0][i] = k % w->kernel[i], index[1][i] = o % w->out[i];
+  for (int i = 0; i < w->axes; i++) {
+    const int64_t x = index[1][i] * w->stride[i] + index[0][i] * w->dilation[i] - w->before[i];
+    inside = inside && x >= 0 && x < w->size[i];
+    *padded = *padded && x < w->size[i] + w->after[i];
+    at = at * w->size[i] + x;
+  }
+  return inside ? at : -1;
+}
+
+/* The table [window, place] of pixels; w->pixels stands for the outside; *any: there is such. */
+static int64_t *table_of(ad_onnx_build *b, const windows *w, bool *any) {
+  int64_t count = 0;
+  bool padded;
+  *any = false;
+  if (!b->status && __builtin_mul_overflow(w->window, w->places, &count)) ad_onnx_fail(b, "the windows are too large");
+  int64_t *t = b->status ? NULL : ad_onnx_room(b, (uint64_t)count + 1, sizeof *t);
+  for (int64_t k = 0, at = 0; t && k < w->window; k++)
+    for (int64_t o = 0; o < w->places; o++, at++) {
+      t[at] = pixel(w, k, o, &padded);
+      if (t[at] < 0) t[at] = w->pixels, *any = true;
+    }
+  return t;
+}
+
+/* [N, C, window, place] of an image. */
+static ad_onnx_value gather_windows(ad_onnx_build *b, const windows *w, ad_onnx_value x, double outside) {
+  bool any;
+  if (b->status) return x;
+  const int64_t n = x.shape.dim[0], channels = x.shape.dim[1];
+  x = ad_onnx_reshape(b, x, &(ad_shape){3, {n, channels, w->pixels}});
+  const int64_t *t = table_of(b, w, &any);
+  if (!t) return x;
+  bool same = w->window == 1 && w->places == w->pixels;
+  for (int64_t i = 0; same && i < w->pixels; i++) same = t[i] == i;
+  if (same) return ad_onnx_reshape(b, x, &(ad_shape){4, {n, channels, 1, w->pixels}});
+  if (any) {
+    const ad_onnx_value parts[] = {x, ad_onnx_full(b, x.type, &(ad_shape){3, {n, channels, 1}}, outside)};
+    x = ad_onnx_concat(b, 2, parts, 2);
+  }
+  return ad_onnx_gather(b, x, 2, &(ad_shape){2, {w->window, w->places}}, t);
+}
+
+/* [N, C, places] as an image again. */
+static ad_onnx_value as_image(ad_onnx_build *b, const windows *w, ad_onnx_value x) {
+  if (b->status) return x;
+  ad_shape shape = {w->axes + 2, {x.shape.dim[0], x.shape.dim[1]}};
+  memcpy(shape.dim + 2, w->out, (size_t)w->axes * sizeof w->out[0]);
+  return ad_onnx_reshape(b, x, &shape);
+}
+
+/* x plus one number a channel. */
+static ad_onnx_value add_bias(ad_onnx_build *b, const ad_onnx_call *c, ad_onnx_value x) {
+  ad_shape shape = {.rank = x.shape.rank - 1};
+  if (b->status || !ad_onnx_given(c, 2)) return x;
+  for (int i = 0; i < shape.rank; i++) shape.dim[i] = i ? 1 : x.shape.dim[1];
+  return ad_onnx_binary(b, AD_OP_ADD, x, ad_onnx_reshape(b, c->in[2], &shape));
+}
+
+/* ---- Convolution */
+
+static int64_t groups_of(ad_onnx_build *b, const ad_onnx_call *c) {
+  const int64_t n = ad_onnx_int(b, c, "group", 1);
+  const ad_shape *x = &c->in[0].shape, *w = &c->in[1].shape;
+  ad_onnx_need_rank(b, c, 0, 3);
+  if (!b->status && x->rank != w->rank) ad_onnx_fail(b, "the weights have another rank than the image");
+  if (!b->status && (n < 1 || n > x->dim[1] || x->dim[1] % n)) ad_onnx_fail(b, "%lld groups don't fit", (long long)n);
+  return b->status ? 1 : n;
+}
+
+void ad_onnx_lower_conv(ad_onnx_build *b, ad_onnx_call *c) {
+  windows w;
+  const int64_t g = groups_of(b, c);
+  const ad_shape *x = &c->in[0].shape, *k = &c->in[1].shape;
+  if (!b->status && (k->dim[1] != x->dim[1] / g || k->dim[0] % g))
+    ad_onnx_fail(b, "the weights don't fit the channels of the image");
+  read_windows(b, c, &w, k->dim + 2);
+  place_windows(b, c, &w);
+  ad_onnx_value y = gather_windows(b, &w, c->in[0], 0);
+  if (b->status) return;
+  const int64_t n = x->dim[0], in = k->dim[1] * w.window, out = k->dim[0] / g;
+  const bool one = g == 1; /* without the axis of groups */
+  y = ad_onnx_reshape(b, y, one ? &(ad_shape){3, {n, in, w.places}} : &(ad_shape){4, {n, g, in, w.places}});
+  ad_onnx_value f = ad_onnx_reshape(b, c->in[1], one ? &(ad_shape){2, {out, in}} : &(ad_shape){3, {g, out, in}});
+  y = ad_onnx_reshape(b, ad_onnx_matmul(b, f, y), &(ad_shape){3, {n, g * out, w.places}});
+  c->out[0] = add_bias(b, c, as_image(b, &w, y));
+}
+
+/* The transpose of a convolution from an image of size `out` to one of size `size`: its windows are read with the two
+ * exchanged. */
+static void place_transposed(ad_onnx_build *b, const ad_onnx_call *c, windows *w) {
+  const char *automatic = ad_onnx_word(b, c, "auto_pad", "NOTSET");
+  const bool upper = !strcmp(automatic, "SAME_UPPER"), same = upper || !strcmp(automatic, "SAME_LOWER");
+  int64_t more[MOST], want[MOST];
+  list(b, c, "output_padding", more, w->axes, 0, 0);
+  const bool said = ad_onnx_has(c, "output_shape");
+  list(b, c, "output_shape", want, w->axes, 0, 0);
+  for (int i = 0; i < w->axes && !b->status; i++) {
+    const int64_t full = w->stride[i] * (w->size[i] - 1) + more[i] + extent(w, i);
+    if (!strcmp(automatic, "VALID")) w->before[i] = w->after[i] = 0;
+    if (said || same) {
+      const int64_t target = said ? want[i] : w->size[i] * w->stride[i], cut = full > target ? full - target : 0;
+      w->before[i] = upper ? cut / 2 : cut - cut / 2;
+      w->after[i] = cut - w->before[i];
+      more[i] += full < target ? target - full : 0;
+    }
+    w->out[i] = w->size[i];
+    w->size[i] = w->stride[i] * (w->out[i] - 1) + more[i] + extent(w, i) - w->before[i] - w->after[i];
+    if (w->size[i] < 0 || !w->out[i]) ad_onnx_fail(b, "axis %d of the result would have a negative size", i + 2);
+  }
+  finish(b, w);
+}
+
+void ad_onnx_lower_conv_transpose(ad_onnx_build *b, ad_onnx_call *c) {
+  static const int64_t swap[] = {0, 2, 1};
+  windows w;
+  bool any;
+  const int64_t g = groups_of(b, c);
+  const ad_shape *x = &c->in[0].shape, *k = &c->in[1].shape;
+  if (!b->status && k->dim[0] != x->dim[1]) ad_onnx_fail(b, "the weights don't fit the channels of the image");
+  read_windows(b, c, &w, k->dim + 2);
+  place_transposed(b, c, &w);
+  const int64_t *t = table_of(b, &w, &any);
+  if (!t) return;
+  const int64_t n = x->dim[0], in = x->dim[1] / g, out = k->dim[1];
+  ad_onnx_value f = ad_onnx_reshape(b, c->in[1], &(ad_shape){3, {g, in, out * w.window}});
+  ad_onnx_value y = ad_onnx_reshape(b, c->in[0], &(ad_shape){4, {n, g, in, w.places}});
+  y = ad_onnx_matmul(b, ad_onnx_transpose(b, f, swap), y); /* [n, g, out * window, places] */
+  y = ad_onnx_reshape(b, y, &(ad_shape){4, {n, g * out, w.window, w.places}});
+  const ad_onnx_value zero = ad_onnx_full(b, y.type, &(ad_shape){3, {n, g * out, w.pixels + 1}}, 0);
+  y = ad_onnx_scatter_add(b, zero, y, 2, &(ad_shape){2, {w.window, w.places}}, t);
+  y = ad_onnx_part(b, y, 2, 0, w.pixels);
+  memcpy(w.out, w.size, sizeof w.out);
+  c->out[0] = add_bias(b, c, as_image(b, &w, y));
+}
+
+/* ---- Pooling */
+
+static ad_onnx_value pool(ad_onnx_build *b, windows *w, ad_onnx_value x, ad_op op, double outside) {
+  return as_image(b, w, ad_onnx_reduce(b, op, gather_windows(b, w, x, outside), 1u << 2, false));
+}
+
+void ad_onnx_lower_max_pool(ad_onnx_build *b, ad_onnx_call *c) {
+  windows w;
+  read_windows(b, c, &w, NULL);
+  place_windows(b, c, &w);
+  c->out[0] = pool(b, &w, c->in[0], AD_OP_REDUCE_MAX, -INFINITY);
+}
+
+/* How many positions of each window count. */
+static ad_onnx_value counts_of(ad_onnx_build *b, const windows *w, int type, bool with_padding) {
+  bool padded;
+  ad_shape shape = ad_onnx_shape(w->axes, w->out);
+  ad_onnx_value v = ad_onnx_known(b, type, &shape);
+  for (int64_t o = 0; !b->status && o < w->places; o++)
+    for (int64_t k = 0; k < w->window; k++) {
+      const bool inside = pixel(w, k, o, &padded) >= 0;
+      v.data->v[o].r += with_padding ? padded : inside;
+    }
+  return v;
+}
+
+void ad_onnx_lower_average_pool(ad_onnx_build *b, ad_onnx_call *c) {
+  windows w;
+  const bool with_padding = ad_onnx_int(b, c, "count_include_pad", 0) != 0;
+  if (!ad_onnx_is_real(c->in[0].type)) ad_onnx_refuse(b, "a mean of integers");
+  read_windows(b, c, &w, NULL);
+  place_windows(b, c, &w);
+  const ad_onnx_value counts = counts_of(b, &w, c->in[0].type, with_padding);
+  c->out[0] = ad_onnx_binary(b, AD_OP_DIV, pool(b, &w, c->in[0], AD_OP_SUM, 0), counts);
+}
+
+/* |x|^p before the sum, and the p-th root behind it. */
+static ad_onnx_value power(ad_onnx_build *b, ad_onnx_value x, int64_t p, bool root) {
+  if (p < 1 || p > 1024) ad_onnx_refuse(b, "p = %lld", (long long)p);
+  if (p == 2) return root ? ad_onnx_unary(b, AD_OP_SQRT, x) : ad_onnx_binary(b, AD_OP_MUL, x, x);
+  if (!root) x = ad_onnx_unary(b, AD_OP_ABS, x);
+  if (p == 1) return x;
+  if (!root) return ad_onnx_with(b, AD_OP_POW, x, (double)p);
+  ad_onnx_value exponent = ad_onnx_with(b, AD_OP_DIV, ad_onnx_number(b, AD_ONNX_DOUBLE, 1), (double)p);
+  return ad_onnx_binary(b, AD_OP_POW, x, exponent);
+}
+
+void ad_onnx_lower_lp_pool(ad_onnx_build *b, ad_onnx_call *c) {
+  windows w;
+  const int64_t p = ad_onnx_int(b, c, "p", 2);
+  read_windows(b, c, &w, NULL);
+  place_windows(b, c, &w);
+  c->out[0] = power(b, pool(b, &w, power(b, c->in[0], p, false), AD_OP_SUM, 0), p, true);
+}
+
+/* Over all axes but the first two. */
+static ad_onnx_value over_image(ad_onnx_build *b, const ad_onnx_call *c, ad_op op, ad_onnx_value x) {
+  ad_onnx_need_rank(b, c, 0, 3);
+  return ad_onnx_reduce(b, op, x, ((1u << x.shape.rank) - 1) & ~3u, true);
+}
+
+void ad_onnx_lower_global_pool(ad_onnx_build *b, ad_onnx_call *c) {
+  c->out[0] = over_image(b, c, c->row->op, c->in[0]);
+}
+
+void ad_onnx_lower_global_lp_pool(ad_onnx_build *b, ad_onnx_call *c) {
+  const int64_t p = ad_onnx_int(b, c, "p", 2);
+  c->out[0] = power(b, over_image(b, c, AD_OP_SUM, power(b, c->in[0], p, false)), p, true);
+}
+
+/* Puts elements back where MaxPool had them. */
+void ad_onnx_lower_max_unpool(ad_onnx_build *b, ad_onnx_call *c) {
+  windows w;
+  int64_t count;
+  read_windows(b, c, &w, NULL);
+  if (ad_onnx_given(c, 2)) ad_onnx_refuse(b, "output_shape");
+  const int64_t *index = ad_onnx_operand_ints(b, c, 1, "the indices", &count);
+  if (!index) return;
+  ad_shape shape = c->in[0].shape;
+  for (int i = 0; i < w.axes; i++)
+    shape.dim[i + 2] = w.stride[i] * (w.size[i] - 1) + w.kernel[i] - w.before[i] - w.after[i];
+  const int64_t size = ad_shape_size(&shape);
+  int64_t *from = size < 0 ? NULL : ad_onnx_room(b, (uint64_t)size + 1, sizeof *from);
+  if (size < 0 || count != ad_shape_size(&c->in[0].shape)) ad_onnx_fail(b, "the indices don't fit");
+  for (int64_t i = 0; from && i < size; i++) from[i] = -1;
+  for (int64_t i = 0; from && i < count && !b->status; i++)
+    if (index[i] < 0 || index[i] >= size)
+      ad_onnx_fail(b, "the index %lld is out of range", (long long)index[i]);
+    else
+      from[index[i]] = i;
+  if (from) c->out[0] = ad_onnx_pick(b, c->in[0], &shape, from, ad_onnx_number(b, c->in[0].type, 0));
+}
