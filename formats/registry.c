@@ -12,8 +12,9 @@
 #include "onnx/onnx.h"
 #include "yaml/yaml.h"
 
-/* sniff, read: NULL where the format is only written; write: where it is only read.  beside, save_beside: what further files
- * beside this one say; read_bound: reads where something is left open, instead of read.  All of these may be NULL. */
+/* sniff, read: NULL where the format is only written; write: where it is only read.  beside, save_beside: what further
+ * files beside this one say; read_bound: reads where something is left open, instead of read.  All of these may be
+ * NULL. */
 typedef struct format {
   ad_format_info info;
   bool (*sniff)(const void *bytes, size_t size);
@@ -27,28 +28,28 @@ typedef struct format {
 } format;
 
 static const format formats[] = {
-    {.info = {"adg", ".adg", true, true, "compressed binary, for machines"},
+    {.info = {"adg", ".adg", true, true, true, "compressed binary, for machines"},
      .sniff = ad_adg_sniff,
      .read = ad_adg_read,
      .write = ad_adg_write},
-    {.info = {"nl", ".nl", true, true, "models of AMPL, text and binary"},
+    {.info = {"nl", ".nl", true, true, false, "models of AMPL, text and binary"},
      .sniff = ad_nl_sniff,
      .read = ad_nl_read,
      .write = ad_nl_write,
      .beside = ad_nl_names,
      .save_beside = ad_nl_save_names},
-    {.info = {"onnx", ".onnx", true, false, "neural networks, inference"},
+    {.info = {"onnx", ".onnx", true, false, false, "neural networks, inference"},
      .sniff = ad_onnx_sniff,
      .read_bound = ad_onnx_read},
-    {.info = {"cppad", ".json", true, true, "graphs of CppAD, in JSON"},
+    {.info = {"cppad", ".json", true, true, false, "graphs of CppAD, in JSON"},
      .sniff = ad_cppad_sniff,
      .read = ad_cppad_read,
      .write = ad_cppad_write},
-    {.info = {"yaml", ".yaml", true, true, "text with infix expressions, for people"},
+    {.info = {"yaml", ".yaml", true, true, true, "text with infix expressions, for people"},
      .sniff = ad_yaml_sniff,
      .read = ad_yaml_read,
      .write = ad_yaml_write},
-    {.info = {"dot", ".dot", false, true, "a picture, for Graphviz"}, .write = ad_dot_write},
+    {.info = {"dot", ".dot", false, true, false, "a picture, for Graphviz"}, .write = ad_dot_write},
 };
 
 size_t ad_format_count(void) {
@@ -147,7 +148,9 @@ static choices list_choices(bool extensions) {
     const size_t used = strlen(c.text);
     if (!formats[i].info.can_write) continue;
     snprintf(c.text + used, sizeof c.text - used, "%s%s", extensions ? formats[i].info.extension : formats[i].info.name,
-             left > 2 ? ", " : left == 2 ? " or " : "");
+             left > 2    ? ", "
+             : left == 2 ? " or "
+                         : "");
     left--;
   }
   return c;
@@ -172,8 +175,7 @@ ad_status ad_graph_save(const ad_graph *g, const char *path, const ad_write_opti
   const format *f = o && o->format ? by_name(o->format) : by_extension(path);
   if (!f && o && o->format) return unknown(o->format, e);
   if (!f)
-    return ad_fail(e, AD_EUSAGE,
-                   "'%s' does not say by its name which format to write; end it in %s, or use --to", path,
+    return ad_fail(e, AD_EUSAGE, "'%s' does not say by its name which format to write; end it in %s, or use --to", path,
                    list_choices(true).text);
   ad_buffer b = {0};
   ad_status s = write_as(f, g, &b, o, e);

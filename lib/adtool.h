@@ -297,6 +297,7 @@ typedef struct ad_format_info {
   const char *name;      /* "yaml", "adg" */
   const char *extension; /* ".yaml" */
   bool can_read, can_write;
+  bool lossless; /* any graph that is written reads back as the same graph */
   const char *doc;
 } ad_format_info;
 AD_API size_t ad_format_count(void);
