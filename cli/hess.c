@@ -30,6 +30,12 @@ static int plan(ad_hessian **h, const session *s, bool sparse, uint32_t columns)
   return status ? session_report(s, &e) : 0;
 }
 
+/* Of the graph itself: its nodes are those that the file names. */
+static int put_notes(session *s) {
+  const int status = session_plan(s, false, 0, false);
+  return status ? status : session_notes(s);
+}
+
 static int put_hessian(ad_buffer *b, const session *s, const ad_hessian *h) {
   const size_t parts = ad_hessian_wrt_count(h);
   ad_buffer name = {0};
@@ -72,6 +78,7 @@ static int hess_one(const options *o, const char *path, ad_buffer *b) {
   if (!status && ad_hessian_run(h, &e)) status = session_report(&s, &e);
   if (!status && o->file_count > 1 && o->format == FORMAT_TEXT) ad_buffer_printf(b, "# %s\n", path);
   if (!status) status = put_hessian(b, &s, h);
+  if (!status) status = put_notes(&s);
   ad_hessian_free(h);
   session_close(&s);
   return status;
@@ -135,6 +142,7 @@ static int hvp_one(const options *o, const char *path, ad_buffer *b) {
   if (!status && ad_hessian_products_exact(h, n, 1, &e)) status = session_report(&s, &e);
   if (!status && o->file_count > 1 && o->format == FORMAT_TEXT) ad_buffer_printf(b, "# %s\n", path);
   if (!status) status = put_product(b, o, "hvp", false, ad_hessian_wrt_count(h), part_at, &(result){&s, h});
+  if (!status) status = put_notes(&s);
   ad_numbers_free(n);
   ad_hessian_free(h);
   vector_clear(&v);
@@ -150,9 +158,9 @@ static int run_hvp(const options *o) {
   return for_each_graph(o, hvp_one);
 }
 
-static const option_id hess_takes[] = {OPT_AT,     OPT_POINT,   OPT_WRT,       OPT_OUTPUT,    OPT_SEED,
-                                       OPT_SPARSE, OPT_BACKEND, OPT_MODE,      OPT_PRECISION, OPT_DIGITS,
-                                       OPT_FORMAT, OPT_OUT,     OPT_BIND, OPT_MAX_NODES, OPT_COUNT};
+static const option_id hess_takes[] = {OPT_AT,      OPT_POINT, OPT_WRT,       OPT_OUTPUT,    OPT_SEED,   OPT_SPARSE,
+                                       OPT_BACKEND, OPT_MODE,  OPT_PRECISION, OPT_DIGITS,    OPT_FORMAT, OPT_OUT,
+                                       OPT_STRICT,  OPT_QUIET, OPT_BIND,      OPT_MAX_NODES, OPT_COUNT};
 const command command_hess = {
     "hess",
     "GRAPH...",
@@ -170,9 +178,9 @@ const command command_hess = {
     hess_takes,
     run_hess};
 
-static const option_id hvp_takes[] = {OPT_AT,     OPT_POINT,   OPT_DIRECTION, OPT_WRT,       OPT_OUTPUT,
-                                      OPT_SEED,   OPT_BACKEND, OPT_MODE,      OPT_PRECISION, OPT_DIGITS,
-                                      OPT_FORMAT, OPT_OUT,     OPT_BIND, OPT_MAX_NODES, OPT_COUNT};
+static const option_id hvp_takes[] = {OPT_AT,      OPT_POINT, OPT_DIRECTION, OPT_WRT,       OPT_OUTPUT, OPT_SEED,
+                                      OPT_BACKEND, OPT_MODE,  OPT_PRECISION, OPT_DIGITS,    OPT_FORMAT, OPT_OUT,
+                                      OPT_STRICT,  OPT_QUIET, OPT_BIND,      OPT_MAX_NODES, OPT_COUNT};
 const command command_hvp = {
     "hvp",
     "GRAPH...",

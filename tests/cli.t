@@ -466,6 +466,51 @@ adtool: m.yaml has 2 outputs; choose one with --output
 $ adtool hess v.yaml --output 'y[0]' --format npz
 adtool: --format npz holds a sparse matrix: --sparse
 ? 2
+$ printf "adtool: 1\ninputs: {x: 0, y: 3}\noutputs: {f: 'abs(x)*y + sqrt(y)*y'}\n" >kink.yaml && adtool hess kink.yaml --sparse --at y=4
+note: kink.yaml: node 2 (abs) stands on a kink of abs: its derivative there is the graph's policy
+d2 f/d x d y = 0
+d2 f/d y d x = 0
+d2 f/d y d y = 0.375
+$ adtool hess kink.yaml --at y=-1 --strict --format json
+note: kink.yaml: node 2 (abs) stands on a kink of abs: its derivative there is the graph's policy
+note: kink.yaml: node 4 (sqrt) is outside the domain of sqrt
+{"error": {"message": "a number left the domain of its operation (--strict)", "file": "kink.yaml", "status": 4}}
+? 4
+$ adtool hvp kink.yaml --at y=4 --direction x=1
+note: kink.yaml: node 2 (abs) stands on a kink of abs: its derivative there is the graph's policy
+x = 0
+y = 0
+$ adtool hvp kink.yaml --at y=-1 --direction x=1 --strict --quiet --backend mpfr
+kink.yaml: error: a number left the domain of its operation (--strict)
+? 4
+$ adtool jac kink.yaml --at y=4 --strict
+note: kink.yaml: node 2 (abs) stands on a kink of abs: its derivative there is the graph's policy
+d f/d x = [[0]]
+d f/d y = [[3]]
+$ adtool jac kink.yaml --at y=-1 --strict --quiet
+kink.yaml: error: a number left the domain of its operation (--strict)
+? 4
+$ adtool jvp kink.yaml --at y=4 --direction x=1 --strict
+note: kink.yaml: node 2 (abs) stands on a kink of abs: its derivative there is the graph's policy
+f = 0
+$ adtool jvp kink.yaml --at y=-1 --direction x=1 --strict --quiet
+kink.yaml: error: a number left the domain of its operation (--strict)
+? 4
+$ adtool vjp kink.yaml --at y=4 --weight f=1 --strict
+note: kink.yaml: node 2 (abs) stands on a kink of abs: its derivative there is the graph's policy
+x = 0
+y = 3
+$ adtool vjp kink.yaml --at y=-1 --weight f=1 --strict --quiet
+kink.yaml: error: a number left the domain of its operation (--strict)
+? 4
+$ adtool taylor kink.yaml --at y=4 --order 1 --direction x=1 --strict
+note: kink.yaml: node 2 (abs) stands on a kink of abs: its derivative there is the graph's policy
+f
+  t^0  8
+  t^1  0
+$ adtool taylor kink.yaml --at y=-1 --mixed x,y --strict --quiet
+kink.yaml: error: a number left the domain of its operation (--strict)
+? 4
 $ adtool hess tests/examples/tutorial.yaml --backend dual --mode reverse
 adtool: the backend 'dual' has no reverse mode
 ? 2

@@ -25,6 +25,8 @@ struct ad_hessian {
   ad_colouring colours;
   ad_recovery recovery;
   void *entry;     /* a plane with the entries of the pattern */
+  bool direct;     /* one sweep takes all colours, and the recovery reads its bundle: no product is made */
+  bool seeded;     /* that sweep's seeds, which a forward one leaves where they are */
   bool is_product; /* the last run */
 };
 
@@ -33,14 +35,13 @@ struct ad_hessian {
 typedef struct seeds {
   const double *value;
   const ad_numbers *exact;
-  const uint32_t *colour;
+  const uint32_t *colour; /* of each row */
   size_t columns;
 } seeds;
 
 static double seed_at(const seeds *s, size_t i, size_t j, const char **text) {
   const size_t at = i * s->columns + j;
   *text = s->exact ? ad_numbers_text(s->exact, at) : NULL;
-  if (s->colour) return s->colour[i] == j;
   return s->exact ? ad_numbers_double(s->exact, at) : s->value ? s->value[at] : i == j;
 }
 
@@ -112,6 +113,22 @@ static ad_status plan_structure(ad_hessian *h, const ad_derivative_request *r, a
   return s;
 }
 
+static size_t place(const ad_bundle *b, uint32_t offset, size_t lane) {
+  return (size_t)offset * b->element + lane * b->lane;
+}
+
+/* Where the products would be read from the bundle.  Behind its last element is one that stays zero. */
+static void plan_direct(ad_hessian *h) {
+  const size_t colours = h->colours.column_colours;
+  const uint32_t *at = h->forward ? h->row : h->column;
+  h->direct = h->sparse && h->w->engine->kind == AD_KIND_F64 && colours <= h->bundle.width;
+  for (size_t k = 0; h->direct && k < h->recovery.count; k++) {
+    size_t *from = &h->recovery.from[k];
+    const uint32_t offset = at[*from / colours];
+    *from = offset == AD_ABSENT ? place(&h->bundle, h->p->size, 0) : place(&h->bundle, offset, *from % colours);
+  }
+}
+
 static ad_status choose_mode(ad_hessian *h, const ad_backend **b, ad_mode mode, ad_error *e) {
   if (!*b) *b = ad_backend_find(mode == AD_MODE_REVERSE ? "tape" : "dual");
   h->forward = mode ? mode == AD_MODE_FORWARD : ad_backend_supports(*b, AD_MODE_FORWARD);
@@ -139,6 +156,7 @@ ad_status ad_hessian_new(ad_hessian **out, const ad_graph *g, const ad_backend *
   if (!s && h->sparse) s = plan_structure(h, &o->of, e);
   if (!s) s = list_elements(h, e);
   if (!s) s = make_workspace(h, b, o, e);
+  if (!s) plan_direct(h);
   if (s) {
     ad_hessian_free(h);
     return s;
@@ -189,14 +207,17 @@ ad_status ad_hessian_set_point(ad_hessian *h, const ad_point *p, ad_error *e) {
 
 /* ---- Running */
 
-static size_t place(const ad_bundle *b, uint32_t offset, size_t lane) {
-  return (size_t)offset * b->element + lane * b->lane;
-}
-
 /* Elements may be one and the same: their seeds add up. */
 static void put_seeds(ad_hessian *h, const seeds *s, size_t first, size_t count, bool whole) {
   const ad_engine *engine = h->w->engine;
   const uint32_t *at = h->forward ? h->column : h->row;
+  if (s->colour) {
+    engine->set(h->w, h->seed, 0, 1, NULL);
+    for (size_t i = 0; i < h->size; i++)
+      if (at[i] != AD_ABSENT && s->colour[i] >= first && s->colour[i] - first < count)
+        engine->add_scaled(h->w, h->bundle.number, place(&h->bundle, at[i], s->colour[i] - first), h->seed, 0, 1);
+    return;
+  }
   for (size_t k = 0; k < count; k++)
     for (size_t i = whole ? first + k : 0; i < (whole ? first + k + 1 : h->size); i++) {
       const char *text;
@@ -230,29 +251,49 @@ static void zero_inputs(ad_hessian *h) {
     for (size_t k = 0; k < b->width; k++) h->w->engine->zero(h->w, b->number, k * b->lane, h->p->input_size);
 }
 
-static ad_status run(ad_hessian *h, const seeds *s, bool whole, ad_error *e) {
+static void sweep(ad_hessian *h, size_t count) {
   const ad_engine *engine = h->w->engine;
+  ad_bundle used = h->bundle;
+  if (used.lane > 1) used.width = (uint32_t)count; /* each lane is a plane of its own */
+  (h->forward ? engine->bundle_forward : engine->bundle_reverse)(h->w, &used);
+}
+
+static ad_status run(ad_hessian *h, const seeds *s, bool whole, ad_error *e) {
   if (s->columns > h->most)
     return ad_fail(e, AD_EUSAGE, "%zu columns of a Hessian that was planned for %zu", s->columns, h->most);
   ad_status status = h->w->primal_done ? AD_OK : ad_workspace_primal(h->w, e);
   if (status) return status;
   h->columns = s->columns;
   h->is_product = !whole;
+  if (h->seeded) zero_inputs(h);
+  h->seeded = false;
   for (size_t j = 0; j < s->columns; j += h->bundle.width) {
     const size_t left = s->columns - j, count = left < h->bundle.width ? left : h->bundle.width;
     put_seeds(h, s, j, count, whole);
-    ad_bundle used = h->bundle;
-    if (used.lane > 1) used.width = (uint32_t)count; /* each lane is a plane of its own */
-    (h->forward ? engine->bundle_forward : engine->bundle_reverse)(h->w, &used);
+    sweep(h, count);
     take(h, j, count, whole);
     zero_inputs(h);
   }
   return AD_OK;
 }
 
+static ad_status run_direct(ad_hessian *h, const seeds *s, ad_error *e) {
+  ad_status status = h->w->primal_done ? AD_OK : ad_workspace_primal(h->w, e);
+  if (status) return status;
+  if (!h->seeded) put_seeds(h, s, 0, s->columns, false);
+  sweep(h, s->columns);
+  ad_recovery_run(&h->recovery, h->w, h->entry, h->bundle.number);
+  h->seeded = h->forward;
+  if (!h->seeded) zero_inputs(h);
+  h->is_product = false;
+  return AD_OK;
+}
+
 ad_status ad_hessian_run(ad_hessian *h, ad_error *e) {
   if (!h->sparse) return run(h, &(seeds){.columns = h->size}, true, e);
-  ad_status s = run(h, &(seeds){.colour = h->colours.column, .columns = h->colours.column_colours}, false, e);
+  const seeds colours = {.colour = h->colours.column, .columns = h->colours.column_colours};
+  if (h->direct) return run_direct(h, &colours, e);
+  ad_status s = run(h, &colours, false, e);
   if (s) return s;
   ad_recovery_run(&h->recovery, h->w, h->entry, h->product);
   h->is_product = false;

@@ -25,7 +25,7 @@ static void run_peer(void *peer) {
 }
 
 void bench_add_peer(bench_run *b, const char *name, double limit, bench_peer *p, const code *c) {
-  bench_add(b, (bench_rival){name, limit, (double)c->count, run_peer, p, p->gradient, c->inputs});
+  bench_add(b, (bench_rival){name, limit, (double)c->count, run_peer, p, p->result, c->inputs});
 }
 
 /* ---- Memory of a workload's process */

@@ -56,8 +56,8 @@ typedef struct bench_workload {
 
 /* Each ends with a row without a name. */
 extern const bench_workload bench_scalar[], bench_designs[], bench_points[], bench_dense[], bench_mixture[],
-    bench_bundle[], bench_load[];
-#define BENCH_FAMILIES bench_scalar, bench_designs, bench_points, bench_dense, bench_mixture, bench_bundle, bench_load
+    bench_bundle[], bench_load[], bench_matrices[];
+#define BENCH_FAMILIES bench_scalar, bench_designs, bench_points, bench_dense, bench_mixture, bench_bundle, bench_load, bench_matrices
 
 /* tool.c: adtool on one graph at one point. */
 typedef struct bench_tool {
@@ -79,8 +79,9 @@ const double *bench_tool_gradients(const bench_tool *t);
 /* designs.c: a plain interpreter of the code. */
 void bench_add_switch(bench_run *b, const code *c, double limit);
 
-/* nl.c: a binary .nl file of a code: each operation a defined variable of the one objective. */
-void bench_write_nl(const code *c, const char *path);
+/* nl.c: a binary .nl file of a code: each operation a defined variable of the one objective; or, for a matrix, the
+ * outputs as constraints or the objective, written as AMPL would. */
+void bench_write_nl(const code *c, const bench_matrix *m, const char *path);
 
 /* bench.c: bytes that the process took, at the most, since bench_memory_start. */
 void bench_memory_start(void);

@@ -80,6 +80,7 @@ void code_free(code *c) {
   free(c->a);
   free(c->b);
   free(c->x);
+  free(c->output);
   *c = (code){0};
 }
 
@@ -99,6 +100,19 @@ uint32_t code_input(code *c, double value) {
 uint32_t code_number(code *c, double value) {
   c->number[c->numbers] = value;
   return code_op(c, CODE_NUMBER, (uint32_t)c->numbers++, 0);
+}
+
+void code_output(code *c, uint32_t entry) {
+  if (!c->output) c->output = need(malloc(c->capacity * sizeof *c->output));
+  c->output[c->outputs++] = entry;
+}
+
+size_t code_outputs(const code *c) {
+  return c->outputs ? c->outputs : 1;
+}
+
+uint32_t code_output_entry(const code *c, size_t i) {
+  return c->outputs ? c->output[i] : (uint32_t)c->count - 1;
 }
 
 /* ---- Workloads */
@@ -158,15 +172,16 @@ void code_chain(code *c, size_t count) {
   }
 }
 
-void code_dag(code *c, size_t count) {
+/* Of what nobody used, sums of two until `ends` are left. */
+static void dag(code *c, size_t count, size_t inputs, size_t ends) {
   uint64_t s = 2;
   code_start(c, count + 2);
   double *value = need(malloc(count * sizeof *value));
   uint8_t *used = need(calloc(count, 1));
-  size_t unused = count / 100;
+  size_t unused = inputs;
   inputs_of(c, &s, unused);
   for (size_t i = 0; i < c->inputs; i++) value[i] = c->x[i];
-  while (c->count + unused - 1 < count) {
+  while (c->count + unused < count + ends) {
     const int op = some_op(&s);
     for (;;) {
       const uint32_t a = below(&s, c->count), b = ops[op].args == 2 ? below(&s, c->count) : 0;
@@ -186,10 +201,19 @@ void code_dag(code *c, size_t count) {
   size_t from = 0, to = 0;
   for (uint32_t i = 0; i < c->count; i++)
     if (!used[i]) loose[to++] = i;
-  for (; to - from > 1; from += 2) loose[to++] = code_op(c, CODE_ADD, loose[from], loose[from + 1]);
+  for (; to - from > ends; from += 2) loose[to++] = code_op(c, CODE_ADD, loose[from], loose[from + 1]);
+  for (; ends > 1 && from < to; from++) code_output(c, loose[from]);
   free(loose);
   free(value);
   free(used);
+}
+
+void code_dag(code *c, size_t count) {
+  dag(c, count, count / 100, 1);
+}
+
+void code_dense(code *c, size_t count, size_t inputs, size_t outputs) {
+  dag(c, count, inputs, outputs);
 }
 
 void code_rosenbrock(code *c, size_t count) {
@@ -221,4 +245,45 @@ void code_product(code *c, size_t count) {
   }
   uint32_t p = 0;
   for (uint32_t i = 1; i < n; i++) p = code_op(c, CODE_MUL, p, i);
+}
+
+void code_broyden(code *c, size_t n) {
+  uint64_t s = 5;
+  code_start(c, 9 * n + CODE_NUMBERS);
+  inputs_of(c, &s, n);
+  const uint32_t one = code_number(c, 1), two = code_number(c, 2), three = code_number(c, 3);
+  for (uint32_t i = 0; i < n; i++) {
+    uint32_t f = code_op(c, CODE_MUL, code_op(c, CODE_SUB, three, code_op(c, CODE_MUL, two, i)), i);
+    if (i) f = code_op(c, CODE_SUB, f, i - 1);
+    if (i + 1 < n) f = code_op(c, CODE_SUB, f, code_op(c, CODE_MUL, two, i + 1));
+    code_output(c, code_op(c, CODE_ADD, f, one));
+  }
+}
+
+void code_residuals(code *c, size_t n) {
+  uint64_t s = 6;
+  code_start(c, 5 * n + CODE_NUMBERS);
+  inputs_of(c, &s, n);
+  const uint32_t one = code_number(c, 1), ten = code_number(c, 10);
+  for (uint32_t i = 0; i + 1 < n; i++) {
+    const uint32_t valley = code_op(c, CODE_SUB, i + 1, code_op(c, CODE_MUL, i, i));
+    code_output(c, code_op(c, CODE_MUL, ten, valley));
+    code_output(c, code_op(c, CODE_SUB, one, i));
+  }
+}
+
+void code_surface(code *c, size_t m) {
+  uint64_t s = 7;
+  code_start(c, 10 * m * m + CODE_NUMBERS);
+  inputs_of(c, &s, m * m);
+  const uint32_t one = code_number(c, 1), two = code_number(c, 2);
+  uint32_t sum = 0;
+  for (size_t i = 0; i + 1 < m; i++)
+    for (size_t j = 0; j + 1 < m; j++) {
+      const uint32_t a = (uint32_t)(i * m + j), b = a + 1, d = b + (uint32_t)m;
+      const uint32_t u = code_op(c, CODE_SUB, a, d), v = code_op(c, CODE_SUB, b, d - 1);
+      const uint32_t squares = code_op(c, CODE_ADD, code_op(c, CODE_MUL, u, u), code_op(c, CODE_MUL, v, v));
+      const uint32_t area = code_op(c, CODE_SQRT, code_op(c, CODE_ADD, one, code_op(c, CODE_MUL, two, squares)), 0);
+      sum = sum ? code_op(c, CODE_ADD, sum, area) : area;
+    }
 }

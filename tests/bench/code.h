@@ -40,6 +40,8 @@ typedef struct code {
   double *x;       /* values of the inputs */
   double number[CODE_NUMBERS];
   size_t numbers;
+  size_t outputs; /* 0: the last entry alone */
+  uint32_t *output;
 } code;
 
 /* Random mixed operations, 30 % of them sqrt, exp, log, sin and tanh, 1 % inputs, values and slopes kept moderate.
@@ -47,15 +49,26 @@ typedef struct code {
  * nobody used. */
 void code_chain(code *c, size_t count);
 void code_dag(code *c, size_t count);
+/* A dag from few inputs to few outputs. */
+void code_dense(code *c, size_t count, size_t inputs, size_t outputs);
 /* sum 100 (x[i+1] - x[i]^2)^2 + (1 - x[i])^2 */
 void code_rosenbrock(code *c, size_t count);
 /* Speelpenning's: x[0] x[1] ... x[n-1] */
 void code_product(code *c, size_t count);
+/* n residuals (3 - 2 x[i]) x[i] - x[i-1] - 2 x[i+1] + 1 (Broyden 1965) */
+void code_broyden(code *c, size_t n);
+/* 2 (n - 1) residuals 10 (x[i+1] - x[i]^2) and 1 - x[i] */
+void code_residuals(code *c, size_t n);
+/* sum over the cells of a grid of m x m points of sqrt(1 + 2 ((a - d)^2 + (b - c)^2)), a, b, c, d the corners */
+void code_surface(code *c, size_t m);
 
 void code_start(code *c, size_t capacity);
 uint32_t code_input(code *c, double value);
 uint32_t code_number(code *c, double value);
 uint32_t code_op(code *c, int op, uint32_t a, uint32_t b);
+void code_output(code *c, uint32_t entry);
+size_t code_outputs(const code *c);
+uint32_t code_output_entry(const code *c, size_t i);
 void code_free(code *c);
 
 double code_value(int op, double x, double y);

@@ -100,7 +100,7 @@ static void asl_load(void *path) {
 
 static void nl(bench_run *b) {
   char *path = strdup(bench_temporary());
-  bench_write_nl(&c, path);
+  bench_write_nl(&c, NULL, path);
   bench_add(b, (bench_rival){"adtool", 0, (double)c.count, load_file, path, NULL, 0});
   if (bench_asl_load(path)) bench_add(b, (bench_rival){"ASL", 1, (double)c.count, asl_load, path, NULL, 0});
 }

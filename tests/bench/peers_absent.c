@@ -6,11 +6,21 @@ bool bench_adolc_open(bench_peer **p, const code *c) {
   (void)p, (void)c;
   return false;
 }
+
+bool bench_adolc_matrix(bench_peer **p, const bench_matrix *m) {
+  (void)p, (void)m;
+  return false;
+}
 #endif
 
 #ifndef BENCH_ASL
 bool bench_asl_open(bench_peer **p, const code *c) {
   (void)p, (void)c;
+  return false;
+}
+
+bool bench_asl_matrix(bench_peer **p, const bench_matrix *m) {
+  (void)p, (void)m;
   return false;
 }
 

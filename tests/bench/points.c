@@ -161,7 +161,7 @@ static void run_peer_points(void *state) {
   for (size_t i = 0; i < s->p.count; i++) {
     memcpy(s->c.x, s->p.x + i * INPUTS, INPUTS * sizeof *s->c.x);
     s->peer->run(s->peer);
-    memcpy(s->p.gradient + i * INPUTS, s->peer->gradient, INPUTS * sizeof(double));
+    memcpy(s->p.gradient + i * INPUTS, s->peer->result, INPUTS * sizeof(double));
   }
 }
 

@@ -25,7 +25,11 @@ void bench_tool_code(bench_tool *t, const code *c) {
     }
     if (n != i) bench_fail("node %u is entry %zu of the code", n, i);
   }
-  bench_must(ad_graph_output(t->g, "f", (ad_node)(c->count - 1), &bench_error));
+  for (size_t i = 0; i < code_outputs(c); i++) {
+    char name[24] = "f";
+    if (c->outputs) snprintf(name, sizeof name, "f%zu", i);
+    bench_must(ad_graph_output(t->g, name, code_output_entry(c, i), &bench_error));
+  }
 }
 
 void bench_tool_open(bench_tool *t, const ad_workspace_options *o) {
