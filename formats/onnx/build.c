@@ -56,12 +56,17 @@ void ad_onnx_charge(ad_onnx_build *b, uint64_t count) {
   if (!b->status && count > b->budget)
     ad_onnx_check(b, ad_fail(b->e, AD_ELIMIT,
                              "too much would have to be computed when the model is loaded: tables and constant tensors "
-                             "of more elements than the file has bytes, and 2^26"));
+                             "of more elements than the file has bytes, and %d",
+                             AD_ONNX_MOST_ELEMENTS));
   if (!b->status) b->budget -= count;
 }
 
 void *ad_onnx_room(ad_onnx_build *b, uint64_t count, size_t size) {
-  ad_onnx_charge(b, count);
+  enum { OVERHEAD = 4 }; /* of each allocation, in elements */
+  uint64_t elements;
+  if (__builtin_mul_overflow(count, (size + 7) / 8, &elements) || elements > UINT64_MAX - OVERHEAD)
+    elements = UINT64_MAX - OVERHEAD;
+  ad_onnx_charge(b, elements + OVERHEAD);
   if (b->status) return NULL;
   void *p = ad_reserve(&b->owned, &b->owned_capacity, b->owned_count + 1, sizeof *b->owned)
                 ? ad_calloc((size_t)count, size)

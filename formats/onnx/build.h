@@ -52,6 +52,10 @@ typedef struct ad_onnx_scope {
   size_t count, capacity;
 } ad_onnx_scope;
 
+/* What may be done when a model is loaded: elements of known values and index tables, besides as many as the file has
+ * bytes, and nodes that are lowered, each time that a loop comes to them. */
+enum { AD_ONNX_MOST_ELEMENTS = 1 << 26, AD_ONNX_MOST_STEPS = 1 << 22 };
+
 typedef struct ad_onnx_build {
   ad_graph *g;
   ad_error *e;
@@ -61,7 +65,7 @@ typedef struct ad_onnx_build {
   size_t bindings;
   const ad_binding *binding;
   bool *bound;     /* which were used */
-  uint64_t budget; /* elements of known values and index tables that may still be made */
+  uint64_t budget; /* elements that may still be made */
   uint64_t steps;  /* ONNX nodes that may still be lowered */
   void **owned;    /* freed at the end */
   size_t owned_count, owned_capacity;

@@ -194,7 +194,7 @@ static void read_outputs(ad_onnx_build *b, const ad_onnx_scope *s, const Onnx__G
   for (size_t i = 0; i < g->n_output && !b->status; i++) {
     const char *name = g->output[i]->name ? g->output[i]->name : "";
     const ad_onnx_value *v = ad_onnx_find(s, name);
-      if (!v)
+    if (!v)
       ad_onnx_fail(b, "the output '%.80s' is never computed", name);
     else
       ad_onnx_check(b, ad_graph_output(b->g, name, ad_onnx_node(b, v), b->e));
@@ -249,8 +249,8 @@ ad_status ad_onnx_read(ad_graph **g, const void *bytes, size_t size, size_t coun
   ad_onnx_build b = {.e = e ? e : &own, .bindings = count, .binding = bindings};
   ad_status s = ad_onnx_scan(&onnx__model_proto__descriptor, bytes, size, b.e);
   if (s) return s;
-  b.budget = size + (UINT64_C(1) << 26);
-  b.steps = UINT64_C(1) << 22;
+  b.budget = (uint64_t)size + AD_ONNX_MOST_ELEMENTS;
+  b.steps = AD_ONNX_MOST_STEPS;
   Onnx__ModelProto *m = onnx__model_proto__unpack(&a, size, bytes);
   if (!m && out_of_memory) return ad_fail_memory(e);
   if (!m) return ad_fail(e, AD_EINPUT, "this is no ONNX model, or a damaged one: protobuf-c can't unpack it");

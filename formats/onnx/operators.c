@@ -226,7 +226,7 @@ void ad_onnx_run(ad_onnx_build *b, ad_onnx_scope *s, const Onnx__GraphProto *g) 
   for (size_t i = 0; i < g->n_node && !b->status; i++) {
     b->node = g->node[i];
     if (b->steps-- == 0)
-      ad_onnx_check(b, ad_fail(b->e, AD_ELIMIT, "loops of the model run over more than 2^22 nodes"));
+      ad_onnx_check(b, ad_fail(b->e, AD_ELIMIT, "loops of the model run over more than %d nodes", AD_ONNX_MOST_STEPS));
     else
       lower_node(b, s, g->node[i]);
   }
