@@ -12,7 +12,8 @@ int batch_graphs(const options *o);
 
 /* ---- Rows as text (batch_rows.c) */
 
-/* The outputs of a row, as eval and grad have them with --format json: {"loss": {"value": 1, "gradient": {...}}}. */
+/* The outputs of a row, as eval and grad have them with --format json: {"loss": {"value": 1, "gradient": {...}}};
+ * with the blocks of jac and hess under "jacobian" and "hessian". */
 void put_row_outputs(ad_buffer *b, const ad_batch_plan *p, const double *row, unsigned digits);
 /* The fields of a check: "verdict": "pass", ... */
 void put_row_check(ad_buffer *b, const double *row);

@@ -251,7 +251,6 @@ static ad_status write_record(void *context, uint64_t item, const void *record, 
 
 /* The list and what each file was when the run began. */
 static ad_status put_key(ad_buffer *key, const collection *c, ad_error *e) {
-  static const char *const tasks[] = {"graphs-eval", "graphs-grad", "graphs-check"};
   const options *o = c->o;
   ad_checksum sum;
   ad_checksum_start(&sum);
@@ -266,7 +265,7 @@ static ad_status put_key(ad_buffer *key, const collection *c, ad_error *e) {
     ad_checksum_add(&sum, c->path[i], strlen(c->path[i]) + 1);
     ad_checksum_add(&sum, about, sizeof about);
   }
-  ad_status s = batch_put_key(key, o, FORMAT_NDJSON, tasks[o->task], e);
+  ad_status s = batch_put_key(key, o, FORMAT_NDJSON, ad_batch_tasks[o->task], e);
   ad_buffer_printf(key, "graph %zu %016" PRIx64 "\nbackend %s %d %u\nsimd %s\ntime %d\n", c->count,
                    ad_checksum_end(&sum), o->backend ? ad_backend_name(o->backend) : "-", (int)o->mode, o->precision,
                    ad_batch_simd(), !o->no_time);

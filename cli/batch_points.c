@@ -42,14 +42,14 @@ static void put_constants(ad_buffer *b, const job *j) {
 }
 
 static ad_status put_key(ad_buffer *b, job *j, ad_error *e) {
-  static const char *const tasks[] = {"eval", "grad", "check"};
   const ad_batch_plan *p = j->plan;
-  ad_status s = batch_put_key(b, j->o, j->format, tasks[p->o.task], e);
+  ad_status s = batch_put_key(b, j->o, j->format, ad_batch_tasks[p->o.task], e);
   char hex[65];
   if (!s) s = ad_graph_hash(j->s.graph, hex, e);
   if (s) return s;
-  ad_buffer_printf(b, "graph %s\nbackend %s %d %u\nwidth %zu\nunit %zu\nsimd %s\n", hex, ad_backend_name(p->o.backend),
-                   (int)p->o.mode, p->o.precision, p->width, ad_batch_chunk(p), ad_batch_simd());
+  ad_buffer_printf(b, "graph %s\nbackend %s %d %u\nwidth %zu\nunit %zu\nsimd %s\n", hex,
+                   p->o.backend ? ad_backend_name(p->o.backend) : "-", (int)p->o.mode, p->o.precision, p->width,
+                   ad_batch_chunk(p), ad_batch_simd());
   for (size_t i = 0; i < p->o.output_count; i++)
     ad_buffer_printf(b, "output %zu %zu\n", p->o.output[i], p->o.element[i]);
   for (size_t i = 0; i < p->o.weight_count; i++) ad_buffer_printf(b, "weight %a\n", p->o.weight[i]);
@@ -199,7 +199,7 @@ static int run(job *j) {
 
 static int choose_format(job *j) {
   j->format = batch_format(j->o, j->o->reduce ? FORMAT_NDJSON : FORMAT_CSV);
-  if (j->o->reduce && j->o->task == AD_BATCH_CHECK) return usage_error("--reduce is for --do eval and --do grad");
+  if (j->o->reduce && j->o->task == AD_BATCH_CHECK) return usage_error("--reduce is not for --do check");
   if (j->o->reduce && j->place.shard.of && j->format != FORMAT_NPY)
     return usage_error("--reduce with --shard wants --format npy: merge folds the parts");
   return 0;
@@ -209,8 +209,8 @@ static ad_status make_plan(job *j, const ad_check_options *check, ad_error *e) {
   const options *o = j->o;
   const session *s = &j->s;
   const ad_batch_options b = {.task = o->task,
-                              .backend = s->backend,
-                              .mode = s->mode,
+                              .backend = o->backend,
+                              .mode = o->mode,
                               .precision = o->precision,
                               .output_count = s->output_count,
                               .output = s->output,

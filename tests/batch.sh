@@ -46,6 +46,23 @@ for column in 1 2 3; do
   verdict grep -qF -e "$least" one.min
 done
 
+# Jacobians and Hessians: the same for all ways to cut the rows up; a line holds what `jac` and `hess` print.
+head -n 20001 x.csv >fewer.csv
+for task in jac hess; do
+  adtool batch wave.yaml --points fewer.csv --do $task -o $task.csv --threads 1
+  for part in 1 2 3; do adtool batch wave.yaml --points fewer.csv --do $task -o part.$task --format csv --shard $part/3 --threads 2; done
+  adtool merge part.$task.*-of-3 -o merged.csv
+  verdict cmp $task.csv merged.csv
+  adtool batch wave.yaml --points fewer.csv --do $task --reduce max --threads 1 >one.$task
+  adtool batch wave.yaml --points fewer.csv --do $task --reduce max --threads 3 >three.$task
+  verdict cmp one.$task three.$task
+done
+verdict [ "$(head -n 1 jac.csv)" = 'f,df/dx,df/dk' ]
+verdict [ "$(head -n 1 hess.csv)" = 'f,df/dx,df/dk,d2f/dxdx,d2f/dxdk,d2f/dkdx,d2f/dkdk' ]
+x=$(sed -n 2p fewer.csv)
+verdict [ "$(sed -n 2p jac.csv | cut -d, -f2-)" = "$(adtool jac wave.yaml --at "x=$x" --format csv | tail -n +2 | cut -d, -f5 | paste -sd,)" ]
+verdict [ "$(sed -n 2p hess.csv | cut -d, -f4-)" = "$(adtool hess wave.yaml --at "x=$x" --format csv | tail -n +2 | cut -d, -f6 | paste -sd,)" ]
+
 # Parts put together are the whole, in any number; a finished part is not done again; wrong sets are refused.
 for format in csv ndjson npy; do
   for of in 1 3 40; do

@@ -34,9 +34,15 @@ typedef struct line {
   ad_error error;
 } line;
 
+/* The sweeps over the graph that a row takes at most. */
+static uint64_t sweeps(const ad_batch_plan *p) {
+  const size_t n = ad_batch_wrt(p), m = p->width / (n + 1);
+  return p->o.task == AD_BATCH_HESS ? n : p->o.task != AD_BATCH_JAC ? 1 : m < n ? m : n;
+}
+
 size_t ad_batch_chunk(const ad_batch_plan *p) {
   enum { NUMBERS = 1 << 16, WORK = 1 << 21, MOST = 1 << 15, CHECKS = 4 };
-  const uint64_t numbers = (uint64_t)p->inputs + p->width, work = p->program->size;
+  const uint64_t numbers = (uint64_t)p->inputs + p->width, work = p->program->size * (sweeps(p) + 1) / 2;
   size_t rows = 1;
   const size_t most = p->o.task == AD_BATCH_CHECK ? CHECKS : MOST;
   while (rows < most && 2 * rows * numbers <= NUMBERS && 2 * rows * work <= WORK) rows *= 2;
