@@ -1,7 +1,6 @@
 /* One graph at every row of a table. */
 #include <inttypes.h>
 #include <math.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -22,7 +21,6 @@ typedef struct job {
   ad_fold fold;
   progress shown;
   uint64_t done; /* rows */
-  _Atomic uint64_t failed;
 } job;
 
 static const char *output_path(const job *j) {
@@ -64,37 +62,37 @@ static ad_status put_key(ad_buffer *b, job *j, ad_error *e) {
 
 /* ---- The sink */
 
-static void count_failures(job *j, const double *rows, size_t count) {
-  for (size_t i = 0; i < count; i++)
-    if (rows[i * AD_CHECK_COLUMNS + AD_CHECK_VERDICT] == AD_VERDICT_FAIL) atomic_fetch_add(&j->failed, 1);
+static uint64_t count_failures(const double *rows, size_t count) {
+  uint64_t failed = 0;
+  for (size_t i = 0; i < count; i++) failed += rows[i * AD_CHECK_COLUMNS + AD_CHECK_VERDICT] == AD_VERDICT_FAIL;
+  return failed;
 }
 
-static ad_status render(void *context, uint64_t first, double *rows, size_t count, ad_buffer *text, const void **bytes,
-                        size_t *size, ad_error *e) {
+static ad_status render(void *context, uint64_t first, double *rows, ad_piece *p, ad_buffer *text, ad_error *e) {
   job *j = context;
-  const size_t width = j->plan->width;
-  if (j->plan->o.task == AD_BATCH_CHECK) count_failures(j, rows, count);
+  const size_t width = j->plan->width, count = (size_t)p->rows;
+  if (j->plan->o.task == AD_BATCH_CHECK) p->failed = count_failures(rows, count);
   if (j->o->reduce) ad_fold_rows(j->o->reduce, rows, count, width);
   if (j->o->reduce || j->format == FORMAT_NPY) {
     const size_t n = j->o->reduce ? width : count * width;
     if (!j->o->reduce || j->place.shard.of) ad_npy_encode(rows, n);
-    *bytes = rows;
-    *size = n * sizeof *rows;
+    p->bytes = rows;
+    p->size = n * sizeof *rows;
     return AD_OK;
   }
   text->size = 0;
   for (size_t i = 0; i < count; i++) put_row(text, j->plan, rows + i * width, first + i, j->o, j->format);
-  *bytes = text->data;
-  *size = text->size;
+  p->bytes = text->data;
+  p->size = text->size;
   return text->failed ? ad_fail_memory(e) : AD_OK;
 }
 
-static ad_status write_chunk(void *context, const void *bytes, size_t size, size_t count, ad_error *e) {
+static ad_status write_chunk(void *context, const ad_piece *p, ad_error *e) {
   job *j = context;
   ad_status s = AD_OK;
-  if (j->o->reduce && !j->place.shard.of) s = ad_fold_add(&j->fold, bytes, e);
-  if (!s && j->place.out) s = ad_output_write(j->place.out, bytes, size, count, e);
-  j->done += count;
+  if (j->o->reduce && !j->place.shard.of) s = ad_fold_add(&j->fold, p->bytes, e);
+  if (!s && j->place.out) s = ad_output_write(j->place.out, p, e);
+  j->done += p->rows;
   progress_show(&j->shown, j->done);
   return s;
 }
@@ -163,6 +161,12 @@ static int finish(job *j, uint64_t first) {
   return batch_finish(&j->place, j->o, &head);
 }
 
+static int exit_status(const job *j) {
+  if (!j->place.failed) return 0;
+  note(j->o, "%s: %" PRIu64 " points failed the check", j->s.path, j->place.failed);
+  return EXIT_CHECK_FAILED;
+}
+
 static int run(job *j) {
   ad_error e = {0};
   const size_t unit = ad_batch_chunk(j->plan);
@@ -187,12 +191,8 @@ static int run(job *j) {
     j->place.out = NULL;
     return report(j->o, &e);
   }
-  int status = finish(j, first);
-  if (!status && j->failed) {
-    note(j->o, "%s: %" PRIu64 " points failed the check", j->s.path, (uint64_t)j->failed);
-    status = EXIT_CHECK_FAILED;
-  }
-  return status;
+  const int status = finish(j, first);
+  return status ? status : exit_status(j);
 }
 
 /* ---- The beginning */
@@ -267,10 +267,12 @@ static int run_job(job *j) {
   if (!s) s = make_plan(j, &check, &e);
   if (!s) s = open_place(j, &ready, &e);
   if (s) status = report(o, &e);
-  if (!status && ready)
+  if (!status && ready) {
     note(o, "%s is there already", j->place.path.data);
-  else if (!status)
+    status = exit_status(j);
+  } else if (!status) {
     status = run(j);
+  }
   ad_free(outputs);
   return status;
 }

@@ -34,18 +34,18 @@ static ad_status decode_row(void *self, ad_points_block *b, double *to, ad_error
   return AD_OK;
 }
 
-static ad_status render_row(void *self, uint64_t first, double *from, size_t count, ad_buffer *text, const void **bytes,
-                            size_t *size, ad_error *e) {
+static ad_status render_row(void *self, uint64_t first, double *from, ad_piece *p, ad_buffer *text, ad_error *e) {
   (void)self, (void)first, (void)text, (void)e;
-  *bytes = from;
-  *size = count;
+  p->bytes = from;
+  p->size = p->rows;
   return AD_OK;
 }
 
-static ad_status write_row(void *self, const void *bytes, size_t size, size_t count, ad_error *e) {
+static ad_status write_row(void *self, const ad_piece *p, ad_error *e) {
   rows *r = self;
-  (void)size, (void)e;
-  if (count) memcpy(r->out, bytes, count * r->width * sizeof *r->out);
+  const size_t count = (size_t)p->rows;
+  (void)e;
+  memcpy(r->out, p->bytes, count * r->width * sizeof *r->out);
   r->out += count * r->width;
   return AD_OK;
 }

@@ -21,6 +21,7 @@ void ad_shard_path(ad_buffer *b, const char *path, const ad_shard *s);
 typedef struct ad_shard_file {
   ad_shard shard;
   uint64_t first, end, total; /* items */
+  uint64_t failed;            /* items that the exit status tells of */
   uint64_t head;              /* bytes before the items */
   uint64_t size, checksum;    /* of the whole file */
   char *key;                  /* owned; what all parts of a batch have in common */
