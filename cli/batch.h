@@ -6,8 +6,9 @@
 #include "batch/run.h"
 #include "batch/shard.h"
 #include "cli.h"
+#include "ranks.h"
 
-int batch_points(const options *o);
+int batch_points(const options *o, ranks *r);
 int batch_graphs(const options *o);
 
 /* ---- Rows as text (batch_rows.c) */

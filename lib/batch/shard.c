@@ -47,6 +47,13 @@ static bool from_ranks(const char *rank, const char *size, uint64_t *number, uin
   return true;
 }
 
+unsigned long ad_shard_ranks(void) {
+  uint64_t number, of;
+  const bool some = from_ranks("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", &number, &of) ||
+                    from_ranks("PMI_RANK", "PMI_SIZE", &number, &of);
+  return some ? (unsigned long)of : 0;
+}
+
 ad_status ad_shard_read(ad_shard *s, const char *text, ad_error *e) {
   uint64_t number, of;
   if (!strcmp(text, "auto")) {
