@@ -4,7 +4,20 @@ static int run(const options *o) {
   if (o->format == FORMAT_TEXINFO) return usage_error("batch has the formats npy, csv and ndjson");
   if (!o->points && !o->file_count && !o->list)
     return usage_error("batch wants a GRAPH with --points, or graphs, folders or a --list of them");
-  return o->points ? batch_points(o) : batch_graphs(o);
+  if (o->points && o->file_count != 1)
+    return usage_error("batch with --points takes one GRAPH; see `adtool help batch`");
+  if (o->shard) return o->points ? batch_points(o, &(ranks){0}) : batch_graphs(o);
+  ranks r;
+  int status = ranks_join(&r);
+  if (status) return status;
+  if (o->points)
+    status = batch_points(o, &r);
+  else if (r.size < 2)
+    status = batch_graphs(o);
+  else if (!r.rank)
+    status = usage_error("MPI's ranks share the rows of --points; for many graphs use --shard auto");
+  ranks_leave(&r);
+  return status;
 }
 
 static const option_id takes[] = {
@@ -24,8 +37,9 @@ const command command_batch = {
     "by its name; or CSV with a line of names, `x` for a scalar and `x[0,1]` for an element, then a line a point.  "
     "Inputs\n"
     "that an .npz or CSV leaves out keep the graph's value, or that of --at and --point.\n"
-    "A row of the result is the outputs' elements; with --do grad each output's value is followed by its gradient; "
+    "A row of the result is the outputs' elements; with --do grad each output's value is followed by its gradient, "
     "with\n"
+    "--do hess also by its Hessian; with --do jac the outputs' elements are followed by the Jacobian; with\n"
     "--do check it is the verdict (in .npy: 0 pass, 1 fail, 2 undecided), digits, ulps, entries and how many agree.\n"
     "The results are .npy, CSV or ndjson, by --format or the output's name, in the order of the points.  What a row\n"
     "becomes depends on that row alone: the bits are the same for any number of threads and of parts.\n"

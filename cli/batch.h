@@ -6,13 +6,15 @@
 #include "batch/run.h"
 #include "batch/shard.h"
 #include "cli.h"
+#include "ranks.h"
 
-int batch_points(const options *o);
+int batch_points(const options *o, ranks *r);
 int batch_graphs(const options *o);
 
 /* ---- Rows as text (batch_rows.c) */
 
-/* The outputs of a row, as eval and grad have them with --format json: {"loss": {"value": 1, "gradient": {...}}}. */
+/* The outputs of a row, as eval and grad have them with --format json: {"loss": {"value": 1, "gradient": {...}}};
+ * with the blocks of jac and hess under "jacobian" and "hessian". */
 void put_row_outputs(ad_buffer *b, const ad_batch_plan *p, const double *row, unsigned digits);
 /* The fields of a check: "verdict": "pass", ... */
 void put_row_check(ad_buffer *b, const double *row);
@@ -30,6 +32,7 @@ typedef struct batch_place {
   ad_output *out;
   ad_buffer path, key;
   size_t head;
+  uint64_t failed; /* of all items of this part, by this run or an earlier one */
 } batch_place;
 
 /* npy, csv or ndjson: as said, or by the output's name. */
@@ -38,7 +41,8 @@ output_format batch_format(const options *o, output_format otherwise);
 bool batch_regular(const char *path);
 /* The lines of a key that all batches have. */
 ad_status batch_put_key(ad_buffer *b, const options *o, output_format format, const char *task, ad_error *e);
-/* Opens the output, or finds that this part is finished.  The shard and the items are set. */
+/* Opens the output, or finds that this part is finished, and how many of its items failed.  The shard and the items are
+ * set. */
 ad_status batch_open(batch_place *p, const options *o, const ad_buffer *key, const ad_buffer *head, bool *ready,
                      ad_error *e);
 /* Puts it in its place, with its head as it is known now; clears the head. */

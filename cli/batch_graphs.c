@@ -22,11 +22,10 @@ typedef struct collection {
   size_t count, capacity;
   char **path;
   batch_place place;
-  ad_buffer records; /* that wait to be written together */
-  uint64_t waiting;
-  double written; /* when */
+  ad_buffer records;     /* that wait to be written together */
+  uint64_t waiting, bad; /* how many, and those of them without a result or that failed a check */
+  double written;        /* when */
   progress shown;
-  uint64_t bad; /* without a result, or failed a check */
 } collection;
 
 /* ---- Which graphs */
@@ -232,9 +231,10 @@ static void lost(void *context, uint64_t item, ad_pool_loss why, int detail, ad_
 
 static ad_status flush(collection *c, ad_error *e) {
   ad_status s = c->records.failed ? ad_fail_memory(e) : AD_OK;
-  if (!s && c->waiting) s = ad_output_write(c->place.out, c->records.data, c->records.size, c->waiting, e);
+  const ad_piece p = {c->records.data, c->records.size, c->waiting, c->bad};
+  if (!s && c->waiting) s = ad_output_write(c->place.out, &p, e);
   c->records.size = 0;
-  c->waiting = 0;
+  c->waiting = c->bad = 0;
   c->written = seconds();
   return s;
 }
@@ -251,7 +251,6 @@ static ad_status write_record(void *context, uint64_t item, const void *record, 
 
 /* The list and what each file was when the run began. */
 static ad_status put_key(ad_buffer *key, const collection *c, ad_error *e) {
-  static const char *const tasks[] = {"graphs-eval", "graphs-grad", "graphs-check"};
   const options *o = c->o;
   ad_checksum sum;
   ad_checksum_start(&sum);
@@ -266,12 +265,19 @@ static ad_status put_key(ad_buffer *key, const collection *c, ad_error *e) {
     ad_checksum_add(&sum, c->path[i], strlen(c->path[i]) + 1);
     ad_checksum_add(&sum, about, sizeof about);
   }
-  ad_status s = batch_put_key(key, o, FORMAT_NDJSON, tasks[o->task], e);
+  ad_status s = batch_put_key(key, o, FORMAT_NDJSON, ad_batch_tasks[o->task], e);
   ad_buffer_printf(key, "graph %zu %016" PRIx64 "\nbackend %s %d %u\nsimd %s\ntime %d\n", c->count,
                    ad_checksum_end(&sum), o->backend ? ad_backend_name(o->backend) : "-", (int)o->mode, o->precision,
                    ad_batch_simd(), !o->no_time);
   ad_buffer_printf(key, "check %zu %zu %" PRIu64 " %a\n", o->max_entries, o->probes, o->random_seed, o->min_digits);
   return s ? s : key->failed ? ad_fail_memory(e) : AD_OK;
+}
+
+static int exit_status(const collection *c) {
+  if (!c->place.failed) return 0;
+  note(c->o, "%" PRIu64 " of %" PRIu64 " graphs have no result or failed the check", c->place.failed,
+       c->place.end - c->place.first);
+  return EXIT_CHECK_FAILED;
 }
 
 static int run_all(collection *c) {
@@ -288,7 +294,10 @@ static int run_all(collection *c) {
   if (!s) s = batch_open(&c->place, o, &key, &head, &ready, &e);
   ad_buffer_clear(&key);
   if (s) return report(o, &e);
-  if (ready) return note(o, "%s is there already", c->place.path.data), 0;
+  if (ready) {
+    note(o, "%s is there already", c->place.path.data);
+    return exit_status(c);
+  }
   const uint64_t first = c->place.first + ad_output_rows(c->place.out);
   const ad_pool pool = {.context = c,
                         .workers = o->threads ? o->threads : ad_team_processors(),
@@ -303,12 +312,8 @@ static int run_all(collection *c) {
   if (!s) s = flush(c, &e);
   progress_end(&c->shown);
   if (s) return report(o, &e);
-  int status = batch_finish(&c->place, o, &head);
-  if (!status && c->bad) {
-    note(o, "%" PRIu64 " of %" PRIu64 " graphs have no result or failed the check", c->bad, c->place.end - first);
-    status = EXIT_CHECK_FAILED;
-  }
-  return status;
+  const int status = batch_finish(&c->place, o, &head);
+  return status ? status : exit_status(c);
 }
 
 int batch_graphs(const options *o) {

@@ -40,12 +40,13 @@ ad_status batch_put_key(ad_buffer *b, const options *o, output_format format, co
 }
 
 /* Whether this part was finished by an earlier run. */
-static bool finished(const batch_place *p) {
+static bool finished(batch_place *p) {
   ad_shard_file f;
   if (ad_shard_load(&f, p->path.data, NULL)) return false;
   const bool same = !strcmp(f.key, p->key.data) && f.first == p->first && f.end == p->end && f.total == p->total &&
                     f.shard.number == p->shard.number && f.shard.of == p->shard.of &&
                     !ad_shard_verify(&f, p->path.data, NULL);
+  if (same) p->failed = f.failed;
   ad_shard_clear(&f);
   return same;
 }
@@ -75,6 +76,7 @@ int batch_finish(batch_place *p, const options *o, ad_buffer *head) {
   ad_status s = head->failed ? ad_fail_memory(&e) : AD_OK;
   if (s) return ad_buffer_clear(head), report(o, &e);
   const bool shard = p->shard.of;
+  f.failed = p->failed = ad_output_failed(p->out);
   s = ad_output_finish(p->out, head->size && ad_output_can_patch(p->out) ? head->data : NULL, shard ? &f.size : NULL,
                        shard ? &f.checksum : NULL, &e);
   p->out = NULL;

@@ -1,7 +1,6 @@
 /* One graph at every row of a table. */
 #include <inttypes.h>
 #include <math.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -9,20 +8,23 @@
 #include "error.h"
 #include "file.h"
 #include "npy/npy.h"
+#include "ranks.h"
 #include "table.h"
 
 typedef struct job {
   const options *o;
+  ranks *ranks;
   output_format format;
   session s;
   ad_points points;
   ad_batch_plan *plan;
+  ad_check_options check;
+  ad_node *outputs;
   ad_team *team;
   batch_place place; /* where the results go */
   ad_fold fold;
   progress shown;
   uint64_t done; /* rows */
-  _Atomic uint64_t failed;
 } job;
 
 static const char *output_path(const job *j) {
@@ -42,14 +44,14 @@ static void put_constants(ad_buffer *b, const job *j) {
 }
 
 static ad_status put_key(ad_buffer *b, job *j, ad_error *e) {
-  static const char *const tasks[] = {"eval", "grad", "check"};
   const ad_batch_plan *p = j->plan;
-  ad_status s = batch_put_key(b, j->o, j->format, tasks[p->o.task], e);
+  ad_status s = batch_put_key(b, j->o, j->format, ad_batch_tasks[p->o.task], e);
   char hex[65];
   if (!s) s = ad_graph_hash(j->s.graph, hex, e);
   if (s) return s;
-  ad_buffer_printf(b, "graph %s\nbackend %s %d %u\nwidth %zu\nunit %zu\nsimd %s\n", hex, ad_backend_name(p->o.backend),
-                   (int)p->o.mode, p->o.precision, p->width, ad_batch_chunk(p), ad_batch_simd());
+  ad_buffer_printf(b, "graph %s\nbackend %s %d %u\nwidth %zu\nunit %zu\nsimd %s\n", hex,
+                   p->o.backend ? ad_backend_name(p->o.backend) : "-", (int)p->o.mode, p->o.precision, p->width,
+                   ad_batch_chunk(p), ad_batch_simd());
   for (size_t i = 0; i < p->o.output_count; i++)
     ad_buffer_printf(b, "output %zu %zu\n", p->o.output[i], p->o.element[i]);
   for (size_t i = 0; i < p->o.weight_count; i++) ad_buffer_printf(b, "weight %a\n", p->o.weight[i]);
@@ -64,37 +66,37 @@ static ad_status put_key(ad_buffer *b, job *j, ad_error *e) {
 
 /* ---- The sink */
 
-static void count_failures(job *j, const double *rows, size_t count) {
-  for (size_t i = 0; i < count; i++)
-    if (rows[i * AD_CHECK_COLUMNS + AD_CHECK_VERDICT] == AD_VERDICT_FAIL) atomic_fetch_add(&j->failed, 1);
+static uint64_t count_failures(const double *rows, size_t count) {
+  uint64_t failed = 0;
+  for (size_t i = 0; i < count; i++) failed += rows[i * AD_CHECK_COLUMNS + AD_CHECK_VERDICT] == AD_VERDICT_FAIL;
+  return failed;
 }
 
-static ad_status render(void *context, uint64_t first, double *rows, size_t count, ad_buffer *text, const void **bytes,
-                        size_t *size, ad_error *e) {
+static ad_status render(void *context, uint64_t first, double *rows, ad_piece *p, ad_buffer *text, ad_error *e) {
   job *j = context;
-  const size_t width = j->plan->width;
-  if (j->plan->o.task == AD_BATCH_CHECK) count_failures(j, rows, count);
+  const size_t width = j->plan->width, count = (size_t)p->rows;
+  if (j->plan->o.task == AD_BATCH_CHECK) p->failed = count_failures(rows, count);
   if (j->o->reduce) ad_fold_rows(j->o->reduce, rows, count, width);
   if (j->o->reduce || j->format == FORMAT_NPY) {
     const size_t n = j->o->reduce ? width : count * width;
     if (!j->o->reduce || j->place.shard.of) ad_npy_encode(rows, n);
-    *bytes = rows;
-    *size = n * sizeof *rows;
+    p->bytes = rows;
+    p->size = n * sizeof *rows;
     return AD_OK;
   }
   text->size = 0;
   for (size_t i = 0; i < count; i++) put_row(text, j->plan, rows + i * width, first + i, j->o, j->format);
-  *bytes = text->data;
-  *size = text->size;
+  p->bytes = text->data;
+  p->size = text->size;
   return text->failed ? ad_fail_memory(e) : AD_OK;
 }
 
-static ad_status write_chunk(void *context, const void *bytes, size_t size, size_t count, ad_error *e) {
+static ad_status write_chunk(void *context, const ad_piece *p, ad_error *e) {
   job *j = context;
   ad_status s = AD_OK;
-  if (j->o->reduce && !j->place.shard.of) s = ad_fold_add(&j->fold, bytes, e);
-  if (!s && j->place.out) s = ad_output_write(j->place.out, bytes, size, count, e);
-  j->done += count;
+  if (j->o->reduce && !j->place.shard.of) s = ad_fold_add(&j->fold, p->bytes, e);
+  if (!s && j->place.out) s = ad_output_write(j->place.out, p, e);
+  j->done += p->rows;
   progress_show(&j->shown, j->done);
   return s;
 }
@@ -163,10 +165,15 @@ static int finish(job *j, uint64_t first) {
   return batch_finish(&j->place, j->o, &head);
 }
 
-static int run(job *j) {
-  ad_error e = {0};
+static int exit_status(const job *j) {
+  if (!j->place.failed) return 0;
+  note(j->o, "%s: %" PRIu64 " points failed the check", j->s.path, j->place.failed);
+  return EXIT_CHECK_FAILED;
+}
+
+/* Rows of this process and of others, from `first` on. */
+static ad_status run_rows(job *j, uint64_t first, ad_error *e) {
   const size_t unit = ad_batch_chunk(j->plan);
-  const uint64_t total = j->place.total, first = j->place.first;
   ad_batch_run r = {.plan = j->plan,
                     .points = &j->points,
                     .sink = {j, render, write_chunk},
@@ -174,43 +181,47 @@ static int run(job *j) {
                     .end = j->place.end,
                     .chunk = unit,
                     .team = j->team};
-  ad_status s = AD_OK;
-  if (j->place.out) r.first += ad_output_rows(j->place.out);
-  if (j->place.out && j->o->reduce && !j->place.shard.of) s = fold_again(j, &e);
-  j->done = r.first;
-  progress_start(&j->shown, j->o, "rows", j->done, total == AD_ROWS_UNKNOWN ? total : j->place.end);
+  ranks_share(j->ranks, ad_team_threads(j->team), &r);
   /* A last chunk that is not full says that the table has ended. */
-  if (!s && r.first < r.end && (r.first - first) % unit == 0) s = ad_batch_do(&r, &e);
+  const bool ended = r.first >= r.end || (r.first - j->place.first) % unit;
+  const ad_status s = ended && !r.peers && !r.dealer ? AD_OK : ad_batch_do(&r, e);
+  ranks_done(j->ranks);
+  return s;
+}
+
+static int run(job *j, uint64_t first) {
+  ad_error e = {0};
+  const uint64_t total = j->place.total;
+  j->done = first;
+  progress_start(&j->shown, j->o, "rows", j->done, total == AD_ROWS_UNKNOWN ? total : j->place.end);
+  const ad_status s = run_rows(j, first, &e);
   progress_end(&j->shown);
+  if (j->ranks->rank) return 0; /* rank 0 tells what has come of it */
   if (s) {
     ad_output_leave(j->place.out, s == AD_EIO || s == AD_ENOMEM || s == AD_ELIMIT);
     j->place.out = NULL;
     return report(j->o, &e);
   }
-  int status = finish(j, first);
-  if (!status && j->failed) {
-    note(j->o, "%s: %" PRIu64 " points failed the check", j->s.path, (uint64_t)j->failed);
-    status = EXIT_CHECK_FAILED;
-  }
-  return status;
+  const int status = finish(j, j->place.first);
+  return status ? status : exit_status(j);
 }
 
 /* ---- The beginning */
 
 static int choose_format(job *j) {
   j->format = batch_format(j->o, j->o->reduce ? FORMAT_NDJSON : FORMAT_CSV);
-  if (j->o->reduce && j->o->task == AD_BATCH_CHECK) return usage_error("--reduce is for --do eval and --do grad");
+  if (j->o->reduce && j->o->task == AD_BATCH_CHECK) return usage_error("--reduce is not for --do check");
   if (j->o->reduce && j->place.shard.of && j->format != FORMAT_NPY)
     return usage_error("--reduce with --shard wants --format npy: merge folds the parts");
   return 0;
 }
 
-static ad_status make_plan(job *j, const ad_check_options *check, ad_error *e) {
+static ad_status make_plan(job *j, ad_error *e) {
   const options *o = j->o;
   const session *s = &j->s;
   const ad_batch_options b = {.task = o->task,
-                              .backend = s->backend,
-                              .mode = s->mode,
+                              .backend = o->backend,
+                              .mode = o->mode,
                               .precision = o->precision,
                               .output_count = s->output_count,
                               .output = s->output,
@@ -219,7 +230,7 @@ static ad_status make_plan(job *j, const ad_check_options *check, ad_error *e) {
                               .weight = s->weight,
                               .wrt_count = s->wrt_count,
                               .wrt = s->wrt,
-                              .check = check};
+                              .check = &j->check};
   ad_status status = ad_batch_plan_new(&j->plan, s->graph, s->point, &b, j->points.given, e);
   if (!status) j->fold = (ad_fold){.kind = o->reduce, .width = j->plan->width};
   return status ? status : ad_team_new(&j->team, o->threads, ad_thread_cleanup, e);
@@ -231,7 +242,7 @@ static ad_status open_place(job *j, bool *ready, ad_error *e) {
   const bool fold = j->o->reduce && !j->place.shard.of;
   ad_status s = put_key(&key, j, e);
   j->place.total = j->points.count;
-  if (!s && j->place.shard.of) s = ad_table_count(&j->points, &j->place.total, e);
+  if (!s && (j->place.shard.of || j->ranks->size > 1)) s = ad_table_count(&j->points, &j->place.total, e);
   if (!s) ad_shard_range(&j->place.shard, j->place.total, ad_batch_chunk(j->plan), &j->place.first, &j->place.end);
   const bool known = j->place.total != AD_ROWS_UNKNOWN;
   if (!s) put_head(&head, j, known ? result_rows(j, j->place.end - j->place.first) : 0);
@@ -240,8 +251,10 @@ static ad_status open_place(job *j, bool *ready, ad_error *e) {
     s = ad_fail(e, AD_EUSAGE,
                 "the header of an .npy file has the number of rows, which is not known yet; write to a "
                 "file (-o), or choose --format csv");
-  if (!s && fold && !batch_regular(output_path(j)))
-    ad_buffer_clear(&key); /* one row at the end: nothing to write before */
+  if (!s && j->ranks->rank)
+    ad_buffer_put(&j->place.key, key.data, key.size); /* rank 0 writes */
+  else if (!s && fold && !batch_regular(output_path(j)))
+    ad_buffer_put(&j->place.key, key.data, key.size); /* one row at the end: nothing to write before */
   else if (!s)
     s = batch_open(&j->place, j->o, &key, &head, ready, e);
   ad_buffer_clear(&key);
@@ -249,35 +262,42 @@ static ad_status open_place(job *j, bool *ready, ad_error *e) {
   return s;
 }
 
-static int run_job(job *j) {
+static int set_up(job *j, bool *ready) {
   const options *o = j->o;
   ad_error e = {0};
-  bool ready = false;
   int status = 0;
   if (o->shard && ad_shard_read(&j->place.shard, o->shard, &e)) return report(o, &e);
   if (o->shard && !batch_regular(output_path(j))) return usage_error("--shard wants -o FILE");
-  if (!status) status = choose_format(j);
+  if (j->ranks->size > 1 && !batch_regular(o->points))
+    return usage_error("with MPI each rank reads --points by itself: give a file");
+  status = choose_format(j);
   if (!status) status = session_open(&j->s, o, o->file[0]);
   if (status) return status;
-  ad_node *outputs = ad_calloc(j->s.output_count + 1, sizeof *outputs);
-  for (size_t i = 0; outputs && i < j->s.output_count; i++)
-    outputs[i] = ad_graph_output_node(j->s.graph, j->s.output[i]);
-  const ad_check_options check = session_check_options(&j->s, outputs);
-  ad_status s = outputs ? ad_table_open(&j->points, o->points, j->s.graph, &e) : ad_fail_memory(&e);
-  if (!s) s = make_plan(j, &check, &e);
-  if (!s) s = open_place(j, &ready, &e);
-  if (s) status = report(o, &e);
-  if (!status && ready)
-    note(o, "%s is there already", j->place.path.data);
-  else if (!status)
-    status = run(j);
-  ad_free(outputs);
-  return status;
+  j->outputs = ad_calloc(j->s.output_count + 1, sizeof *j->outputs);
+  for (size_t i = 0; j->outputs && i < j->s.output_count; i++)
+    j->outputs[i] = ad_graph_output_node(j->s.graph, j->s.output[i]);
+  j->check = session_check_options(&j->s, j->outputs);
+  ad_status s = j->outputs ? ad_table_open(&j->points, o->points, j->s.graph, &e) : ad_fail_memory(&e);
+  if (!s) s = make_plan(j, &e);
+  if (!s) s = open_place(j, ready, &e);
+  if (!s && j->place.out && o->reduce && !j->place.shard.of) s = fold_again(j, &e);
+  return s ? report(o, &e) : 0;
 }
 
-int batch_points(const options *o) {
-  if (o->file_count != 1) return usage_error("batch with --points takes one GRAPH; see `adtool help batch`");
-  job j = {.o = o};
+static int run_job(job *j) {
+  bool ready = false, go;
+  if (!ranks_wait(j->ranks)) return 0;
+  int status = set_up(j, &ready);
+  uint64_t first = j->place.first + (j->place.out ? ad_output_rows(j->place.out) : 0);
+  status = ranks_begin(j->ranks, status, j->place.key.data, &first, &go);
+  if (!go) return status;
+  if (!ready) return run(j, first);
+  note(j->o, "%s is there already", j->place.path.data);
+  return exit_status(j);
+}
+
+int batch_points(const options *o, ranks *r) {
+  job j = {.o = o, .ranks = r};
   int status = run_job(&j);
   ad_output_leave(j.place.out, true);
   batch_place_clear(&j.place);
@@ -286,5 +306,6 @@ int batch_points(const options *o) {
   ad_batch_plan_free(j.plan);
   ad_table_close(&j.points);
   session_close(&j.s);
+  ad_free(j.outputs);
   return status;
 }

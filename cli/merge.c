@@ -106,7 +106,7 @@ static ad_status each_piece(const part *p, size_t unit, piece_fn *fn, void *cont
 }
 
 static ad_status append(void *context, void *bytes, size_t size, ad_error *e) {
-  return ad_output_write(context, bytes, size, 1, e);
+  return ad_output_write(context, &(ad_piece){.bytes = bytes, .size = size, .rows = 1}, e);
 }
 
 static ad_status concatenate(const options *o, const part *p, size_t count, ad_error *e) {

@@ -49,7 +49,7 @@ static const option_row rows[] = {
     {OPT_RANDOM_SEED, "random-seed", NULL, "N", "seed of the probes (default 1)"},
     {OPT_MAX_ENTRIES, "max-entries", NULL, "N", "check entry by entry up to so many derivatives (default 4096)"},
     {OPT_POINTS, "points", NULL, "FILE", "a table with a point a row: .npy, .npz or CSV"},
-    {OPT_DO, "do", NULL, "eval|grad|check", "what to compute (default grad)"},
+    {OPT_DO, "do", NULL, "eval|grad|jac|hess|check", "what to compute (default grad)"},
     {OPT_REDUCE, "reduce", NULL, "sum|mean|min|max", "one row over all points, column by column"},
     {OPT_SHARD, "shard", NULL, "K/N|auto", "only part K of N, to FILE.K-of-N; auto: as the scheduler's environment says"},
     {OPT_LIST, "list", NULL, "FILE", "read the names of graphs from a file, one a line"},
@@ -163,7 +163,6 @@ static int set_passes(options *o, const char *s) {
 static int set(options *o, const option_row *r, const char *s) {
   static const char *const modes[] = {"forward", "reverse", NULL};
   static const char *const formats[] = {"text", "json", "csv", "npy", "ndjson", "texinfo", "mtx", "npz", NULL};
-  static const char *const tasks[] = {"eval", "grad", "check", NULL};
   static const char *const folds[] = {"sum", "mean", "min", "max", NULL};
   uint64_t n = 0;
   int status = 0, word = 0;
@@ -287,7 +286,7 @@ static int set(options *o, const option_row *r, const char *s) {
       o->points = s;
       break;
     case OPT_DO:
-      status = read_word(r, s, tasks, &word);
+      status = read_word(r, s, ad_batch_tasks, &word);
       o->task = (ad_batch_task)word;
       break;
     case OPT_REDUCE:

@@ -46,6 +46,23 @@ for column in 1 2 3; do
   verdict grep -qF -e "$least" one.min
 done
 
+# Jacobians and Hessians: the same for all ways to cut the rows up; a line holds what `jac` and `hess` print.
+head -n 20001 x.csv >fewer.csv
+for task in jac hess; do
+  adtool batch wave.yaml --points fewer.csv --do $task -o $task.csv --threads 1
+  for part in 1 2 3; do adtool batch wave.yaml --points fewer.csv --do $task -o part.$task --format csv --shard $part/3 --threads 2; done
+  adtool merge part.$task.*-of-3 -o merged.csv
+  verdict cmp $task.csv merged.csv
+  adtool batch wave.yaml --points fewer.csv --do $task --reduce max --threads 1 >one.$task
+  adtool batch wave.yaml --points fewer.csv --do $task --reduce max --threads 3 >three.$task
+  verdict cmp one.$task three.$task
+done
+verdict [ "$(head -n 1 jac.csv)" = 'f,df/dx,df/dk' ]
+verdict [ "$(head -n 1 hess.csv)" = 'f,df/dx,df/dk,d2f/dxdx,d2f/dxdk,d2f/dkdx,d2f/dkdk' ]
+x=$(sed -n 2p fewer.csv)
+verdict [ "$(sed -n 2p jac.csv | cut -d, -f2-)" = "$(adtool jac wave.yaml --at "x=$x" --format csv | tail -n +2 | cut -d, -f5 | paste -sd,)" ]
+verdict [ "$(sed -n 2p hess.csv | cut -d, -f4-)" = "$(adtool hess wave.yaml --at "x=$x" --format csv | tail -n +2 | cut -d, -f6 | paste -sd,)" ]
+
 # Parts put together are the whole, in any number; a finished part is not done again; wrong sets are refused.
 for format in csv ndjson npy; do
   for of in 1 3 40; do
@@ -127,7 +144,7 @@ adtool batch wave.yaml long.yaml wave.yaml --backend mpfr --precision 9000000 --
 verdict [ "$(grep -c '"graph": "long.yaml", "status": "timeout"' late.ndjson)" -eq 1 ]
 verdict [ "$(wc -l <late.ndjson)" -eq 3 ]
 
-# Killed at random moments, a run goes on where it was.
+# Killed at random moments, a run goes on where it was.  ended SECONDS COMMAND...: is killed after so long, if not done.
 cat >wide.yaml <<'END'
 adtool: 1
 inputs: {x: 1}
@@ -137,42 +154,76 @@ nodes:
 outputs: {f: sin(w)}
 END
 head -n 20001 x.csv >some.csv
+moments() { # COUNT LONGEST
+  awk -v n="$1" -v most="$2" -v seed="$seed" 'BEGIN { srand(seed); while (n--) printf "%.4f\n", most * rand() }'
+}
+ended() {
+  wait_for=$1
+  shift
+  "$@" 2>/dev/null &
+  pid=$!
+  sleep "$wait_for"
+  kill -9 $pid 2>/dev/null || true
+  wait $pid 2>/dev/null || true
+}
+seconds() { # of COMMAND
+  began=$(date +%s%N)
+  "$@"
+  took=$(awk -v a="$began" -v b="$(date +%s%N)" 'BEGIN { print (b - a) / 1e9 }')
+}
 resumed=0
 for format in csv npy; do
-  adtool batch wide.yaml --points some.csv --do eval -o want.$format
-  for round in 1 2 3 4; do
-    rm -f killed.$format*
-    for try in 0 1 2 3 4; do
-      adtool batch wide.yaml --points some.csv --do eval -o killed.$format --threads 2 &
-      pid=$!
-      sleep "0.$(((seed + round * 7 + try * 3) % 4))$round"
-      kill -9 $pid 2>/dev/null || true
-      wait $pid 2>/dev/null || true
-      if [ -e killed.$format.part ] && [ "$(wc -c <killed.$format.part)" -gt 1000 ]; then resumed=$((resumed + 1)); fi
-    done
-    adtool batch wide.yaml --points some.csv --do eval -o killed.$format --threads 2
-    verdict cmp want.$format killed.$format
-    verdict [ ! -e killed.$format.part ]
-    verdict [ ! -e killed.$format.journal ]
+  seconds adtool batch wide.yaml --points some.csv --do eval -o want.$format --threads 2
+  for moment in $(moments 10 "$took"); do
+    ended "$moment" adtool batch wide.yaml --points some.csv --do eval -o killed.$format --threads 2
+    if [ -e killed.$format ]; then # done already
+      verdict cmp want.$format killed.$format
+      rm killed.$format
+    elif [ -s killed.$format.part ]; then
+      resumed=$((resumed + 1))
+    fi
   done
+  adtool batch wide.yaml --points some.csv --do eval -o killed.$format --threads 2
+  verdict cmp want.$format killed.$format
+  verdict [ ! -e killed.$format.part ]
+  verdict [ ! -e killed.$format.journal ]
 done
 verdict [ $resumed -gt 0 ]
 
-# The same for many graphs, whether the parent dies or a worker; a worker's graph is a record then.
-for round in 1 2 3 4; do
-  rm -f killed.ndjson*
-  for try in 1 2; do
-    adtool batch --list list --do check --no-time --quiet -o killed.ndjson --threads 2 &
-    pid=$!
-    sleep "0.$(((seed + round + try) % 2))$round"
-    kill -9 $pid 2>/dev/null || true
-    wait $pid 2>/dev/null || true
-  done
-  adtool batch --list list --do check --no-time --quiet -o killed.ndjson --threads 1 || true
-  [ -e checks.ndjson ] || cp killed.ndjson checks.ndjson
-  verdict cmp checks.ndjson killed.ndjson
-done
+# The same for many graphs, two of which are none: whatever was killed, the records are all there and the status is 1.
+checked() { # ARGUMENTS...
+  status=0
+  adtool batch --list list --do check --no-time --quiet "$@" || status=$?
+  verdict [ $status -eq 1 ]
+}
+seconds checked -o checks.ndjson
 verdict [ "$(wc -l <checks.ndjson)" -eq 64 ]
+for moment in $(moments 10 "$took"); do
+  ended "$moment" adtool batch --list list --do check --no-time --quiet -o killed.ndjson --threads 2
+  if [ -e killed.ndjson ]; then
+    verdict cmp checks.ndjson killed.ndjson
+    rm killed.ndjson
+  fi
+done
+checked -o killed.ndjson
+verdict cmp checks.ndjson killed.ndjson
+checked -o status.ndjson --shard 1/1
+checked -o status.ndjson --shard 1/1
+verdict cmp checks.ndjson status.ndjson.1-of-1
+
+# A worker that dies takes the graph that it was at with it, no other; so does it at random moments.
+for moment in $(moments 10 "$took"); do
+  adtool batch --list list --do check --no-time --quiet -o worker.ndjson --threads 2 2>/dev/null &
+  pid=$!
+  sleep "$moment"
+  worker=$(cat /proc/$pid/task/$pid/children 2>/dev/null | cut -d' ' -f1)
+  if [ -n "$worker" ]; then kill -9 "$worker" 2>/dev/null || true; fi
+  wait $pid || true
+  verdict [ "$(wc -l <worker.ndjson)" -eq 64 ]
+  lost=$(grep -c '"status": "crashed"' worker.ndjson || true)
+  verdict [ "$lost" -le 1 ]
+  verdict [ "$(diff checks.ndjson worker.ndjson | grep -c '^>')" -eq "$lost" ]
+done
 
 echo "$(((checks - bad) * 100 / checks))%: Checks: $checks, Failures: $bad, Errors: 0"
 [ "$bad" -eq 0 ]

@@ -1,6 +1,5 @@
-/* Batches of points: every row is, bit for bit, what it is alone, in each instruction set and for any number of
- * threads, and in scalar code what a single evaluation gives; files of points are read rightly or refused with a place;
- * folds have one tree; outputs go on where a journal says. */
+/* What carries batches: files of points are read rightly or refused with a place; folds have one tree; outputs go on
+ * where a journal says; parts are divided alike by everybody; workers die alone. */
 #include <check.h>
 #include <fcntl.h>
 #include <math.h>
@@ -16,13 +15,11 @@
 #include "batch/fold.h"
 #include "batch/output.h"
 #include "batch/pool.h"
-#include "batch/run.h"
 #include "batch/shard.h"
 #include "error.h"
 #include "graphs.h"
 #include "mem.h"
 #include "npy/npy.h"
-#include "random_graph.h"
 #include "table.h"
 #include "ulps.h"
 
@@ -42,149 +39,6 @@ static void write_file(const char *path, const void *bytes, size_t size) {
   ck_assert_uint_eq(fwrite(bytes, 1, size, f), size);
   ck_assert_int_eq(fclose(f), 0);
 }
-
-/* ---- Rows depend on nothing but themselves */
-
-typedef struct rows {
-  double *in, *out;
-  size_t count, inputs, width;
-} rows;
-
-static ad_status take_row(void *self, ad_points_block *b, ad_error *e) {
-  const rows *r = self;
-  (void)e;
-  if (b->first + b->count > r->count) b->count = b->first < r->count ? r->count - (size_t)b->first : 0;
-  return AD_OK;
-}
-
-static ad_status decode_row(void *self, ad_points_block *b, double *to, ad_error *e) {
-  const rows *r = self;
-  (void)e;
-  memcpy(to, r->in + b->first * r->inputs, b->count * r->inputs * sizeof *to);
-  return AD_OK;
-}
-
-static ad_status render_row(void *self, uint64_t first, double *from, size_t count, ad_buffer *text, const void **bytes,
-                            size_t *size, ad_error *e) {
-  (void)self, (void)first, (void)text, (void)e;
-  *bytes = from;
-  *size = count;
-  return AD_OK;
-}
-
-static ad_status write_row(void *self, const void *bytes, size_t size, size_t count, ad_error *e) {
-  rows *r = self;
-  (void)size, (void)e;
-  if (count) memcpy(r->out, bytes, count * r->width * sizeof *r->out);
-  r->out += count * r->width;
-  return AD_OK;
-}
-
-static ad_batch_options all_outputs(const ad_graph *g, ad_batch_task task, size_t *output, size_t *element) {
-  const size_t n = ad_graph_output_count(g);
-  size_t used = 0;
-  for (size_t i = 0; i < n; i++)
-    if (task == AD_BATCH_EVAL || ad_shape_size(ad_graph_node_shape(g, ad_graph_output_node(g, i))) == 1) {
-      output[used] = i;
-      element[used++] = SIZE_MAX;
-    }
-  return (ad_batch_options){.task = task, .output_count = used, .output = output, .element = element};
-}
-
-static void run_rows(rows *r, const ad_batch_plan *p, size_t chunk, unsigned threads) {
-  ad_team *team;
-  double *start = r->out;
-  const ad_points points = {.self = r, .count = r->count, .take = take_row, .decode = decode_row};
-  must(ad_team_new(&team, threads, ad_thread_cleanup, &graphs_error));
-  const ad_batch_run run = {
-      .plan = p, .points = &points, .sink = {r, render_row, write_row}, .end = r->count, .chunk = chunk, .team = team};
-  must(ad_batch_do(&run, &graphs_error));
-  ck_assert_ptr_eq(r->out, start + r->count * r->width);
-  r->out = start;
-  ad_team_free(team);
-}
-
-/* One row, with a workspace of a single point. */
-static void single(const ad_batch_plan *p, const double *in, double *out) {
-  ad_workspace *w;
-  must(ad_workspace_new(&w, p->program, p->o.backend,
-                        &(ad_workspace_options){.reverse = p->o.mode == AD_MODE_REVERSE,
-                                                .directions = p->o.mode == AD_MODE_FORWARD ? 8 : 0},
-                        &graphs_error));
-  for (ad_node n = 0; n < ad_graph_input_count(p->graph); n++)
-    must(ad_workspace_set_input(w, n, in + p->first[n], p->first[n + 1] - p->first[n], &graphs_error));
-  must(ad_workspace_primal(w, &graphs_error));
-  for (size_t i = 0; i < p->o.output_count; i++) {
-    const ad_node f = ad_graph_output_node(p->graph, p->o.output[i]);
-    ad_span v = ad_workspace_value(w, f);
-    for (size_t j = 0; j < v.count; j++) *out++ = ad_span_double(&v, j);
-    if (p->o.task != AD_BATCH_GRAD) continue;
-    must(ad_workspace_run_gradient(w, &(ad_gradient_request){.output = f, .mode = p->o.mode}, &graphs_error));
-    for (size_t k = 0; k < ad_program_wrt_count(p->program); k++) {
-      v = ad_workspace_gradient(w, ad_program_wrt(p->program, k));
-      for (size_t j = 0; j < v.count; j++) *out++ = ad_span_double(&v, j);
-    }
-  }
-  ad_workspace_free(w);
-}
-
-static bool same_bits(const double *a, const double *b, size_t n) {
-  for (size_t i = 0; i < n; i++) {
-    if (isnan(a[i]) && isnan(b[i])) continue;
-    if (memcmp(a + i, b + i, sizeof *a) != 0) return false;
-  }
-  return true;
-}
-
-/* Every row alone in its block. */
-static void each_alone(const ad_batch_plan *p, const rows *r, double *out) {
-  ad_batch_worker *w;
-  must(ad_batch_worker_new(&w, p, &graphs_error));
-  for (size_t i = 0; i < r->count; i++)
-    must(ad_batch_work(w, r->in + i * r->inputs, 1, out + i * r->width, &graphs_error));
-  ad_batch_worker_free(w);
-}
-
-static void expect_rows(const ad_graph *g, const char *backend, ad_batch_task task, bool scalar, ulps_random *random) {
-  size_t output[64], element[64];
-  ad_batch_options o = all_outputs(g, task, output, element);
-  if (!o.output_count) return;
-  o.backend = ad_backend_find(backend);
-  ad_batch_plan *p;
-  must(ad_batch_plan_new(&p, g, NULL, &o, NULL, &graphs_error));
-  rows r = {.count = 75, .inputs = p->inputs, .width = p->width};
-  double *want = calloc(r.count * r.width + 1, sizeof *want);
-  r.in = calloc(r.count * r.inputs + 1, sizeof *r.in);
-  r.out = calloc(r.count * r.width + 1, sizeof *r.out);
-  for (size_t i = 0; i < r.count * r.inputs; i++)
-    r.in[i] = i % 97 == 5 ? 1e300 : i % 89 == 3 ? 0 : ulps_random_uniform(random, -3, 3);
-  if (!scalar) each_alone(p, &r, want);
-  for (size_t i = 0; scalar && i < r.count; i++) single(p, r.in + i * r.inputs, want + i * r.width);
-  for (unsigned threads = 1; threads <= 3; threads++) {
-    run_rows(&r, p, threads == 3 ? 512 : 16, threads);
-    for (size_t i = 0; i < r.count; i++)
-      ck_assert_msg(same_bits(want + i * r.width, r.out + i * r.width, r.width),
-                    "%s, %u threads: row %zu is not what it is alone", backend, threads, i);
-  }
-  free(want);
-  free(r.in);
-  free(r.out);
-  ad_batch_plan_free(p);
-}
-
-START_TEST(rows_are_what_they_are_alone) {
-  graphs_use_simd(graphs_simd[_i % GRAPHS_SIMD]);
-  const bool tensors = _i / GRAPHS_SIMD, scalar = !strcmp(graphs_simd[_i % GRAPHS_SIMD], "none");
-  static size_t used[1000];
-  for (uint64_t k = 0; k < 3; k++) {
-    random_graph r = random_graph_new(ulps_seed() + k, 60, tensors, used);
-    expect_rows(r.g, "tape", AD_BATCH_EVAL, scalar, &r.random);
-    expect_rows(r.g, "tape", AD_BATCH_GRAD, scalar, &r.random);
-    expect_rows(r.g, "dual", AD_BATCH_GRAD, scalar, &r.random);
-    random_graph_free(&r);
-  }
-}
-END_TEST
 
 /* ---- Files of points */
 
@@ -430,7 +284,7 @@ START_TEST(outputs_go_on) {
     must(ad_output_open(&o, path, "key", "head\n", 5, &graphs_error));
     must_fail(AD_EIO, "another run", ad_output_open(&(ad_output *){NULL}, path, "key", "head\n", 5, &graphs_error));
     for (uint64_t i = ad_output_chunks(o); i < 20; i++)
-      must(ad_output_write(o, want + 5 + 10 * i, 10, 1, &graphs_error));
+      must(ad_output_write(o, &(ad_piece){want + 5 + 10 * i, 10, 1, i % 2}, &graphs_error));
     ad_output_leave(o, true);
     if (cut < 600)
       ck_assert_int_eq(truncate(journal, cut), 0);
@@ -440,8 +294,9 @@ START_TEST(outputs_go_on) {
     seen += ad_output_chunks(o);
     if (cut % 3 == 0) ck_assert_uint_eq(ad_output_chunks(o), 0);
     ck_assert_uint_eq(ad_output_rows(o), ad_output_chunks(o));
+    ck_assert_uint_eq(ad_output_failed(o), ad_output_chunks(o) / 2);
     for (uint64_t i = ad_output_chunks(o); i < 20; i++)
-      must(ad_output_write(o, want + 5 + 10 * i, 10, 1, &graphs_error));
+      must(ad_output_write(o, &(ad_piece){want + 5 + 10 * i, 10, 1, i % 2}, &graphs_error));
     uint64_t size, sum, again;
     must(ad_output_finish(o, NULL, &size, &sum, &graphs_error));
     ck_assert_uint_eq(size, sizeof want - 1);
@@ -585,7 +440,6 @@ int main(void) {
   Suite *s = suite_create("batch");
   TCase *c = tcase_create("batch");
   tcase_set_timeout(c, 300);
-  tcase_add_loop_test(c, rows_are_what_they_are_alone, 0, 2 * GRAPHS_SIMD);
   tcase_add_test(c, npy_files);
   tcase_add_test(c, csv_files);
   tcase_add_test(c, folds_have_one_tree);

@@ -15,11 +15,11 @@
 
 enum { PIECE = 1 << 18 };
 
-static const char magic[8] = {'A', 'D', 'J', 'N', 'L', '1', '\r', '\n'};
+static const char magic[8] = {'A', 'D', 'J', 'N', 'L', '2', '\r', '\n'};
 
 /* A line of the journal; `self` is the checksum of the others with their number. */
 typedef struct entry {
-  uint64_t rows, size, data, self;
+  uint64_t rows, failed, size, data, self;
 } entry;
 
 struct ad_output {
@@ -27,7 +27,7 @@ struct ad_output {
   int fd, journal;                  /* journal -1: none */
   bool direct;
   size_t head_size;
-  uint64_t chunks, rows, size; /* size: behind the head */
+  uint64_t chunks, rows, failed, size; /* size: behind the head */
 };
 
 /* All n bytes at an offset, or fewer at the end of the file; -1 on an error. */
@@ -72,7 +72,7 @@ ad_status ad_output_sum(const char *path, uint64_t *size, uint64_t *checksum, ad
 }
 
 static uint64_t self_of(const entry *x, uint64_t number) {
-  const uint64_t words[4] = {x->rows, x->size, x->data, number};
+  const uint64_t words[] = {x->rows, x->failed, x->size, x->data, number};
   return ad_checksum_of(words, sizeof words);
 }
 
@@ -100,6 +100,7 @@ static ad_status read_journal(ad_output *o, uint64_t entries, ad_error *e) {
     if (s || got != x.size || data != x.data) break;
     o->chunks++;
     o->rows += x.rows;
+    o->failed += x.failed;
     o->size += x.size;
   }
   return s;
@@ -187,22 +188,27 @@ uint64_t ad_output_rows(const ad_output *o) {
   return o->rows;
 }
 
+uint64_t ad_output_failed(const ad_output *o) {
+  return o->failed;
+}
+
 bool ad_output_can_patch(const ad_output *o) {
   return !o->direct;
 }
 
-ad_status ad_output_write(ad_output *o, const void *bytes, size_t size, uint64_t rows, ad_error *e) {
-  if (!ad_write_all(o->fd, bytes, size))
+ad_status ad_output_write(ad_output *o, const ad_piece *p, ad_error *e) {
+  if (!ad_write_all(o->fd, p->bytes, p->size))
     return ad_fail_errno(e, "write", o->direct ? strcmp(o->path, "-") ? o->path : "standard output" : o->part);
-  entry x = {.rows = rows, .size = size};
+  entry x = {.rows = p->rows, .failed = p->failed, .size = p->size};
   if (!o->direct) {
-    x.data = ad_checksum_of(bytes, size);
+    x.data = ad_checksum_of(p->bytes, p->size);
     x.self = self_of(&x, o->chunks);
     if (!ad_write_all(o->journal, &x, sizeof x)) return ad_fail_errno(e, "write", o->journal_path);
   }
   o->chunks++;
-  o->rows += rows;
-  o->size += size;
+  o->rows += p->rows;
+  o->failed += p->failed;
+  o->size += p->size;
   return AD_OK;
 }
 

@@ -5,20 +5,21 @@
 #include "adtool.h"
 #include "mem.h"
 
-typedef enum ad_batch_task { AD_BATCH_EVAL, AD_BATCH_GRAD, AD_BATCH_CHECK } ad_batch_task;
+typedef enum ad_batch_task { AD_BATCH_EVAL, AD_BATCH_GRAD, AD_BATCH_JAC, AD_BATCH_HESS, AD_BATCH_CHECK } ad_batch_task;
+extern const char *const ad_batch_tasks[]; /* their names; NULL at the end */
 
 /* The columns of a row of AD_BATCH_CHECK. */
 enum { AD_CHECK_VERDICT, AD_CHECK_DIGITS, AD_CHECK_ULPS, AD_CHECK_ENTRIES, AD_CHECK_AGREES, AD_CHECK_COLUMNS };
 
 typedef struct ad_batch_options {
   ad_batch_task task;
-  const ad_backend *backend; /* NULL: tape */
+  const ad_backend *backend; /* NULL: tape or dual, by the mode; AD_BATCH_JAC and AD_BATCH_HESS: as costs least */
   ad_mode mode;
   uint32_t precision; /* of an mpfr backend */
   size_t output_count;
   const size_t *output;  /* positions of the graph's outputs */
   const size_t *element; /* of each: one element, or SIZE_MAX for all */
-  size_t weight_count;   /* weights of the one output's elements; 0: none */
+  size_t weight_count;   /* weights of the one output's elements, for a gradient or Hessian; 0: none */
   const double *weight;
   size_t wrt_count; /* inputs; 0: those that are not fixed */
   const ad_node *wrt;
@@ -42,13 +43,17 @@ typedef struct ad_batch_plan {
 ad_status ad_batch_plan_new(ad_batch_plan **b, const ad_graph *g, const ad_point *point, const ad_batch_options *o,
                             const bool *given, ad_error *e);
 void ad_batch_plan_free(ad_batch_plan *b);
-/* The name of column i of the rows that go out: "f", "f[0,1]", "df/dx[2]". */
+/* A row that goes out is: the outputs' elements; of each output its value and gradient; the outputs' elements and the
+ * Jacobian, row-major; of each output its value, gradient and Hessian, row-major; the columns of a check. */
+/* The name of column i: "f", "f[0,1]", "df/dx[2]", "d2f/dx[0]dy". */
 void ad_batch_column(ad_buffer *b, const ad_batch_plan *p, size_t i);
 /* Output number i of the options, with its element: "f", "f[0,1]". */
 void ad_batch_output_name(ad_buffer *b, const ad_batch_plan *p, size_t i);
-/* The elements of output number i of the options, and how many columns it has in all. */
+/* The elements of output number i of the options, and those of all inputs that it is differentiated by. */
 size_t ad_batch_values(const ad_batch_plan *p, size_t i);
-size_t ad_batch_columns(const ad_batch_plan *p, size_t i);
+size_t ad_batch_wrt(const ad_batch_plan *p);
+/* The kind of numbers that the plan computes with. */
+ad_kind ad_batch_kind(const ad_batch_plan *p);
 
 /* For the key of a run (lib/batch/output.h): a checksum of an input's value in the plan's point, the instruction set in
  * use, and a line about a file of points. */

@@ -47,6 +47,13 @@ static bool from_ranks(const char *rank, const char *size, uint64_t *number, uin
   return true;
 }
 
+unsigned long ad_shard_ranks(void) {
+  uint64_t number, of;
+  const bool some = from_ranks("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", &number, &of) ||
+                    from_ranks("PMI_RANK", "PMI_SIZE", &number, &of);
+  return some ? (unsigned long)of : 0;
+}
+
 ad_status ad_shard_read(ad_shard *s, const char *text, ad_error *e) {
   uint64_t number, of;
   if (!strcmp(text, "auto")) {
@@ -85,6 +92,7 @@ void ad_shard_path(ad_buffer *b, const char *path, const ad_shard *s) {
 void ad_shard_put(ad_buffer *b, const ad_shard_file *f) {
   ad_buffer_printf(b, "adtool-shard 1\nshard %u %u\nitems %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", f->shard.number,
                    f->shard.of, f->first, f->end, f->total);
+  ad_buffer_printf(b, "failed %" PRIu64 "\n", f->failed);
   ad_buffer_printf(b, "file %" PRIu64 " %" PRIu64 " %016" PRIx64 "\nkey\n%s", f->head, f->size, f->checksum, f->key);
 }
 
@@ -130,13 +138,13 @@ ad_status ad_shard_load(ad_shard_file *f, const char *data, ad_error *e) {
   ad_status s = read_text(&text, path, e);
   int end = 0;
   ad_shard_file x = {0};
-  if (!s &&
-      (sscanf(text,
-              "adtool-shard 1\nshard %" SCNu32 " %" SCNu32 "\nitems %" SCNu64 " %" SCNu64 " %" SCNu64 "\nfile %" SCNu64
-              " %" SCNu64 " %" SCNx64 "\nkey\n%n",
-              &x.shard.number, &x.shard.of, &x.first, &x.end, &x.total, &x.head, &x.size, &x.checksum, &end) != 8 ||
-       !end || x.shard.number < 1 || x.shard.number > x.shard.of || x.shard.of > MOST_SHARDS || x.first > x.end ||
-       x.end > x.total || x.head > x.size)) {
+  if (!s && (sscanf(text,
+                    "adtool-shard 1\nshard %" SCNu32 " %" SCNu32 "\nitems %" SCNu64 " %" SCNu64 " %" SCNu64
+                    "\nfailed %" SCNu64 "\nfile %" SCNu64 " %" SCNu64 " %" SCNx64 "\nkey\n%n",
+                    &x.shard.number, &x.shard.of, &x.first, &x.end, &x.total, &x.failed, &x.head, &x.size, &x.checksum,
+                    &end) != 9 ||
+             !end || x.shard.number < 1 || x.shard.number > x.shard.of || x.shard.of > MOST_SHARDS || x.first > x.end ||
+             x.end > x.total || x.head > x.size)) {
     s = ad_fail(e, AD_EINPUT, "this is no description of a shard, or it is damaged; run that shard again");
     if (e) snprintf(e->file, sizeof e->file, "%s", path);
     ad_free(text);

@@ -12,6 +12,8 @@ typedef struct ad_shard {
 /* "2/8"; or "auto": the number that a scheduler has put into the environment (SLURM_ARRAY_TASK_ID of
  * SLURM_ARRAY_TASK_COUNT, OMPI_COMM_WORLD_RANK of SIZE, PMI_RANK of PMI_SIZE). */
 ad_status ad_shard_read(ad_shard *s, const char *text, ad_error *e);
+/* How many processes mpirun or its like has started, by the same variables; 0: the environment says nothing. */
+unsigned long ad_shard_ranks(void);
 /* The shard's share of `items`, in whole units; the same split for everybody. */
 void ad_shard_range(const ad_shard *s, uint64_t items, uint64_t unit, uint64_t *first, uint64_t *end);
 /* PATH.2-of-8 */
@@ -21,6 +23,7 @@ void ad_shard_path(ad_buffer *b, const char *path, const ad_shard *s);
 typedef struct ad_shard_file {
   ad_shard shard;
   uint64_t first, end, total; /* items */
+  uint64_t failed;            /* items that the exit status tells of */
   uint64_t head;              /* bytes before the items */
   uint64_t size, checksum;    /* of the whole file */
   char *key;                  /* owned; what all parts of a batch have in common */
