@@ -762,7 +762,7 @@ $ adtool batch tests/examples/tutorial.yaml --points nowhere.npy
 adtool: error: can't open 'nowhere.npy': No such file or directory
 ? 5
 $ adtool batch tests/examples/tutorial.yaml --points tests/examples/points.csv --do check --reduce sum
-adtool: --reduce is for --do eval and --do grad
+adtool: --reduce is not for --do check
 ? 2
 $ adtool grad tests/examples/tutorial.yaml --format ndjson
 adtool: --format ndjson is for `adtool batch`
