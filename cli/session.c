@@ -175,6 +175,8 @@ int session_variable(const session *s, const char *option, const char *text, ad_
 
 static int read_seed(session *s) {
   if (!s->o->seed) return 0;
+  if (s->element[0] != SIZE_MAX)
+    return usage_error("--seed weighs all elements of an output; with it --output names no element");
   /* The weights have the output's shape, so they are read as the value of an input of that shape would be. */
   ad_error e = {0};
   ad_graph *g = NULL;

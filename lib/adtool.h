@@ -435,6 +435,7 @@ AD_API ad_status ad_workspace_set_points(ad_workspace *w, ad_node input, const d
  * 2nd ed., SIAM 2008, chapter 3).  A zero tangent or adjoint never multiplies a partial. */
 AD_API ad_status ad_workspace_primal(ad_workspace *w, ad_error *e);
 AD_API void ad_workspace_clear_seeds(ad_workspace *w);
+/* Seeds of tangents are set; those of adjoints are added to what is there, for outputs may share elements. */
 AD_API ad_status ad_workspace_seed_tangent(ad_workspace *w, uint32_t direction, ad_node input, size_t element,
                                            double seed, ad_error *e);
 AD_API ad_status ad_workspace_seed_adjoint(ad_workspace *w, ad_node node, size_t element, double seed, ad_error *e);

@@ -230,6 +230,14 @@ $ adtool grad v.yaml --output y --seed '[1, 10, 100]' --format json
 {"backend": "tape", "outputs": {"y": {"value": [1, 4, 9], "gradient": {"x": [2, 40, 600]}}}}
 $ adtool grad v.yaml --output y --seed 1 --backend dual --format json
 {"backend": "dual", "outputs": {"y": {"value": [1, 4, 9], "gradient": {"x": [2, 4, 6]}}}}
+$ adtool grad v.yaml --output 'y[1]' --seed 1
+adtool: --seed weighs all elements of an output; with it --output names no element
+? 2
+$ printf 'adtool: 1\ninputs: {x: 2}\nnodes: {y: x*x, w: "reshape(y, shape=[1])"}\noutputs: {y: y, w: w}\n' >views.yaml
+$ adtool vjp views.yaml --weight y=1 --weight w=10
+x = 44
+$ adtool vjp views.yaml --weight y=1/3 --weight w=10 --backend mpfr --digits 20
+x = 41.333333333333333333
 $ adtool grad v.yaml --seed 1
 adtool: --seed wants --output NAME: the output whose elements it weighs
 ? 2

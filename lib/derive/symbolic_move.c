@@ -20,6 +20,7 @@ static ad_sym product(const ad_rule *r, ad_sym x, ad_sym y, int64_t which) {
 static ad_sym turned(ad_emit *cx, ad_sym s) {
   const int rank = ad_sym_shape(cx, s)->rank;
   int64_t perm[AD_MAX_RANK];
+  if (rank < 2) return s; /* it could not be made */
   for (int i = 0; i < rank; i++) perm[i] = i;
   perm[rank - 2] = rank - 1, perm[rank - 1] = rank - 2;
   return ad_sym_transpose(cx, s, perm);

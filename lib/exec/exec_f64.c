@@ -323,14 +323,14 @@ static void f64_clear_adjoints(ad_workspace *w) {
   f->plain = false;
 }
 
-static void f64_seed_adjoint(ad_workspace *w, size_t at, double seed) {
+static void f64_seed_adjoint(ad_workspace *w, size_t at, double seed, const char *text) {
   ad_first *f = ((f64_state *)w->state)->first;
   if (f && !f->plain && !(f->flags[at] & AD_FIRST_ZERO)) {
     for (uint32_t i = 0; i < w->p->size; i++)
       if (!(f->flags[i] & AD_FIRST_ZERO)) f64_zero(w, w->adjoint, i, 1);
     f->plain = true;
   }
-  f64_set(w, w->adjoint, at, seed, NULL);
+  f64_set(w, w->adjoint, at, *f64_element(w, w->adjoint, at) + seed, text);
 }
 
 static size_t f64_number_bytes(const ad_workspace *w) {

@@ -164,8 +164,20 @@ static void mp_clear_adjoints(ad_workspace *w) {
   mp_zero(w, w->adjoint, 0, w->p->size);
 }
 
-static void mp_seed_adjoint(ad_workspace *w, size_t at, double seed) {
-  mp_set(w, w->adjoint, at, seed, NULL);
+static void mp_seed_adjoint(ad_workspace *w, size_t at, double seed, const char *text) {
+  mpfr_ptr sum = (__mpfr_struct *)w->adjoint + at;
+  if (mpfr_zero_p(sum) || !text) {
+    if (mpfr_zero_p(sum))
+      mp_set(w, w->adjoint, at, seed, text);
+    else
+      mpfr_add_d(sum, sum, seed, MPFR_RNDN);
+    return;
+  }
+  mpfr_t exact;
+  mpfr_init2(exact, mpfr_get_prec(sum));
+  ad_number_mpfr(exact, text);
+  mpfr_add(sum, sum, exact, MPFR_RNDN);
+  mpfr_clear(exact);
 }
 
 static size_t mp_number_bytes(const ad_workspace *w) {

@@ -274,15 +274,18 @@ ad_status ad_workspace_seed_adjoints(ad_workspace *w, ad_node node, const ad_num
   if (place(w, node) == UINT32_MAX) return ad_fail(e, AD_EUSAGE, "node %u is not in the program", node);
   ad_status s = check_count(w, node, seed, e);
   const size_t size = (size_t)ad_shape_size(ad_graph_node_shape(w->p->graph, node));
-  for (size_t i = 0; !s && i < size; i++) w->engine->seed_adjoint(w, place(w, node) + i, 0);
-  if (!s) ad_workspace_put_numbers(w, w->adjoint, place(w, node), size, seed);
+  const bool one = ad_numbers_count(seed) == 1;
+  for (size_t i = 0; !s && i < size; i++) {
+    const size_t k = one ? 0 : i;
+    w->engine->seed_adjoint(w, place(w, node) + i, ad_numbers_double(seed, k), ad_numbers_text(seed, k));
+  }
   return s;
 }
 
 ad_status ad_workspace_seed_adjoint(ad_workspace *w, ad_node node, size_t element, double seed, ad_error *e) {
   if (!w->adjoint) return ad_fail(e, AD_EUSAGE, "the workspace was made without reverse mode");
   if (place(w, node) == UINT32_MAX) return ad_fail(e, AD_EUSAGE, "node %u is not in the program", node);
-  w->engine->seed_adjoint(w, place(w, node) + element, seed);
+  w->engine->seed_adjoint(w, place(w, node) + element, seed, NULL);
   return AD_OK;
 }
 

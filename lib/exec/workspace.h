@@ -29,7 +29,8 @@ typedef struct ad_engine {
   void (*zero)(ad_workspace *w, void *plane, size_t first, size_t count);
   void (*copy)(ad_workspace *w, void *dst, size_t to, const void *src, size_t from, size_t count);
   void (*clear_adjoints)(ad_workspace *w);
-  void (*seed_adjoint)(ad_workspace *w, size_t at, double seed); /* after that */
+  /* After that; adds, for one element may belong to several outputs.  text: as for set. */
+  void (*seed_adjoint)(ad_workspace *w, size_t at, double seed, const char *text);
   void (*add_scaled)(ad_workspace *w, void *dst, size_t to, const void *src, size_t from, double factor);
   /* Planes beside the workspace's own: what a number takes, `count` of them (NULL: no memory; freed with ad_free), and
    * dst[to + i] += src[from + i] factor[at] for i < count. */

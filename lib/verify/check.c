@@ -367,8 +367,8 @@ ad_status ad_check(ad_check_report *r, const ad_graph *g, const ad_point *p, con
   if (!s) s = ad_compare_double(&c, e);
   if (!s) s = look_around(r, &c, flags, e);
   size_t suspects = 0;
-  for (size_t k = 0; !s && k < c.entries; k++) suspects += c.cls[k] == AD_ENTRY_DISAGREES;
   if (!s) s = classify(&c, flags, e);
+  for (size_t k = 0; !s && k < c.entries; k++) suspects += c.cls[k] == AD_ENTRY_DISAGREES;
   if (!s && suspects) s = ad_blame_nodes(r, &c, flags, e);
   if (!s) s = collect(r, &c, &worst, e);
   if (!s && worst != SIZE_MAX) s = condition_of(&r->condition, &c, worst, e);

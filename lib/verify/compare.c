@@ -185,9 +185,7 @@ static ad_status seed_weights(const ad_comparison *c, ad_workspace *w, const ad_
   for (size_t i = 0; !s && i < v->count; i++) {
     size_t which, element;
     ad_compare_locate(c, false, v->index[i], &which, &element);
-    /* one node may be two outputs: the weights add up */
-    ad_span now = ad_workspace_adjoint(w, c->output[which]);
-    s = ad_workspace_seed_adjoint(w, c->output[which], element, ad_span_double(&now, element) + v->value[i], e);
+    s = ad_workspace_seed_adjoint(w, c->output[which], element, v->value[i], e);
   }
   return s;
 }
@@ -326,6 +324,10 @@ static ad_entry_class judge(const ad_comparison *c, size_t k, const gaps *now, c
       return last ? AD_ENTRY_DISAGREES : AD_ENTRY_UNDECIDED;
     }
     if (!before || (i == 1 && before->blind)) return AD_ENTRY_UNDECIDED;
+    if (before->absolute[i] == -INFINITY) { /* by accident: what differs now is noise, if it shrinks from here on */
+      if (!last) return AD_ENTRY_UNDECIDED;
+      continue;
+    }
     bool shrinks = now->absolute[i] <= before->absolute[i] - step / 6.0;
     if (shrinks) continue;
     if (i == 1 && now->bent && !c->on_kink && !last) return AD_ENTRY_UNDECIDED;
