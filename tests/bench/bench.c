@@ -58,7 +58,7 @@ double bench_memory_peak(void) {
 
 typedef struct options {
   const char *only[32];
-  int only_count, rounds;
+  int only_count, rounds, failed;
   bool small, alone, list;
   bench_format format;
 } options;
@@ -132,10 +132,22 @@ static bool run_apart(const options *o, const bench_workload *w, bench_run *b) {
   return whole && status == 0;
 }
 
+static void run(options *o, const bench_workload *w) {
+  bench_run b;
+  if (o->list)
+    printf("%s/%zu\n", w->name, w->size);
+  else if (run_apart(o, w, &b))
+    bench_report(o->format, w, &b);
+  else
+    o->failed++;
+}
+
 static int usage(int status) {
   puts(
-      "usage: bench [--only NAME[/SIZE]]... [--small] [--rounds N] [--markdown | --json] [--list] [--who]\n"
-      "Times adtool on each workload beside hand-written code and other libraries.\n"
+      "usage: bench [--only NAME[/SIZE]]... [--small] [--rounds N] [--markdown | --json] [--list] [--who] [FILE...]\n"
+      "Times adtool on each workload beside hand-written code and other libraries; or, when there are files, how long "
+      "it\n"
+      "takes to load each of them, .nl beside AMPL's library.\n"
       "  --only NAME    workloads of this name (several: any of them), or only one size\n"
       "  --small        none of 10,000,000 nodes\n"
       "  --alone        only adtool, for a profiler\n"
@@ -160,6 +172,7 @@ static bool wanted(const options *o, const bench_workload *w) {
 
 int main(int argc, char **argv) {
   options o = {.rounds = 7};
+  int files = 0;
   for (int i = 1; i < argc; i++) {
     const bool more = i + 1 < argc;
     if (!strcmp(argv[i], "--only") && more && o.only_count < 32)
@@ -180,6 +193,8 @@ int main(int argc, char **argv) {
       return bench_who(stdout), EXIT_SUCCESS;
     else if (!strcmp(argv[i], "--help"))
       return usage(EXIT_SUCCESS);
+    else if (argv[i][0] != '-')
+      argv[1 + files++] = argv[i];
     else
       return usage(2);
   }
@@ -187,20 +202,15 @@ int main(int argc, char **argv) {
   openblas_set_num_threads(1);
 #endif
   static const bench_workload *const families[] = {BENCH_FAMILIES};
-  int failed = 0;
   if (!o.list) bench_report_start(o.format);
-  for (size_t f = 0; f < sizeof families / sizeof families[0]; f++)
-    for (const bench_workload *w = families[f]; w->name; w++) {
-      bench_run b;
-      if (!wanted(&o, w)) continue;
-      if (o.list)
-        printf("%s/%zu\n", w->name, w->size);
-      else if (run_apart(&o, w, &b))
-        bench_report(o.format, w, &b);
-      else
-        failed++;
-    }
+  for (int i = 0; i < files; i++) {
+    const bench_workload w = bench_load_file(argv[1 + i]);
+    run(&o, &w);
+  }
+  for (size_t f = 0; !files && f < sizeof families / sizeof families[0]; f++)
+    for (const bench_workload *w = families[f]; w->name; w++)
+      if (wanted(&o, w)) run(&o, w);
   if (!o.list) bench_report_end(o.format);
-  if (failed) fprintf(stderr, "bench: %d workloads failed\n", failed);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  if (o.failed) fprintf(stderr, "bench: %d workloads failed\n", o.failed);
+  return o.failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -59,6 +59,8 @@ extern const bench_workload bench_scalar[], bench_designs[], bench_points[], ben
     bench_bundle[], bench_load[], bench_matrices[];
 #define BENCH_FAMILIES bench_scalar, bench_designs, bench_points, bench_dense, bench_mixture, bench_bundle, bench_load, bench_matrices
 
+bench_workload bench_load_file(char *path); /* load.c: a file from elsewhere */
+
 /* tool.c: adtool on one graph at one point. */
 typedef struct bench_tool {
   ad_graph *g;

@@ -1,5 +1,7 @@
-/* Loading a saved graph of a million nodes, beside doing no more than what any reader of the format must do. */
+/* Loading a saved graph of a million nodes, beside doing no more than what any reader of the format must do, and
+ * loading files of one's own. */
 #include <string.h>
+#include <sys/stat.h>
 #include <yaml.h>
 #include <zlib.h>
 
@@ -98,11 +100,31 @@ static void asl_load(void *path) {
   bench_asl_load(path);
 }
 
+static void add_file(bench_run *b, char *path, double units) {
+  const size_t n = strlen(path);
+  bench_add(b, (bench_rival){"adtool", 0, units, load_file, path, NULL, 0});
+  if (n > 3 && !strcmp(path + n - 3, ".nl") && bench_asl_load(path))
+    bench_add(b, (bench_rival){"ASL", 1, units, asl_load, path, NULL, 0});
+}
+
 static void nl(bench_run *b) {
   char *path = strdup(bench_temporary());
   bench_write_nl(&c, NULL, path);
-  bench_add(b, (bench_rival){"adtool", 0, (double)c.count, load_file, path, NULL, 0});
-  if (bench_asl_load(path)) bench_add(b, (bench_rival){"ASL", 1, (double)c.count, asl_load, path, NULL, 0});
+  add_file(b, path, (double)c.count);
+}
+
+static char *file_path;
+
+static void file(bench_run *b) {
+  add_file(b, file_path, (double)b->size);
+}
+
+bench_workload bench_load_file(char *path) {
+  struct stat s;
+  const char *slash = strrchr(path, '/');
+  if (stat(path, &s)) bench_fail("%s can't be read", path);
+  file_path = path;
+  return (bench_workload){slash ? slash + 1 : path, "byte", (size_t)s.st_size, file};
 }
 
 /* Neighbours refer to each other in one graph, anything to anything in the other. */

@@ -98,7 +98,7 @@ void bench_report_start(bench_format f) {
         "|\n|---|---|---|---|---|---|---|---|---|");
   } else {
     bench_who(stdout);
-    printf("\n%-12s %-6s %-12s %9s  %-26s %9s %7s %7s\n", "workload", "size", "ns a", "adtool", "rival", "its ns",
+    printf("\n%-16s %-6s %-12s %9s  %-26s %9s %7s %7s\n", "workload", "size", "ns a", "adtool", "rival", "its ns",
            "ratio", "target");
   }
 }
@@ -124,7 +124,7 @@ static void row(bench_format f, const bench_workload *w, const char *unit, doubl
   } else if (f == BENCH_MARKDOWN) {
     printf("| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", w->name, size, unit, t, rival, o, ratio, target, met);
   } else {
-    printf("%-12s %-6s %-12s %9s  %-26s %9s %7s %7s %s\n", w->name, size, unit, t, rival, o, ratio, target, met);
+    printf("%-16s %-6s %-12s %9s  %-26s %9s %7s %7s %s\n", w->name, size, unit, t, rival, o, ratio, target, met);
   }
 }
 
