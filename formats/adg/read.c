@@ -21,7 +21,7 @@ typedef struct reader {
   ad_numbers *numbers;
   size_t doubles, next_double; /* in DBLS */
   ad_op op[256];
-  uint8_t scalar_args[256]; /* of an elementwise operation: how many; else 0 */
+  uint8_t scalar_args[256]; /* of an elementwise operation of one or two arguments: how many; else 0 */
   unsigned op_count;
   bool op_used[256];
   int64_t *ints;
@@ -184,7 +184,8 @@ static ad_status read_optb(reader *r) {
     }
     for (unsigned i = 0; i < r->op_count; i++)
       if (r->op[i] == op) return ad_adg_fail(r->e, where, "the operation '%s' is listed twice", name);
-    if (ad_op_get(op)->cls == AD_CLASS_ELEMENT) r->scalar_args[r->op_count] = (uint8_t)ad_op_get(op)->max_args;
+    if (ad_op_get(op)->cls == AD_CLASS_ELEMENT && ad_op_get(op)->max_args <= 2)
+      r->scalar_args[r->op_count] = (uint8_t)ad_op_get(op)->max_args;
     r->op[r->op_count++] = op; /* fewer than 256 can be different */
   }
   return AD_OK;
@@ -374,40 +375,32 @@ static ad_status read_operation(reader *r, ad_op op) {
   return s;
 }
 
-/* A number of one to three bytes; false: it is another, or wrong. */
-static inline bool short_varint(cursor *c, uint32_t *v) {
-  if (c->end - c->p < 3) return false;
-  const uint32_t a = c->p[0], b = c->p[1], d = c->p[2];
-  if (a < 0x80) {
-    *v = a;
-    c->p++;
-  } else if (b < 0x80) {
-    *v = (a & 0x7F) | b << 7;
-    c->p += 2;
-    return b != 0;
-  } else {
-    *v = (a & 0x7F) | (b & 0x7F) << 7 | d << 14;
-    c->p += 3;
-    return d != 0 && d < 0x80;
-  }
-  return true;
+/* The length of a number of one to three bytes in its shortest form, of four that are there; 0: it is another. */
+static inline unsigned short_varint(const unsigned char *p, uint32_t *v) {
+  const uint32_t w = (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16, ends = ~w & 0x808080;
+  if (!ends) return 0;
+  const unsigned more = (unsigned)__builtin_ctz(ends) / 8;
+  const uint32_t x = w & (ends ^ (ends - 1));
+  *v = (x & 0x7F) | (x >> 1 & 0x3F80) | (x >> 2 & 0x1FC000);
+  return more && !(*v >> 7 * more) ? 0 : more + 1;
 }
 
-/* An operation on scalars whose arguments are near enough; false: nothing has been read. */
-static bool scalar_operation(reader *r, ad_op op, unsigned nargs) {
+/* An operation on one or two scalars that are near enough, without a branch on how many and how near; false: nothing
+ * has been read. */
+static inline bool scalar_operation(reader *r, ad_op op, unsigned nargs) {
   cursor *a = &r->c[ADG_ARGA], *b = &r->c[ADG_ARGB];
-  const cursor a0 = *a, b0 = *b;
   const size_t here = r->g->count;
-  uint32_t back;
-  ad_node args[3], n;
-  bool ok = true;
-  for (unsigned i = 0; ok && i < nargs; i++) {
-    ok = short_varint(i ? b : a, &back) && back && back <= here;
-    args[i] = (ad_node)(here - back);
-  }
-  if (ok && ad_graph_apply_scalar(r->g, &n, op, nargs, args)) return true;
-  *a = a0, *b = b0;
-  return false;
+  uint32_t first, second;
+  if (left(a) < 3 || left(b) < 3) return false;
+  const unsigned n = short_varint(a->p, &first), m = short_varint(b->p, &second);
+  const bool two = nargs == 2;
+  second = two ? second : 1;
+  if (!n || (two && !m) || first - 1 >= here || second - 1 >= here) return false;
+  const ad_node args[2] = {(ad_node)(here - first), (ad_node)(here - second)};
+  if (!ad_graph_apply_scalar(r->g, op, nargs, args)) return false;
+  a->p += n;
+  b->p += two ? m : 0;
+  return true;
 }
 
 static ad_status read_nodes(reader *r) {

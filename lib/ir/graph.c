@@ -174,13 +174,27 @@ static bool grow_shape_slots(ad_graph *g) {
   return true;
 }
 
-static ad_status check_shape(const ad_graph *g, const ad_shape *s, const char *what, ad_error *e) {
+/* What an error speaks of: an input, or whatever else is said. */
+typedef struct subject {
+  const char *what, *input;
+} subject;
+typedef char subject_room[AD_MAX_NAME + 16];
+
+static const char *subject_text(char *room, subject s) {
+  if (!s.input) return s.what;
+  snprintf(room, sizeof(subject_room), "input '%s'", s.input);
+  return room;
+}
+
+static ad_status check_shape(const ad_graph *g, const ad_shape *s, subject who, ad_error *e) {
+  subject_room room;
   if (s->rank < 0 || s->rank > AD_MAX_RANK)
-    return ad_fail(e, AD_EINPUT, "%s has rank %d; the limit is %d", what, s->rank, AD_MAX_RANK);
+    return ad_fail(e, AD_EINPUT, "%s has rank %d; the limit is %d", subject_text(room, who), s->rank, AD_MAX_RANK);
   int64_t n = ad_shape_size(s);
   if (n >= 0 && (uint64_t)n <= g->limits.max_elements) return AD_OK;
   char text[AD_SHAPE_TEXT];
   ad_shape_text(text, s);
+  const char *what = subject_text(room, who);
   for (int i = 0; i < s->rank; i++)
     if (s->dim[i] < 0) return ad_fail(e, AD_EINPUT, "%s has a negative size: %s", what, text);
   return ad_fail(e, AD_ELIMIT, "%s of shape %s has more than %llu elements, the limit (--max-elements)", what, text,
@@ -273,25 +287,26 @@ static ad_status add_literal(ad_graph *g, const ad_numbers *v, ad_dtype dtype, b
   return AD_OK;
 }
 
-static ad_status check_count(const ad_numbers *v, const ad_shape *s, const char *what, ad_error *e) {
+static ad_status check_count(const ad_numbers *v, const ad_shape *s, subject who, ad_error *e) {
   size_t want = (size_t)ad_shape_size(s);
   if (!v || v->count == want || v->count == 1) return AD_OK;
+  subject_room room;
   char text[AD_SHAPE_TEXT];
   ad_shape_text(text, s);
-  return ad_fail(e, AD_EINPUT, "%s has %zu numbers, but its shape %s has %zu elements", what, v->count, text, want);
+  return ad_fail(e, AD_EINPUT, "%s has %zu numbers, but its shape %s has %zu elements", subject_text(room, who),
+                 v->count, text, want);
 }
 
 ad_status ad_graph_input(ad_graph *g, ad_node *out, const ad_input_spec *spec, ad_error *e) {
+  const subject who = {.input = spec->name};
   uint32_t shape, id;
-  char what[AD_MAX_NAME + 16];
   ad_status s = check_name("an input", spec->name, e);
   if (!s) s = taken(g, spec->name, e);
   if (s) return s;
-  snprintf(what, sizeof what, "input '%s'", spec->name);
   if (g->count != g->input_count)
-    return ad_fail(e, AD_EUSAGE, "%s comes after other nodes; a graph's inputs come first", what);
-  s = check_shape(g, &spec->shape, what, e);
-  if (!s) s = check_count(spec->value, &spec->shape, what, e);
+    return ad_fail(e, AD_EUSAGE, "input '%s' comes after other nodes; a graph's inputs come first", spec->name);
+  s = check_shape(g, &spec->shape, who, e);
+  if (!s) s = check_count(spec->value, &spec->shape, who, e);
   if (!s) s = ad_graph_intern_shape(g, &spec->shape, &shape, e);
   if (!s) s = reserve_node(g, 1, e);
   if (!s) s = add_literal(g, spec->value, spec->dtype, spec->fixed, &id, e);
@@ -304,21 +319,21 @@ ad_status ad_graph_input(ad_graph *g, ad_node *out, const ad_input_spec *spec, a
 
 ad_status ad_graph_set_input_value(ad_graph *g, ad_node input, const ad_numbers *value, ad_dtype dtype, ad_error *e) {
   if (input >= g->input_count) return ad_fail(e, AD_EUSAGE, "node %u is not an input", input);
-  char what[AD_MAX_NAME + 16];
-  snprintf(what, sizeof what, "input '%s'", ad_names_of(&g->names, input));
   uint32_t *literal = &g->arg[g->first_arg[input]], id;
-  ad_status s = check_count(value, &g->shapes[g->shape[input]], what, e);
+  ad_status s = check_count(value, &g->shapes[g->shape[input]], (subject){.input = ad_names_of(&g->names, input)}, e);
   if (!s) s = add_literal(g, value, dtype, g->literal[*literal].fixed, &id, e);
   if (!s) *literal = id;
   return s;
 }
 
+static const subject constant_subject = {.what = "a constant"};
+
 ad_status ad_graph_constant(ad_graph *g, ad_node *out, const ad_shape *shape, const ad_numbers *value, ad_dtype dtype,
                             ad_error *e) {
   uint32_t sid, id;
-  ad_status s = check_shape(g, shape, "a constant", e);
+  ad_status s = check_shape(g, shape, constant_subject, e);
   if (!s && !value->count && ad_shape_size(shape)) s = ad_fail(e, AD_EINPUT, "a constant has no numbers");
-  if (!s) s = check_count(value, shape, "a constant", e);
+  if (!s) s = check_count(value, shape, constant_subject, e);
   if (!s) s = ad_graph_intern_shape(g, shape, &sid, e);
   if (!s) s = reserve_node(g, 1, e);
   if (!s) s = add_literal(g, value, dtype, false, &id, e);
@@ -449,7 +464,7 @@ static ad_status apply_generally(ad_graph *g, ad_node *out, ad_op op, size_t nar
     s = name_args(g,
                   rule->infer ? rule->infer(&in, e) : ad_infer_broadcast_shapes(&in.shape, arg, nargs, info->name, e),
                   nargs, args, e);
-  if (!s) s = check_shape(g, &in.shape, info->name, e);
+  if (!s) s = check_shape(g, &in.shape, (subject){.what = info->name}, e);
   uint32_t shape = 0;
   if (!s) s = ad_graph_intern_shape(g, &in.shape, &shape, e);
   if (!s) s = ad_graph_put(g, out, op, shape, nargs, args, in.attr, e);

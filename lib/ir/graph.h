@@ -75,16 +75,20 @@ static inline ad_node ad_graph_put_node(ad_graph *g, ad_op op, uint32_t shape, s
   return (ad_node)g->count++;
 }
 
-/* ad_graph_apply for most nodes of large graphs: an elementwise operation with all its arguments, which exist.  False,
- * and nothing is done, unless they are scalars and there is room. */
-static inline bool ad_graph_apply_scalar(ad_graph *g, ad_node *out, ad_op op, size_t nargs, const ad_node *args) {
-  if (g->count + 1 >= g->node_capacity || g->count >= g->limits.max_nodes || g->arg_count + nargs > g->arg_capacity ||
-      g->arg_count + nargs > UINT32_MAX)
+/* ad_graph_apply for most nodes of large graphs: an elementwise operation with all its one or two arguments, which
+ * exist (args[1] is any node where there is one).  False, and nothing is done, unless they are scalars and there is
+ * room. */
+static inline bool ad_graph_apply_scalar(ad_graph *g, ad_op op, size_t nargs, const ad_node args[2]) {
+  if (g->count + 1 >= g->node_capacity || g->count >= g->limits.max_nodes || g->arg_count + 2 > g->arg_capacity ||
+      g->arg_count + 2 > UINT32_MAX)
     return false;
-  uint32_t shapes = 0; /* that of scalars is 0 */
-  for (size_t i = 0; i < nargs; i++) shapes |= g->shape[args[i]];
-  if (shapes) return false;
-  *out = ad_graph_put_node(g, op, 0, nargs, args, false, 0);
+  if (g->shape_count > 1 && (g->shape[args[0]] | g->shape[args[nargs - 1]])) return false; /* that of scalars is 0 */
+  g->arg[g->arg_count] = args[0]; /* both: without a branch on their number */
+  g->arg[g->arg_count + 1] = args[1];
+  g->arg_count += nargs;
+  g->op[g->count] = (uint8_t)op;
+  g->shape[g->count] = 0;
+  g->first_arg[++g->count] = (uint32_t)g->arg_count;
   return true;
 }
 
@@ -102,7 +106,8 @@ ad_status ad_graph_new_like(ad_graph **out, const ad_graph *g, ad_error *e);
 /* Adds a copy of leaf n of another graph with the same shape numbers; an input with its name. */
 ad_status ad_graph_copy_leaf(ad_graph *g, ad_node *out, const ad_graph *from, ad_node n, ad_error *e);
 
-/* How far the columns are filled; cutting takes back what was added since, which must have neither names nor outputs. */
+/* How far the columns are filled; cutting takes back what was added since, which must have neither names nor outputs.
+ */
 typedef struct ad_graph_mark {
   size_t nodes, args, literals, numbers, exact, text, slots, ints;
 } ad_graph_mark;
