@@ -15,6 +15,7 @@
 #include "derive/colour.h"
 #include "exec/program.h"
 #include "exec/workspace.h"
+#include "suite.h"
 #include "team.h"
 
 /* ---- The allocator: counts while `counting`, fails the call number `fail_at`, and knows what is alive */
@@ -743,9 +744,5 @@ int main(void) {
   tcase_add_test(t, wrong_input);
   tcase_add_test(t, threads);
   suite_add_tcase(s, t);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return suite_run(s);
 }

@@ -20,6 +20,7 @@
 #include "graphs.h"
 #include "mem.h"
 #include "npy/npy.h"
+#include "suite.h"
 #include "table.h"
 #include "ulps.h"
 
@@ -448,10 +449,7 @@ int main(void) {
   tcase_add_test(c, shards_divide);
   tcase_add_loop_test(c, workers_die_alone, 1, 4);
   suite_add_tcase(s, c);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  const int failed = srunner_ntests_failed(r);
-  srunner_free(r);
+  const int status = suite_run(s);
   clean_up();
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return status;
 }

@@ -11,6 +11,7 @@
 #include "error.h"
 #include "graphs.h"
 #include "random_graph.h"
+#include "suite.h"
 #include "ulps.h"
 
 /* ---- Rows depend on nothing but themselves */
@@ -270,9 +271,5 @@ int main(void) {
   tcase_add_loop_test(c, rows_are_what_they_are_alone, 0, 2 * GRAPHS_SIMD);
   tcase_add_loop_test(c, rows_of_matrices, 0, 4);
   suite_add_tcase(s, c);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  const int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return suite_run(s);
 }

@@ -11,6 +11,7 @@
 #include "graphs.h"
 #include "random_graph.h"
 #include "results.h"
+#include "suite.h"
 
 #define ERR (&graphs_error)
 
@@ -303,9 +304,5 @@ int main(void) {
   tcase_add_test(c, damage_is_survived);
   tcase_set_timeout(c, 120);
   suite_add_tcase(s, c);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  const int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed != 0;
+  return suite_run(s);
 }

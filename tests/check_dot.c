@@ -7,6 +7,7 @@
 #include "dot/group.h"
 #include "random_graph.h"
 #include "same_graph.h"
+#include "suite.h"
 
 static ad_error err;
 
@@ -152,9 +153,5 @@ int main(void) {
   tcase_add_test(c, wide_graphs_are_cut);
   tcase_set_timeout(c, 120);
   suite_add_tcase(s, c);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  const int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed != 0;
+  return suite_run(s);
 }

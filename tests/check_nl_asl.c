@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "adtool.h"
+#include "suite.h"
 
 #include <asl.h> /* last: it is full of macros */
 
@@ -206,11 +207,8 @@ int main(void) {
   tcase_add_loop_test(c, the_library_reads_it, 0, 2 * name_count);
   tcase_set_timeout(c, 120);
   suite_add_tcase(s, c);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  const int failed = srunner_ntests_failed(r);
-  srunner_free(r);
+  const int status = suite_run(s);
   for (int i = 0; i < name_count; i++) free(names[i]);
   free(names);
-  return failed != 0;
+  return status;
 }

@@ -16,6 +16,7 @@
 #include <sys/types.h>
 
 #include "adtool.h"
+#include "suite.h"
 
 static ad_error err;
 static char folder[900];
@@ -59,7 +60,7 @@ typedef struct reference {
   double *x, *con;
   double obj;
   bool has_objective, failed; /* failed: the library could not evaluate there */
-  entry *grad, *jac, *hess; /* hess: the upper triangle of the objective's plus all constraints' */
+  entry *grad, *jac, *hess;   /* hess: the upper triangle of the objective's plus all constraints' */
   size_t grad_count, jac_count, hess_count;
 } reference;
 
@@ -283,8 +284,8 @@ static void compare(model *m) {
   ck_assert_uint_eq(k, r->jac_count);
 }
 
-/* The Jacobian of the constraints in one sparse plan: within 1e-11 of the largest entry of each row, and only where the file
- * has an entry. */
+/* The Jacobian of the constraints in one sparse plan: within 1e-11 of the largest entry of each row, and only where the
+ * file has an entry. */
 static void compare_plan(const model *m, ad_jacobian_options o) {
   const reference *r = m->r;
   const ad_node con = ad_graph_output_node(m->graph, ad_graph_find_output(m->graph, "con"));
@@ -311,8 +312,8 @@ static void compare_plan(const model *m, ad_jacobian_options o) {
     for (size_t e = s->start[row]; e < s->start[row + 1]; e++) {
       const uint32_t c = s->column[e];
       ck_assert_msg(listed[c], "%s: the file has no entry (%zu, %u)", m->name, row, c);
-      ck_assert_msg(fabs(ad_span_double(&v, e) - dense[c]) <= 1e-11 * largest, "%s: entry (%zu, %u) is %.17g, not %.17g",
-                    m->name, row, c, ad_span_double(&v, e), dense[c]);
+      ck_assert_msg(fabs(ad_span_double(&v, e) - dense[c]) <= 1e-11 * largest,
+                    "%s: entry (%zu, %u) is %.17g, not %.17g", m->name, row, c, ad_span_double(&v, e), dense[c]);
       dense[c] = 0;
     }
     for (size_t e = first; e < k; e++) {
@@ -440,8 +441,8 @@ static void add_hessian(const reference *r, const ad_graph *g, const char *outpu
   ad_hessian_free(h);
 }
 
-/* To 1e-11 of the largest entry of the row; where not, ours is nearer to MPFR's, or off by what rounding to 53 bits does
- * to the worst entry. */
+/* To 1e-11 of the largest entry of the row; where not, ours is nearer to MPFR's, or off by what rounding to 53 bits
+ * does to the worst entry. */
 START_TEST(hessian_equals_the_reference) {
   static const char *const ways[] = {"dual", "tape", "mpfr", "mpfr"};
   static const uint32_t precision[] = {0, 0, 256, 53};
@@ -503,11 +504,8 @@ int main(void) {
   tcase_add_loop_test(c, check_finds_no_failure, 0, name_count);
   tcase_set_timeout(c, 300);
   suite_add_tcase(s, c);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  const int failed = srunner_ntests_failed(r);
-  srunner_free(r);
+  const int status = suite_run(s);
   for (int i = 0; i < name_count; i++) free(names[i]);
   free(names);
-  return failed != 0;
+  return status;
 }

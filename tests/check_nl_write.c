@@ -14,6 +14,7 @@
 #include "random_graph.h"
 #include "results.h"
 #include "same_graph.h"
+#include "suite.h"
 
 #define ERR (&graphs_error)
 
@@ -365,9 +366,5 @@ int main(void) {
   tcase_add_test(c, what_cannot_be_written_is_refused);
   tcase_set_timeout(c, 120);
   suite_add_tcase(s, c);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  const int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed != 0;
+  return suite_run(s);
 }

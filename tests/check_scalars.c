@@ -10,6 +10,7 @@
 #include "ir/ops.h"
 #include "passes/scalars.h"
 #include "random_graph.h"
+#include "suite.h"
 
 #define ERR (&graphs_error)
 
@@ -179,9 +180,5 @@ int main(void) {
   tcase_add_test(c, limits_hold);
   tcase_set_timeout(c, 120);
   suite_add_tcase(s, c);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  const int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed != 0;
+  return suite_run(s);
 }

@@ -11,6 +11,7 @@
 #include "graphs.h"
 #include "problems.h"
 #include "random_graph.h"
+#include "suite.h"
 #include "ulps.h"
 
 #define ERR (&graphs_error)
@@ -254,9 +255,5 @@ int main(void) {
   tcase_set_timeout(t, 120 * fmax(1, ulps_multiplier()));
   tcase_add_test(t, three_ways);
   suite_add_tcase(s, t);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return suite_run(s);
 }
