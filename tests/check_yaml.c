@@ -631,66 +631,6 @@ START_TEST(any_bytes) {
 }
 END_TEST
 
-/* ---- Memory that runs out */
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(SANITIZED)
-
-void *__libc_malloc(size_t);
-void *__libc_calloc(size_t, size_t);
-void *__libc_realloc(void *, size_t);
-
-static long allocations_left = -1; /* -1: any number */
-
-static bool fails(void) {
-  return allocations_left >= 0 && allocations_left-- == 0;
-}
-
-void *malloc(size_t n) {
-  return fails() ? NULL : __libc_malloc(n);
-}
-
-void *calloc(size_t n, size_t size) {
-  return fails() ? NULL : __libc_calloc(n, size);
-}
-
-void *realloc(void *p, size_t n) {
-  return fails() ? NULL : __libc_realloc(p, n);
-}
-
-/* Numbers here are such that GMP, which aborts, is not asked. */
-START_TEST(memory_runs_out) {
-  static const char text[] =
-      "adtool: 1\nname: n\ndims: {n: 2}\nmeta: {a: b}\ninputs:\n  x: 1\n  W: {shape: [n, 2], value: [[1, 2], [3, 4]]}\n"
-      "nodes:\n  s: q + t\n  q: sum(W @ W, axis=[0], keepdims=no)[0]*x - 0.5\n  t: {op: max, args: [q, \"max(x, "
-      "2)\"]}\n"
-      "  c: [1, 2]\n  \"%30\": -x^2/4\n  u: '%30 + `t` < s'\noutputs:\n  f: u + t*%30\n  g: c[::-1]\n";
-  ad_status s = AD_ENOMEM;
-  long n;
-  for (n = 0; s; n++) {
-    ad_graph *g = NULL;
-    ad_buffer b = {0};
-    allocations_left = n;
-    s = ad_yaml_read(&g, text, strlen(text), "t.yaml", NULL, ERR);
-    if (!s) s = ad_yaml_write(g, &b, &(ad_write_options){0}, ERR);
-    allocations_left = -1;
-    ck_assert_msg(!s || s == AD_ENOMEM, "allocation %ld: status %d: %s", n, (int)s, graphs_error.message);
-    ck_assert_int_eq(s ? graphs_error.code : AD_ENOMEM, AD_ENOMEM);
-    ad_graph_free(g);
-    ad_buffer_clear(&b);
-  }
-  ck_assert_int_gt(n, 50);
-}
-END_TEST
-#define ADD_MEMORY_TEST(c) tcase_add_test(c, memory_runs_out)
-#else
-#define ADD_MEMORY_TEST(c) (void)(c)
-#endif
-
 int main(void) {
   Suite *s = suite_create("yaml");
   TCase *c = tcase_create("yaml");
@@ -714,7 +654,6 @@ int main(void) {
   tcase_add_test(c, texts_that_yaml_cannot_hold);
   tcase_add_test(c, points);
   tcase_add_loop_test(c, any_bytes, 0, 4);
-  ADD_MEMORY_TEST(c);
   suite_add_tcase(s, c);
   return suite_run(s);
 }
