@@ -216,8 +216,8 @@ ad_status ad_nl_put_definition(ad_nl_put *o, const ad_nl_model *m, ad_node n, ad
 
 ad_status ad_nl_put_row(ad_nl_put *o, const ad_nl_model *m, const ad_nl_row *row, ad_error *e) {
   emitter x = {.o = o, .m = m, .e = e};
-  const ad_nl_addend *a = m->addend + row->addend;
   if (!row->addends) return put_number(&x, 0);
+  const ad_nl_addend *a = m->addend + row->addend;
   ad_status s = AD_OK;
   for (size_t i = row->addends; !s && i-- > 0;) {
     const bool minus = a[i].minus && !(row->addends == 2 && i == 1);

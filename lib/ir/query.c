@@ -112,7 +112,7 @@ ad_dtype ad_graph_node_dtype(const ad_graph *g, ad_node n) {
 
 ad_values ad_graph_node_values(const ad_graph *g, ad_node n) {
   const ad_literal *l = literal_of(g, n);
-  return (ad_values){l->count, g->number + l->first, g, l->first};
+  return (ad_values){l->count, l->count ? g->number + l->first : NULL, g, l->first};
 }
 
 const char *ad_values_text(const ad_values *v, size_t i) {
