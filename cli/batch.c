@@ -1,21 +1,21 @@
 #include "batch.h"
 
 static int run(const options *o) {
-  if (o->format == FORMAT_TEXINFO) return usage_error("batch has the formats npy, csv and ndjson");
+  if (o->format == FORMAT_TEXINFO) return usage_error(o, "batch has the formats npy, csv and ndjson");
   if (!o->points && !o->file_count && !o->list)
-    return usage_error("batch wants a GRAPH with --points, or graphs, folders or a --list of them");
+    return usage_error(o, "batch wants a GRAPH with --points, or graphs, folders or a --list of them");
   if (o->points && o->file_count != 1)
-    return usage_error("batch with --points takes one GRAPH; see `adtool help batch`");
+    return usage_error(o, "batch with --points takes one GRAPH; see `adtool help batch`");
   if (o->shard) return o->points ? batch_points(o, &(ranks){0}) : batch_graphs(o);
   ranks r;
-  int status = ranks_join(&r);
+  int status = ranks_join(&r, o);
   if (status) return status;
   if (o->points)
     status = batch_points(o, &r);
   else if (r.size < 2)
     status = batch_graphs(o);
   else if (!r.rank)
-    status = usage_error("MPI's ranks share the rows of --points; for many graphs use --shard auto");
+    status = usage_error(o, "MPI's ranks share the rows of --points; for many graphs use --shard auto");
   ranks_leave(&r);
   return status;
 }

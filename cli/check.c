@@ -180,7 +180,8 @@ static int run_one(const options *o, const char *path, ad_buffer *b) {
 }
 
 static int run(const options *o) {
-  if (o->format != FORMAT_TEXT && o->format != FORMAT_JSON) return usage_error("check has the formats text and json");
+  if (o->format != FORMAT_TEXT && o->format != FORMAT_JSON)
+    return usage_error(o, "check has the formats text and json");
   return for_each_graph(o, run_one);
 }
 

@@ -111,6 +111,8 @@ typedef struct options {
 
 struct command;
 
+/* The form of messages, before anything is parsed: JSON if the words ask for it. */
+void options_start(options *o, int argc, char **argv);
 /* Parses what stands behind the command's name.  0, or an exit status after a message. */
 int options_parse(options *o, const struct command *c, int argc, char **argv);
 void options_clear(options *o);
@@ -128,7 +130,7 @@ typedef struct command {
 } command;
 
 extern const command *const commands[]; /* ends with NULL */
-const command *command_find(const char *name);
+const command *command_find(const options *o, const char *name);
 
 void help_overview(FILE *f);
 void help_command(FILE *f, const command *c);
@@ -142,13 +144,14 @@ const char *option_text(option_id id);
 int report(const options *o, const ad_error *e);
 /* The object of an error in JSON. */
 void put_json_error(ad_buffer *b, const ad_error *e);
-int usage_error(const char *format, ...) AD_PRINTF(1, 2);
+/* The same of a command line that makes no sense, */
+int usage_error(const options *o, const char *format, ...) AD_PRINTF(2, 3);
 void note(const options *o, const char *format, ...) AD_PRINTF(2, 3);
-int out_of_memory(void); /* the same for memory */
+int out_of_memory(const options *o); /* and when memory ran out. */
 /* Writes to standard output; finish_output reports a failure with its reason. */
 void put_stdout(const void *bytes, size_t size);
 /* Ends a run: writes out what is buffered for standard output; a failure there is an exit status of its own. */
-int finish_output(int status);
+int finish_output(const options *o, int status);
 
 /* ---- Progress (progress.c): a line on standard error, where that is a terminal */
 

@@ -19,14 +19,14 @@ static const char *next_command(const void *context, size_t i) {
   return commands[i] ? commands[i]->name : NULL;
 }
 
-const command *command_find(const char *name) {
+const command *command_find(const options *o, const char *name) {
   for (size_t i = 0; commands[i]; i++)
     if (!strcmp(commands[i]->name, name)) return commands[i];
   const char *near = ad_suggest(name, next_command, NULL);
   if (near)
-    usage_error("unknown command '%s' (did you mean '%s'?)", name, near);
+    usage_error(o, "unknown command '%s' (did you mean '%s'?)", name, near);
   else
-    usage_error("unknown command '%s'; `adtool help` lists them all", name);
+    usage_error(o, "unknown command '%s'; `adtool help` lists them all", name);
   return NULL;
 }
 
@@ -57,7 +57,7 @@ void help_command(FILE *f, const command *c) {
 
 static int run_help(const options *o) {
   if (!o->file_count) return help_overview(stdout), 0;
-  const command *c = command_find(o->file[0]);
+  const command *c = command_find(o, o->file[0]);
   if (!c) return AD_EUSAGE;
   help_command(stdout, c);
   return 0;

@@ -32,7 +32,7 @@ static int differentiate_all(session *s) {
   const size_t inputs = ad_graph_input_count(s->graph);
   if (s->o->wrt) return 0;
   s->wrt = ad_calloc(inputs + 1, sizeof *s->wrt);
-  if (!s->wrt) return fputs("adtool: out of memory\n", stderr), AD_ELIMIT;
+  if (!s->wrt) return out_of_memory(s->o);
   for (size_t i = 0; i < inputs; i++) s->wrt[s->wrt_count++] = (ad_node)i;
   return 0;
 }
@@ -42,9 +42,9 @@ static int draw_at_point(const options *o, ad_buffer *b) {
   int status = session_open(&s, o, o->file[0]);
   s.mode = AD_MODE_REVERSE;
   if (!status && o->adjoints && !ad_backend_supports(s.backend, s.mode))
-    status = usage_error("the backend '%s' has no adjoints; use tape or mpfr", ad_backend_name(s.backend));
+    status = usage_error(o, "the backend '%s' has no adjoints; use tape or mpfr", ad_backend_name(s.backend));
   if (!status && o->adjoints && s.output_count != 1)
-    status = usage_error("%s has %zu outputs; choose with --output the one whose adjoints are shown", s.path,
+    status = usage_error(o, "%s has %zu outputs; choose with --output the one whose adjoints are shown", s.path,
                          s.output_count);
   if (!status && o->adjoints) status = differentiate_all(&s);
   if (!status) status = session_plan(&s, true, 0, o->adjoints);

@@ -42,7 +42,7 @@ static int run_one(const options *o, const char *path, ad_buffer *b) {
     if (s.output_count == 1)
       put_npy(b, &s, ad_graph_output_node(s.graph, s.output[0]), NULL);
     else
-      status = usage_error("--format npy holds one array; choose the output with --output");
+      status = usage_error(o, "--format npy holds one array; choose the output with --output");
   } else if (!status && o->format == FORMAT_JSON) {
     put_json(b, &s);
   } else if (!status) {

@@ -13,7 +13,7 @@ static int load(ad_graph **g, const options *o, const char *path) {
 static int run_convert(const options *o) {
   ad_graph *g;
   ad_error e = {0};
-  if (!o->out && !o->to) return usage_error("convert wants -o FILE, or --to FORMAT for standard output");
+  if (!o->out && !o->to) return usage_error(o, "convert wants -o FILE, or --to FORMAT for standard output");
   int status = load(&g, o, o->file[0]);
   if (status) return status;
   if (o->optimize) {
@@ -47,11 +47,11 @@ static int format_one(const options *o, const char *path) {
   ad_graph *g = NULL;
   ad_error e = {0};
   ad_write_options w = {.format = "yaml", .explicit_nodes = o->explicit_nodes};
-  if (o->in_place && !strcmp(path, "-")) return usage_error("--in-place wants a file, not standard input");
+  if (o->in_place && !strcmp(path, "-")) return usage_error(o, "--in-place wants a file, not standard input");
   if (ad_file_read(&old, &old_size, path, &e)) return report(o, &e);
   if (o->in_place && !ad_yaml_sniff(old, old_size)) {
     ad_free(old);
-    return usage_error("%s is no YAML file; --in-place would turn it into one: use convert", path);
+    return usage_error(o, "%s is no YAML file; --in-place would turn it into one: use convert", path);
   }
   ad_status s = ad_graph_read(&g, old, old_size, strcmp(path, "-") ? path : "standard input", &o->limits, &e);
   if (!s) s = ad_graph_write(g, &text, &size, &w, &e);
@@ -73,9 +73,9 @@ static int format_one(const options *o, const char *path) {
 static int run_fmt(const options *o) {
   int first = 0;
   if (o->in_place + o->check + (o->out != NULL) > 1)
-    return usage_error("--in-place, --check and --out exclude each other");
+    return usage_error(o, "--in-place, --check and --out exclude each other");
   if (o->file_count > 1 && !o->in_place && !o->check)
-    return usage_error("fmt of several files wants --in-place or --check");
+    return usage_error(o, "fmt of several files wants --in-place or --check");
   for (size_t i = 0; i < o->file_count; i++) {
     int status = format_one(o, o->file[i]);
     if (status && !first) first = status;

@@ -81,7 +81,7 @@ static void put_csv(ad_buffer *b, const session *s, size_t i) {
 static int put_results(ad_buffer *b, const session *s) {
   output_format f = s->o->format;
   if (f == FORMAT_NPY && (s->output_count != 1 || ad_program_wrt_count(s->program) != 1))
-    return usage_error("--format npy holds one array; choose one output and one input with --output and --wrt");
+    return usage_error(s->o, "--format npy holds one array; choose one output and one input with --output and --wrt");
   if (f == FORMAT_JSON) ad_buffer_printf(b, "{\"backend\": \"%s\", \"outputs\": {", ad_backend_name(s->backend));
   if (f == FORMAT_CSV) ad_buffer_puts(b, "output,input,element,derivative\n");
   for (size_t i = 0; i < s->output_count; i++) {
@@ -104,7 +104,7 @@ static int put_results(ad_buffer *b, const session *s) {
 static int run_one(const options *o, const char *path, ad_buffer *b) {
   session s;
   int status = 0;
-  if (o->trace && o->format != FORMAT_TEXT) return usage_error("--trace is a table for people: --format text");
+  if (o->trace && o->format != FORMAT_TEXT) return usage_error(o, "--trace is a table for people: --format text");
   status = session_open(&s, o, path);
   bool forward = s.mode == AD_MODE_FORWARD;
   if (!status) status = session_plan(&s, o->trace, forward ? DIRECTIONS : 0, !forward);

@@ -8,7 +8,7 @@
 static int plan(ad_hessian **h, const session *s, bool sparse, uint32_t columns) {
   ad_error e = {0};
   if (s->output_count != 1)
-    return usage_error("%s has %zu outputs; choose one with --output", s->path, s->output_count);
+    return usage_error(s->o, "%s has %zu outputs; choose one with --output", s->path, s->output_count);
   ad_hessian_options o = {.of = {.output_count = 1, .output = s->output, .wrt_count = s->wrt_count, .wrt = s->wrt},
                           .mode = s->o->mode,
                           .precision = session_precision(s),
@@ -105,7 +105,7 @@ static int gather(ad_numbers *n, const session *s, const vector *v, const ad_hes
     }
   }
   if (status) return report(s->o, &e);
-  return used == given ? 0 : usage_error("--direction names an input that is not differentiated by; see --wrt");
+  return used == given ? 0 : usage_error(s->o, "--direction names an input that is not differentiated by; see --wrt");
 }
 
 typedef struct result {

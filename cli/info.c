@@ -8,13 +8,13 @@ typedef struct facts {
   size_t *by_op;
 } facts;
 
-static int gather(facts *f, const ad_graph *g) {
+static int gather(facts *f, const options *o, const ad_graph *g) {
   *f = (facts){.nodes = ad_graph_node_count(g), .inputs = ad_graph_input_count(g), .outputs = ad_graph_output_count(g)};
   f->by_op = ad_calloc(ad_op_count(), sizeof *f->by_op);
   uint32_t *depth = ad_calloc(f->nodes, sizeof *depth);
   if (!f->by_op || !depth) {
     ad_free(depth);
-    return out_of_memory();
+    return out_of_memory(o);
   }
   ad_op constant = ad_op_find("constant");
   for (ad_node n = 0; n < f->nodes; n++) {
@@ -88,7 +88,7 @@ static void put_text(ad_buffer *b, const ad_graph *g, const facts *f) {
 
 static int show(const options *o, const ad_graph *g, ad_buffer *b) {
   facts f = {0};
-  int status = gather(&f, g);
+  int status = gather(&f, o, g);
   if (!status) (o->format == FORMAT_JSON ? put_json : put_text)(b, g, &f);
   ad_free(f.by_op);
   return status;
@@ -124,7 +124,7 @@ static int run_one(const options *o, const char *path, ad_buffer *b) {
 }
 
 static int run(const options *o) {
-  if (o->format != FORMAT_TEXT && o->format != FORMAT_JSON) return usage_error("info has the formats text and json");
+  if (o->format != FORMAT_TEXT && o->format != FORMAT_JSON) return usage_error(o, "info has the formats text and json");
   return for_each_graph(o, run_one);
 }
 

@@ -104,27 +104,27 @@ static const char *next_option(const void *context, size_t i) {
   return takes(c, rows[i].id) ? rows[i].name : none;
 }
 
-static int unknown(const command *c, const char *word) {
+static int unknown(const options *o, const command *c, const char *word) {
   for (size_t i = 0; i < OPT_COUNT; i++)
     if (!strcmp(rows[i].name, word))
-      return usage_error("%s has no option --%s; see `adtool help %s`", c->name, word, c->name);
+      return usage_error(o, "%s has no option --%s; see `adtool help %s`", c->name, word, c->name);
   const char *near = ad_suggest(word, next_option, c);
-  if (near && *near) return usage_error("unknown option --%s (did you mean --%s?)", word, near);
-  return usage_error("unknown option --%s; see `adtool help %s`", word, c->name);
+  if (near && *near) return usage_error(o, "unknown option --%s (did you mean --%s?)", word, near);
+  return usage_error(o, "unknown option --%s; see `adtool help %s`", word, c->name);
 }
 
-static int read_count(const option_row *r, const char *s, uint64_t lo, uint64_t hi, uint64_t *v) {
+static int read_count(const options *o, const option_row *r, const char *s, uint64_t lo, uint64_t hi, uint64_t *v) {
   char *end;
   errno = 0;
   *v = strtoull(s, &end, 10);
   if (*s < '0' || *s > '9' || *end || errno || *v < lo || *v > hi)
-    return usage_error("--%s wants a whole number from %llu to %llu, not '%s'", r->name, (unsigned long long)lo,
+    return usage_error(o, "--%s wants a whole number from %llu to %llu, not '%s'", r->name, (unsigned long long)lo,
                        (unsigned long long)hi, s);
   return 0;
 }
 
 /* The position of a word in a list that ends with NULL. */
-static int read_word(const option_row *r, const char *s, const char *const *words, int *v) {
+static int read_word(const options *o, const option_row *r, const char *s, const char *const *words, int *v) {
   for (*v = 0; words[*v]; ++*v)
     if (!strcmp(words[*v], s)) return 0;
   char list[80] = "";
@@ -132,7 +132,7 @@ static int read_word(const option_row *r, const char *s, const char *const *word
     size_t used = strlen(list);
     snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", words[i]);
   }
-  return usage_error("--%s is one of %s, not '%s'", r->name, list, s);
+  return usage_error(o, "--%s is one of %s, not '%s'", r->name, list, s);
 }
 
 static int set_backend(options *o, const char *s) {
@@ -143,7 +143,7 @@ static int set_backend(options *o, const char *s) {
     size_t used = strlen(list);
     snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", ad_backend_name(ad_backend_get(i)));
   }
-  return usage_error("unknown backend '%s'; there are %s", s, list);
+  return usage_error(o, "unknown backend '%s'; there are %s", s, list);
 }
 
 static int set_passes(options *o, const char *s) {
@@ -157,7 +157,7 @@ static int set_passes(options *o, const char *s) {
     }
     snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", name);
   }
-  return usage_error("--after is one of %s, not '%s'", list, s);
+  return usage_error(o, "--after is one of %s, not '%s'", list, s);
 }
 
 static int set(options *o, const option_row *r, const char *s) {
@@ -194,11 +194,11 @@ static int set(options *o, const option_row *r, const char *s) {
     case OPT_BACKEND:
       return set_backend(o, s);
     case OPT_MODE:
-      status = read_word(r, s, modes, &word);
+      status = read_word(o, r, s, modes, &word);
       o->mode = word ? AD_MODE_REVERSE : AD_MODE_FORWARD;
       break;
     case OPT_ORDER:
-      status = read_count(r, s, 1, UINT32_MAX - 1, &n);
+      status = read_count(o, r, s, 1, UINT32_MAX - 1, &n);
       o->order = (uint32_t)n;
       break;
     case OPT_DIRECTION:
@@ -208,15 +208,15 @@ static int set(options *o, const option_row *r, const char *s) {
       o->mixed[o->mixed_count++] = s;
       break;
     case OPT_PRECISION:
-      status = read_count(r, s, 2, UINT32_MAX, &n);
+      status = read_count(o, r, s, 2, UINT32_MAX, &n);
       o->precision = (uint32_t)n;
       break;
     case OPT_DIGITS:
-      status = read_count(r, s, 1, 1000000000, &n);
+      status = read_count(o, r, s, 1, 1000000000, &n);
       o->digits = (unsigned)n;
       break;
     case OPT_FORMAT:
-      status = read_word(r, s, formats, &word);
+      status = read_word(o, r, s, formats, &word);
       o->format = (output_format)word;
       break;
     case OPT_OUT:
@@ -249,7 +249,7 @@ static int set(options *o, const option_row *r, const char *s) {
       o->shapes = true;
       break;
     case OPT_MAX_SHOWN:
-      status = read_count(r, s, AD_DOT_SHOWN_LEAST, 10000, &n);
+      status = read_count(o, r, s, AD_DOT_SHOWN_LEAST, 10000, &n);
       o->max_shown = (size_t)n;
       break;
     case OPT_IN_PLACE:
@@ -268,29 +268,29 @@ static int set(options *o, const option_row *r, const char *s) {
       char *end;
       o->min_digits = strtod(s, &end);
       if (*end || end == s || !(o->min_digits >= 0 && o->min_digits <= 17))
-        status = usage_error("--min-digits wants a number from 0 to 17, not '%s'", s);
+        status = usage_error(o, "--min-digits wants a number from 0 to 17, not '%s'", s);
       break;
     }
     case OPT_PROBES:
-      status = read_count(r, s, 1, 100000, &n);
+      status = read_count(o, r, s, 1, 100000, &n);
       o->probes = (size_t)n;
       break;
     case OPT_RANDOM_SEED:
-      status = read_count(r, s, 1, UINT64_MAX, &o->random_seed);
+      status = read_count(o, r, s, 1, UINT64_MAX, &o->random_seed);
       break;
     case OPT_MAX_ENTRIES:
-      status = read_count(r, s, 1, 1000000000, &n);
+      status = read_count(o, r, s, 1, 1000000000, &n);
       o->max_entries = (size_t)n;
       break;
     case OPT_POINTS:
       o->points = s;
       break;
     case OPT_DO:
-      status = read_word(r, s, ad_batch_tasks, &word);
+      status = read_word(o, r, s, ad_batch_tasks, &word);
       o->task = (ad_batch_task)word;
       break;
     case OPT_REDUCE:
-      status = read_word(r, s, folds, &word);
+      status = read_word(o, r, s, folds, &word);
       o->reduce = (ad_fold_kind)(AD_FOLD_SUM + word);
       break;
     case OPT_SHARD:
@@ -303,43 +303,43 @@ static int set(options *o, const option_row *r, const char *s) {
       char *end;
       o->timeout = strtod(s, &end);
       if (*end || end == s || !(o->timeout > 0 && o->timeout < 1e9))
-        status = usage_error("--timeout wants a number of seconds, not '%s'", s);
+        status = usage_error(o, "--timeout wants a number of seconds, not '%s'", s);
       break;
     }
     case OPT_NO_TIME:
       o->no_time = true;
       break;
     case OPT_THREADS:
-      status = read_count(r, s, 1, AD_TEAM_MOST, &n);
+      status = read_count(o, r, s, 1, AD_TEAM_MOST, &n);
       o->threads = (unsigned)n;
       break;
     case OPT_QUIET:
       o->quiet = true;
       break;
     case OPT_MAX_NODES:
-      status = read_count(r, s, 1, UINT32_MAX - 1, &o->limits.max_nodes);
+      status = read_count(o, r, s, 1, UINT32_MAX - 1, &o->limits.max_nodes);
       break;
     case OPT_MAX_ELEMENTS:
-      status = read_count(r, s, 1, UINT32_MAX - 1, &o->limits.max_elements);
+      status = read_count(o, r, s, 1, UINT32_MAX - 1, &o->limits.max_elements);
       break;
     case OPT_MAX_MEMORY:
-      status = read_count(r, s, 1, UINT64_MAX >> 20, &n);
+      status = read_count(o, r, s, 1, UINT64_MAX >> 20, &n);
       o->limits.max_bytes = n << 20;
       break;
     case OPT_MAX_PRECISION:
-      status = read_count(r, s, 2, 1000000000, &n);
+      status = read_count(o, r, s, 2, 1000000000, &n);
       o->limits.max_precision = (uint32_t)n;
       break;
     case OPT_MAX_YAML_DEPTH:
-      status = read_count(r, s, 1, 10000, &n);
+      status = read_count(o, r, s, 1, 10000, &n);
       o->limits.max_yaml_depth = (uint32_t)n;
       break;
     case OPT_MAX_EXPR_DEPTH:
-      status = read_count(r, s, 1, 10000, &n);
+      status = read_count(o, r, s, 1, 10000, &n);
       o->limits.max_expr_depth = (uint32_t)n;
       break;
     case OPT_MAX_SCALAR:
-      status = read_count(r, s, 1, UINT32_MAX - 1, &n);
+      status = read_count(o, r, s, 1, UINT32_MAX - 1, &n);
       o->limits.max_scalar = (uint32_t)n;
       break;
     case OPT_HELP:
@@ -362,12 +362,13 @@ static int parse_option(options *o, const command *c, char **argv, int left, int
   }
   char known[64];
   snprintf(known, sizeof known, "%.*s", (int)(length < 60 ? length : 60), word);
-  if (!r || !takes(c, r->id)) return argv[0][1] == '-' ? unknown(c, known) : usage_error("unknown option -%s", known);
+  if (!r || !takes(c, r->id))
+    return argv[0][1] == '-' ? unknown(o, c, known) : usage_error(o, "unknown option -%s", known);
   *used = 1;
   const char *value = equals && argv[0][1] == '-' ? equals + 1 : NULL;
-  if (!r->argument && value) return usage_error("--%s takes no value", r->name);
+  if (!r->argument && value) return usage_error(o, "--%s takes no value", r->name);
   if (r->argument && !value) {
-    if (left < 2) return usage_error("--%s wants a value: %s", r->name, option_usage(r->id));
+    if (left < 2) return usage_error(o, "--%s wants a value: %s", r->name, option_usage(r->id));
     value = argv[1];
     *used = 2;
   }
@@ -388,35 +389,43 @@ void options_clear(options *o) {
 static int check_together(const options *o, const command *c) {
   bool mpfr = o->backend && ad_backend_kind(o->backend) == AD_KIND_MPFR;
   if (o->help) return 0;
-  if (o->precision && o->digits) return usage_error("--precision and --digits exclude each other");
-  if (o->precision && !mpfr) return usage_error("--precision is for --backend mpfr; double has 53 bits");
-  if (o->digits > 17 && !mpfr) return usage_error("double has 17 digits at most; use --backend mpfr for more");
+  if (o->precision && o->digits) return usage_error(o, "--precision and --digits exclude each other");
+  if (o->precision && !mpfr) return usage_error(o, "--precision is for --backend mpfr; double has 53 bits");
+  if (o->digits > 17 && !mpfr) return usage_error(o, "double has 17 digits at most; use --backend mpfr for more");
   if (o->backend && !ad_backend_supports(o->backend, o->mode))
-    return usage_error("the backend '%s' has no %s mode", ad_backend_name(o->backend),
+    return usage_error(o, "the backend '%s' has no %s mode", ad_backend_name(o->backend),
                        o->mode == AD_MODE_FORWARD ? "forward" : "reverse");
   if (o->format == FORMAT_TEXINFO && strcmp(c->name, "ops"))
-    return usage_error("--format texinfo is for `adtool ops`");
+    return usage_error(o, "--format texinfo is for `adtool ops`");
   if (o->format == FORMAT_NDJSON && strcmp(c->name, "batch"))
-    return usage_error("--format ndjson is for `adtool batch`");
+    return usage_error(o, "--format ndjson is for `adtool batch`");
   if ((o->format == FORMAT_MTX || o->format == FORMAT_NPZ) && !takes(c, OPT_SPARSE))
-    return usage_error("--format %s is for matrices: `adtool jac`", o->format == FORMAT_MTX ? "mtx" : "npz");
-  if (o->seed && !o->output) return usage_error("--seed wants --output NAME: the output whose elements it weighs");
+    return usage_error(o, "--format %s is for matrices: `adtool jac`", o->format == FORMAT_MTX ? "mtx" : "npz");
+  if (o->seed && !o->output) return usage_error(o, "--seed wants --output NAME: the output whose elements it weighs");
   if (o->file_count < c->min_files)
-    return usage_error("%s wants %s; see `adtool help %s`", c->name, c->arguments, c->name);
+    return usage_error(o, "%s wants %s; see `adtool help %s`", c->name, c->arguments, c->name);
   if (o->file_count > c->max_files)
-    return usage_error("%s takes %s, not '%s'", c->name, c->arguments, o->file[c->max_files]);
+    return usage_error(o, "%s takes %s, not '%s'", c->name, c->arguments, o->file[c->max_files]);
   return 0;
 }
 
-int options_parse(options *o, const command *c, int argc, char **argv) {
+void options_start(options *o, int argc, char **argv) {
   *o = (options){.limits = ad_limits_resolve(NULL), .task = AD_BATCH_GRAD};
+  for (int i = 1; i < argc && strcmp(argv[i], "--"); i++) {
+    const bool apart = !strcmp(argv[i], "--format") && i + 1 < argc;
+    const char *word = apart ? argv[i + 1] : !strncmp(argv[i], "--format=", 9) ? argv[i] + 9 : "";
+    if (!strcmp(word, "json")) o->format = FORMAT_JSON;
+  }
+}
+
+int options_parse(options *o, const command *c, int argc, char **argv) {
   o->at = ad_calloc((size_t)argc + 1, sizeof *o->at);
   o->bind = ad_calloc((size_t)argc + 1, sizeof *o->bind);
   o->direction = ad_calloc((size_t)argc + 1, sizeof *o->direction);
   o->weight = ad_calloc((size_t)argc + 1, sizeof *o->weight);
   o->mixed = ad_calloc((size_t)argc + 1, sizeof *o->mixed);
   o->file = ad_calloc((size_t)argc + 1, sizeof *o->file);
-  if (!o->at || !o->bind || !o->direction || !o->weight || !o->mixed || !o->file) return out_of_memory();
+  if (!o->at || !o->bind || !o->direction || !o->weight || !o->mixed || !o->file) return out_of_memory(o);
   bool only_files = false;
   int status = 0, used = 1;
   for (int i = 0; !status && i < argc; i += used) {

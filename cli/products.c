@@ -34,7 +34,7 @@ int vector_read(vector *v, const session *s, bool forward) {
     const int failed = session_set(t, t->point, option_of(forward), text, NULL);
     if (failed) return failed;
   }
-  return given ? 0 : usage_error("a product wants a vector: --%s NAME=VALUE", option_of(forward));
+  return given ? 0 : usage_error(s->o, "a product wants a vector: --%s NAME=VALUE", option_of(forward));
 }
 
 void vector_clear(vector *v) {
@@ -92,7 +92,7 @@ int put_product(ad_buffer *b, const options *o, const char *product, bool output
                 const void *context) {
   const output_format f = o->format;
   if (f == FORMAT_NPY && count != 1)
-    return usage_error("--format npy holds one array; choose one %s",
+    return usage_error(o, "--format npy holds one array; choose one %s",
                        outputs ? "output with --output" : "input with --wrt");
   if (f == FORMAT_JSON) ad_buffer_printf(b, "{\"%s\": {", product);
   if (f == FORMAT_CSV) ad_buffer_printf(b, "%s,element,derivative\n", outputs ? "output" : "input");
@@ -132,7 +132,7 @@ static int run_one(const options *o, const char *path, ad_buffer *b, bool forwar
   ad_error e = {0};
   const ad_backend *backend = o->backend ? o->backend : ad_backend_find(forward ? "dual" : "tape");
   if (!ad_backend_supports(backend, forward ? AD_MODE_FORWARD : AD_MODE_REVERSE))
-    return usage_error("the backend '%s' has no %s mode", ad_backend_name(backend), forward ? "forward" : "reverse");
+    return usage_error(o, "the backend '%s' has no %s mode", ad_backend_name(backend), forward ? "forward" : "reverse");
   int status = session_open(&s, o, path);
   s.backend = backend;
   if (!status) status = vector_read(&v, &s, forward);

@@ -23,8 +23,8 @@ static const char *next_output(const void *context, size_t i) {
 
 static int no_such(const session *s, const char *what, const char *name, ad_candidate_fn *next) {
   const char *near = ad_suggest(name, next, s->graph);
-  if (near) return usage_error("%s has no %s '%s' (did you mean '%s'?)", s->path, what, name, near);
-  return usage_error("%s has no %s '%s'; `adtool info` lists them", s->path, what, name);
+  if (near) return usage_error(s->o, "%s has no %s '%s' (did you mean '%s'?)", s->path, what, name, near);
+  return usage_error(s->o, "%s has no %s '%s'; `adtool info` lists them", s->path, what, name);
 }
 
 int session_no_output(const session *s, const char *name) {
@@ -55,9 +55,9 @@ static int set_from_npy(session *s, ad_point *point, const char *name, const cha
 int session_set(session *s, ad_point *p, const char *option, const char *text, ad_node *input) {
   const char *equals = strchr(text, '=');
   char name[AD_MAX_NAME + 1];
-  if (!equals || equals == text) return usage_error("--%s wants NAME=VALUE, not '%s'", option, text);
+  if (!equals || equals == text) return usage_error(s->o, "--%s wants NAME=VALUE, not '%s'", option, text);
   snprintf(name, sizeof name, "%.*s", (int)(equals - text < AD_MAX_NAME ? equals - text : AD_MAX_NAME), text);
-  if (!equals[1 + strspn(equals + 1, " ")]) return usage_error("--%s %s has no value after the =", option, text);
+  if (!equals[1 + strspn(equals + 1, " ")]) return usage_error(s->o, "--%s %s has no value after the =", option, text);
   if (input) *input = ad_graph_find_node(s->graph, name);
   if (equals[1] == '@') return set_from_npy(s, p, name, equals + 2);
   ad_error e = {0};
@@ -83,7 +83,7 @@ static int read_wrt(session *s) {
   if (!s->o->wrt) return 0;
   const char *p = s->o->wrt;
   s->wrt = ad_calloc(strlen(p) + 1, sizeof *s->wrt);
-  if (!s->wrt) return out_of_memory();
+  if (!s->wrt) return out_of_memory(s->o);
   while (*p) {
     char name[AD_MAX_NAME + 1];
     size_t n = strcspn(p, ",");
@@ -97,16 +97,16 @@ static int read_wrt(session *s) {
 }
 
 /* Where in a tensor "i, j]" says, the rest of `text` behind a bracket: indices count from 0, negative ones from the end. */
-static int read_index(const char *option, const char *text, const char *p, const char *name, const ad_shape *shape,
-                      size_t *element) {
+static int read_index(const options *o, const char *option, const char *text, const char *p, const char *name,
+                      const ad_shape *shape, size_t *element) {
   size_t at = 0;
   for (int i = 0; i < shape->rank; i++) {
     char *end;
     long long v = strtoll(p, &end, 10);
     if (end == p) break;
     if (v < -shape->dim[i] || v >= shape->dim[i])
-      return usage_error("--%s %s: index %.*s is out of range for axis %d of size %lld", option, text, (int)(end - p), p,
-                         i, (long long)shape->dim[i]);
+      return usage_error(o, "--%s %s: index %.*s is out of range for axis %d of size %lld", option, text,
+                         (int)(end - p), p, i, (long long)shape->dim[i]);
     if (v < 0) v += shape->dim[i];
     at = at * (size_t)shape->dim[i] + (size_t)v;
     p = end;
@@ -117,11 +117,11 @@ static int read_index(const char *option, const char *text, const char *p, const
       break;
     }
   }
-  if (!shape->rank) return usage_error("--%s %s: '%s' is a scalar; leave the index out", option, text, name);
+  if (!shape->rank) return usage_error(o, "--%s %s: '%s' is a scalar; leave the index out", option, text, name);
   if (strcmp(p, "]")) {
     char shown[AD_SHAPE_TEXT];
     ad_shape_text(shown, shape);
-    return usage_error("--%s %s: '%s' has shape %s; give one index for each axis", option, text, name, shown);
+    return usage_error(o, "--%s %s: '%s' has shape %s; give one index for each axis", option, text, name, shown);
   }
   *element = at;
   return 0;
@@ -132,7 +132,7 @@ static int read_output(session *s) {
   size_t count = ad_graph_output_count(s->graph);
   s->output = ad_calloc(count + 1, sizeof *s->output);
   s->element = ad_calloc(count + 1, sizeof *s->element);
-  if (!s->output || !s->element) return out_of_memory();
+  if (!s->output || !s->element) return out_of_memory(s->o);
   if (!s->o->output) {
     for (size_t i = 0; i < count; i++) s->output[i] = i, s->element[i] = SIZE_MAX;
     s->output_count = count;
@@ -151,7 +151,7 @@ static int read_output(session *s) {
   s->element[0] = SIZE_MAX;
   s->output_count = 1;
   if (!bracket) return 0;
-  return read_index("output", s->o->output, s->o->output + (bracket - name) + 1, name,
+  return read_index(s->o, "output", s->o->output, s->o->output + (bracket - name) + 1, name,
                     ad_graph_node_shape(s->graph, ad_graph_output_node(s->graph, position)), &s->element[0]);
 }
 
@@ -166,17 +166,17 @@ int session_variable(const session *s, const char *option, const char *text, ad_
   }
   if (v->input >= ad_graph_input_count(s->graph)) return no_such(s, "input", name, next_input);
   const ad_shape *shape = ad_graph_node_shape(s->graph, v->input);
-  if (bracket) return read_index(option, text, text + (bracket - name) + 1, name, shape, &v->element);
+  if (bracket) return read_index(s->o, option, text, text + (bracket - name) + 1, name, shape, &v->element);
   if (ad_shape_size(shape) == 1) return 0;
   char shown[AD_SHAPE_TEXT];
   ad_shape_text(shown, shape);
-  return usage_error("--%s %s: '%s' has shape %s; choose an element: %s[...]", option, text, name, shown, name);
+  return usage_error(s->o, "--%s %s: '%s' has shape %s; choose an element: %s[...]", option, text, name, shown, name);
 }
 
 static int read_seed(session *s) {
   if (!s->o->seed) return 0;
   if (s->element[0] != SIZE_MAX)
-    return usage_error("--seed weighs all elements of an output; with it --output names no element");
+    return usage_error(s->o, "--seed weighs all elements of an output; with it --output names no element");
   /* The weights have the output's shape, so they are read as the value of an input of that shape would be. */
   ad_error e = {0};
   ad_graph *g = NULL;
@@ -185,7 +185,7 @@ static int read_seed(session *s) {
   const ad_shape *shape = ad_graph_node_shape(s->graph, ad_graph_output_node(s->graph, s->output[0]));
   s->seed_count = (size_t)ad_shape_size(shape);
   s->weight = ad_calloc(s->seed_count + 1, sizeof *s->weight);
-  if (!s->weight) return out_of_memory();
+  if (!s->weight) return out_of_memory(s->o);
   ad_program *program = NULL;
   ad_workspace *w = NULL;
   ad_status status = ad_graph_new(&g, &s->o->limits, &e);
@@ -216,10 +216,10 @@ int session_scalar(const session *s, size_t i) {
   char text[AD_SHAPE_TEXT], zeros[AD_SHAPE_TEXT] = "";
   ad_shape_text(text, shape);
   for (int k = 0; k < shape->rank; k++) strcat(zeros, k ? ",0" : "0");
-  return usage_error(
-      "the output '%s' has shape %s; ask for one element (--output '%s[%s]') or for a weighted sum "
-      "(--output %s --seed 1)",
-      name, text, name, zeros, name);
+  return usage_error(s->o,
+                     "the output '%s' has shape %s; ask for one element (--output '%s[%s]') or for a weighted sum "
+                     "(--output %s --seed 1)",
+                     name, text, name, zeros, name);
 }
 
 int session_open(session *s, const options *o, const char *path) {
@@ -249,7 +249,7 @@ int session_report(const session *s, ad_error *e) {
 int session_program(session *s, ad_program_options p) {
   ad_error e = {0};
   ad_node *nodes = ad_calloc(s->output_count + 1, sizeof *nodes);
-  if (!nodes) return out_of_memory();
+  if (!nodes) return out_of_memory(s->o);
   for (size_t i = 0; i < s->output_count; i++) nodes[i] = ad_graph_output_node(s->graph, s->output[i]);
   p.output_count = s->output_count;
   p.outputs = nodes;

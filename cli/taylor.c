@@ -26,7 +26,7 @@ static ad_span chosen(const session *s, size_t i, ad_span v, ad_shape *shape) {
 /* What moves is what is differentiated by, `diff: no` or not. */
 static int add_wrt(session *s, ad_node input) {
   if (!s->wrt) s->wrt = ad_calloc(ad_graph_input_count(s->graph) + 1, sizeof *s->wrt);
-  if (!s->wrt) return out_of_memory();
+  if (!s->wrt) return out_of_memory(s->o);
   for (size_t i = 0; i < s->wrt_count; i++)
     if (s->wrt[i] == input) return 0;
   s->wrt[s->wrt_count++] = input;
@@ -41,7 +41,7 @@ static int default_direction(session *s, ad_point *d) {
   for (ad_node n = 0; n < ad_graph_input_count(s->graph); n++)
     if (!ad_graph_input_fixed(s->graph, n)) x = n, free_inputs++;
   if (free_inputs != 1 || ad_shape_size(ad_graph_node_shape(s->graph, x)) != 1)
-    return usage_error("%s has more than one number to move: say which way with --direction NAME=VALUE", s->path);
+    return usage_error(s->o, "%s has more than one number to move: say which way with --direction NAME=VALUE", s->path);
   return ad_point_set_double(d, x, &(double){1}, 1, &e) ? report(s->o, &e) : add_wrt(s, x);
 }
 
@@ -108,7 +108,7 @@ static int read_mixed(mixed_words *m, session *s) {
   for (size_t i = 0; i < o->mixed_count; i++) room += strlen(o->mixed[i]) + 1;
   m->count = o->mixed_count;
   m->variable = ad_calloc(room, sizeof *m->variable);
-  if (!m->variable) return out_of_memory();
+  if (!m->variable) return out_of_memory(o);
   size_t used = 0;
   for (size_t i = 0; i < o->mixed_count; i++) {
     const size_t before = used;
@@ -123,10 +123,12 @@ static int read_mixed(mixed_words *m, session *s) {
       if (!*p) break;
     }
     if (i && used - before != m->order)
-      return usage_error("all --mixed derivatives are of one order; '%s' is not of order %zu", o->mixed[i], m->order);
+      return usage_error(o, "all --mixed derivatives are of one order; '%s' is not of order %zu", o->mixed[i],
+                         m->order);
     m->order = used - before;
   }
-  if (o->order && o->order != m->order) return usage_error("--order %u is not that of --mixed: leave it out", o->order);
+  if (o->order && o->order != m->order)
+    return usage_error(o, "--order %u is not that of --mixed: leave it out", o->order);
   return 0;
 }
 
@@ -157,7 +159,7 @@ static void put_mixed(ad_buffer *b, const session *s, const ad_mixed *m, size_t 
 static int plan_mixed(ad_mixed **out, const session *s, const mixed_words *m) {
   ad_error e = {0};
   ad_node *nodes = ad_calloc(s->output_count + 1, sizeof *nodes);
-  if (!nodes) return out_of_memory();
+  if (!nodes) return out_of_memory(s->o);
   for (size_t i = 0; i < s->output_count; i++) nodes[i] = ad_graph_output_node(s->graph, s->output[i]);
   const ad_mixed_request r = {(uint32_t)m->order, m->count, m->variable, s->output_count, nodes};
   ad_status status = ad_mixed_new(out, s->workspace, &r, &e);
@@ -196,9 +198,9 @@ static int run_one(const options *o, const char *path, ad_buffer *b) {
   ad_point *direction = NULL;
   ad_mixed *m = NULL;
   if (o->mixed_count && o->direction_count)
-    return usage_error("--mixed has directions of its own: leave --direction out");
-  if (!o->mixed_count && !o->order) return usage_error("taylor wants --order K, or --mixed NAME,...");
-  if (o->format == FORMAT_NPY) return usage_error("taylor writes text, json or csv");
+    return usage_error(o, "--mixed has directions of its own: leave --direction out");
+  if (!o->mixed_count && !o->order) return usage_error(o, "taylor wants --order K, or --mixed NAME,...");
+  if (o->format == FORMAT_NPY) return usage_error(o, "taylor writes text, json or csv");
   int status = session_open(&s, o, path);
   if (!status) status = o->mixed_count ? read_mixed(&words, &s) : read_direction(&s, &direction);
   s.order = o->mixed_count ? (uint32_t)words.order : o->order;

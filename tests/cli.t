@@ -547,10 +547,10 @@ $ adtool convert n.adg
 adtool: convert wants -o FILE, or --to FORMAT for standard output
 ? 2
 $ adtool convert n.adg -o n.txt
-adtool: error: 'n.txt' does not say by its name which format to write; end it in .adg, .nl, .json, .yaml or .dot, or use --to
+adtool: 'n.txt' does not say by its name which format to write; end it in .adg, .nl, .json, .yaml or .dot, or use --to
 ? 2
 $ adtool convert n.adg --to xml
-adtool: error: unknown format 'xml'; it may be adg, nl, cppad, yaml or dot
+adtool: unknown format 'xml'; it may be adg, nl, cppad, yaml or dot
 ? 2
 $ adtool fmt v.yaml
 adtool: 1
@@ -621,7 +621,7 @@ $ adtool backends --format npy
 adtool: backends has the formats text and json
 ? 2
 $ adtool ops --format json >/dev/full
-adtool: can't write to standard output: No space left on device
+{"error": {"message": "can't write to standard output: No space left on device", "status": 5}}
 ? 5
 $ adtool backends
 tape   double  reverse           reverse mode over the recorded values, in double
@@ -727,6 +727,24 @@ adtool: error: can't open 'missing.yaml': No such file or directory
 $ adtool eval missing.yaml --format json
 {"error": {"message": "can't open 'missing.yaml': No such file or directory", "status": 5}}
 ? 5
+$ adtool hlep --format json
+{"error": {"message": "unknown command 'hlep' (did you mean 'help'?)", "status": 2}}
+? 2
+$ adtool eval v.yaml --fromat=json --format=json
+{"error": {"message": "unknown option --fromat (did you mean --format?)", "status": 2}}
+? 2
+$ adtool grad v.yaml --format json --output z
+{"error": {"message": "v.yaml has no output 'z'; `adtool info` lists them", "status": 2}}
+? 2
+$ adtool grad v.yaml --format json --digits 0
+{"error": {"message": "--digits wants a whole number from 1 to 1000000000, not '0'", "status": 2}}
+? 2
+$ adtool eval --format json
+{"error": {"message": "eval wants GRAPH...; see `adtool help eval`", "status": 2}}
+? 2
+$ adtool eval v.yaml --format json >/dev/full
+{"error": {"message": "can't write to standard output: No space left on device", "status": 5}}
+? 5
 $ adtool eval .
 adtool: error: can't read '.': Is a directory
 ? 5
@@ -737,7 +755,7 @@ $ adtool eval v.yaml -o /dev/full
 adtool: error: can't write '/dev/full': No space left on device
 ? 5
 $ adtool eval v.yaml >/dev/full
-adtool: can't write to standard output: No space left on device
+adtool: error: can't write to standard output: No space left on device
 ? 5
 $ adtool batch tests/examples/tutorial.yaml --points tests/examples/points.csv --do check --format ndjson
 {"row": 0, "verdict": "pass", "digits": 17, "ulps": 0, "entries": 3, "agrees": 3}
@@ -755,13 +773,13 @@ $ printf 'x,W\n1,2\n' | adtool batch tests/examples/tutorial.yaml --points -
 standard input:1:3: error: the column 'W' is no input of the graph (did you mean 'w'?)
 ? 3
 $ printf 'x\n1\n' | adtool batch tests/examples/tutorial.yaml --points - --format npy
-adtool: error: the header of an .npy file has the number of rows, which is not known yet; write to a file (-o), or choose --format csv
+adtool: the header of an .npy file has the number of rows, which is not known yet; write to a file (-o), or choose --format csv
 ? 2
 $ printf 'x\n1\n' | adtool batch tests/examples/tutorial.yaml --points - --shard 1/2
 adtool: --shard wants -o FILE
 ? 2
 $ adtool batch tests/examples/tutorial.yaml --points tests/examples/points.csv --shard 3/2 -o x
-adtool: error: --shard: shard 3 of 2 does not exist; shards count from 1, to 1000000 at most
+adtool: --shard: shard 3 of 2 does not exist; shards count from 1, to 1000000 at most
 ? 2
 $ adtool batch tests/examples/network.yaml --points tests/examples/points.csv
 tests/examples/points.csv:1:1: error: the column 'w' is no input of the graph; `adtool info` lists them
@@ -773,7 +791,7 @@ $ adtool batch tests/examples/tutorial.yaml --points tests/examples/points.csv -
 adtool: --reduce is not for --do check
 ? 2
 $ adtool grad tests/examples/tutorial.yaml --format ndjson
-adtool: --format ndjson is for `adtool batch`
+{"error": {"message": "--format ndjson is for `adtool batch`", "status": 2}}
 ? 2
 $ adtool convert --optimize --to yaml tests/examples/repeats.yaml
 adtool: 1
