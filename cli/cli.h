@@ -81,15 +81,20 @@ typedef enum output_format {
   FORMAT_NPZ
 } output_format;
 
+/* NAME=VALUE */
+typedef struct assignment {
+  char name[AD_MAX_NAME + 1];
+  const char *value;
+} assignment;
+
 typedef struct options {
-  size_t at_count;
-  const char **at; /* NAME=VALUE */
-  size_t bind_count;
-  const char **bind; /* NAME=VALUE */
-  size_t direction_count, weight_count, mixed_count;
-  const char **direction, **weight, **mixed; /* NAME=VALUE; NAME,... */
-  uint32_t order; /* 0: not said */
-  const char *point, *wrt, *output, *seed, *out, *to, *points, *shard, *list;
+  bool given[OPT_COUNT];
+  size_t at_count, bind_count, direction_count, weight_count;
+  assignment *at, *bind, *direction, *weight; /* no name twice in one of them */
+  size_t wrt_count, mixed_count;
+  const char **wrt, **mixed; /* lists of names */
+  uint32_t order;
+  const char *point, *output, *seed, *out, *to, *points, *shard, *list;
   const ad_backend *backend; /* NULL: not said */
   ad_mode mode;
   uint32_t precision; /* bits; 0: not said */
@@ -116,6 +121,26 @@ void options_start(options *o, int argc, char **argv);
 /* Parses what stands behind the command's name.  0, or an exit status after a message. */
 int options_parse(options *o, const struct command *c, int argc, char **argv);
 void options_clear(options *o);
+
+/* ---- Names (names.c), plain or in backquotes; 0 or an exit status after a message */
+
+/* A name up to one of the characters of `stop`; *text: what is behind it. */
+int name_read(const options *o, const char *option, const char **text, const char *stop, char *name);
+/* The next name of a list; *text: its comma, or "". */
+int name_of_list(const options *o, const char *option, const char **text, char *name);
+int assignment_read(const options *o, const char *option, const char *text, assignment *a);
+
+/* NAME or NAME[i,j], where a plain name may end in brackets itself: which of the two it is, the graph decides. */
+typedef struct element_text {
+  char text[AD_MAX_NAME + 128]; /* as it stood there */
+  char whole[AD_MAX_NAME + 1];  /* with the brackets; "" where backquotes say where the name ends */
+  char name[AD_MAX_NAME + 1];
+  const char *index; /* behind the bracket; NULL: none */
+} element_text;
+/* Takes one from *text: what is left begins with a comma (list) or is "". */
+int element_read(const options *o, const char *option, const char **text, bool list, element_text *e);
+/* A name as it can be given again. */
+void put_name(ad_buffer *b, const char *name);
 
 /* ---- Commands.  Each in a file of its own, all in the table of commands.c. */
 
@@ -147,6 +172,8 @@ void put_json_error(ad_buffer *b, const ad_error *e);
 /* The same of a command line that makes no sense, */
 int usage_error(const options *o, const char *format, ...) AD_PRINTF(2, 3);
 void note(const options *o, const char *format, ...) AD_PRINTF(2, 3);
+/* Reports what the library found wrong with text behind an option, of the name or "": the command line is wrong, no file. */
+int report_option(const options *o, const char *option, const char *name, ad_error *e);
 int out_of_memory(const options *o); /* and when memory ran out. */
 /* Writes to standard output; finish_output reports a failure with its reason. */
 void put_stdout(const void *bytes, size_t size);
@@ -213,11 +240,11 @@ typedef struct session {
 
 /* Loads the graph, reads the point and the names in the options; 0 or an exit status after a message. */
 int session_open(session *s, const options *o, const char *path);
-/* Sets an input of the session's point, or of another point of its graph, from NAME=VALUE that stood behind an option;
- * input: which one it was, or NULL. */
-int session_set(session *s, ad_point *p, const char *option, const char *text, ad_node *input);
-/* A name of an input, or of one element of it; 0 or an exit status after a message. */
-int session_variable(const session *s, const char *option, const char *text, ad_variable *v);
+/* Sets an input of the session's point, or of another point of its graph, from what stood behind an option; input: which
+ * one it was, or NULL. */
+int session_set(session *s, ad_point *p, const char *option, const assignment *a, ad_node *input);
+/* Takes the next name of an input, or of one element of it, from a list; 0 or an exit status after a message. */
+int session_variable(const session *s, const char *option, const char **list, ad_variable *v);
 /* Says that there is no such output, and returns the exit status. */
 int session_no_output(const session *s, const char *name);
 /* Makes the program of the outputs and inputs chosen; the other options are as given. */

@@ -30,7 +30,7 @@ static int draw(const options *o, const ad_graph *g, session *s, ad_buffer *b) {
  */
 static int differentiate_all(session *s) {
   const size_t inputs = ad_graph_input_count(s->graph);
-  if (s->o->wrt) return 0;
+  if (s->o->wrt_count) return 0;
   s->wrt = ad_calloc(inputs + 1, sizeof *s->wrt);
   if (!s->wrt) return out_of_memory(s->o);
   for (size_t i = 0; i < inputs; i++) s->wrt[s->wrt_count++] = (ad_node)i;

@@ -72,6 +72,12 @@ int usage_error(const options *o, const char *format, ...) {
   return report(o, &e);
 }
 
+int report_option(const options *o, const char *option, const char *name, ad_error *e) {
+  snprintf(e->file, sizeof e->file, "--%s%s%.200s", option, *name ? " " : "", name);
+  if (e->code == AD_EINPUT) e->code = AD_EUSAGE;
+  return report(o, e);
+}
+
 int out_of_memory(const options *o) {
   ad_error e;
   ad_fail_memory(&e);

@@ -14,18 +14,18 @@ typedef struct option_row {
 } option_row;
 
 static const option_row rows[] = {
-    {OPT_AT, "at", NULL, "NAME=VALUE", "give an input a value: a number, a nested list, or @FILE.npy; repeatable"},
+    {OPT_AT, "at", NULL, "NAME=VALUE", "give an input a value: a number, a nested list, or @FILE.npy"},
     {OPT_POINT, "point", NULL, "FILE", "read input values from a YAML or JSON file of names and values"},
     {OPT_WRT, "wrt", NULL, "NAME,...", "differentiate by these inputs (default: all that are not `diff: no`)"},
     {OPT_OUTPUT, "output", NULL, "NAME", "only this output, or one element of it: NAME[i,j]"},
     {OPT_SEED, "seed", NULL, "LIST", "weights of a non-scalar output's elements: a nested list, or one number for all"},
-    {OPT_WEIGHT, "weight", NULL, "NAME=VALUE", "weights of an output's elements, as --at has values; repeatable"},
+    {OPT_WEIGHT, "weight", NULL, "NAME=VALUE", "weights of an output's elements, as --at has values"},
     {OPT_SPARSE, "sparse", NULL, NULL, "only the entries that can be other than zero"},
     {OPT_BACKEND, "backend", NULL, "NAME", "compute with this backend (see `adtool backends`; default tape)"},
     {OPT_MODE, "mode", NULL, "forward|reverse", "the mode, where the backend has both"},
     {OPT_ORDER, "order", NULL, "K", "highest Taylor coefficient"},
-    {OPT_DIRECTION, "direction", NULL, "NAME=VALUE", "how an input moves (taylor: with t), as --at has values; repeatable"},
-    {OPT_MIXED, "mixed", NULL, "NAME,...", "the mixed derivative by these inputs or elements, NAME or NAME[i,j]; repeatable"},
+    {OPT_DIRECTION, "direction", NULL, "NAME=VALUE", "how an input moves (taylor: with t), as --at has values"},
+    {OPT_MIXED, "mixed", NULL, "NAME,...", "the mixed derivative by these inputs or elements, NAME or NAME[i,j]"},
     {OPT_PRECISION, "precision", NULL, "BITS", "precision of the mpfr backend, from 2 (default 256)"},
     {OPT_DIGITS, "digits", NULL, "N", "show N significant digits; mpfr computes with the bits for them and 64 more"},
     {OPT_FORMAT, "format", NULL, "text|json|csv|npy", "the form of the result (jac: also npz, mtx; ops: text, json or texinfo; batch: npy, csv or ndjson)"},
@@ -57,7 +57,7 @@ static const option_row rows[] = {
     {OPT_NO_TIME, "no-time", NULL, NULL, "records without seconds: the same bytes each time"},
     {OPT_THREADS, "threads", NULL, "N", "use N threads (default: one for each processor)"},
     {OPT_QUIET, "quiet", "q", NULL, "no notes"},
-    {OPT_BIND, "bind", NULL, "NAME=VALUE", "fix a size that an ONNX model leaves open, or an input that sizes come from; repeatable"},
+    {OPT_BIND, "bind", NULL, "NAME=VALUE", "fix a size that an ONNX model leaves open, or an input that sizes come from"},
     {OPT_MAX_NODES, "max-nodes", NULL, "N", "limit on nodes (default 100000000)"},
     {OPT_MAX_ELEMENTS, "max-elements", NULL, "N", "limit on a tensor's elements (default 2147483648)"},
     {OPT_MAX_MEMORY, "max-memory", NULL, "MIB", "limit on memory for numbers, in MiB (default 16384)"},
@@ -73,6 +73,14 @@ _Static_assert(sizeof rows / sizeof rows[0] == OPT_COUNT, "one row an option, in
 static const option_id limit_options[] = {OPT_MAX_NODES,      OPT_MAX_ELEMENTS,   OPT_MAX_MEMORY, OPT_MAX_PRECISION,
                                           OPT_MAX_YAML_DEPTH, OPT_MAX_EXPR_DEPTH, OPT_MAX_SCALAR};
 
+/* Of all others with a value a second one is an error: which was meant? */
+static bool repeats(option_id id) {
+  static const option_id all[] = {OPT_AT, OPT_WRT, OPT_WEIGHT, OPT_DIRECTION, OPT_MIXED, OPT_BIND};
+  for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+    if (all[i] == id) return true;
+  return !rows[id].argument;
+}
+
 const char *option_usage(option_id id) {
   static char text[OPT_COUNT][64];
   const option_row *r = &rows[id];
@@ -82,7 +90,9 @@ const char *option_usage(option_id id) {
 }
 
 const char *option_text(option_id id) {
-  return rows[id].text;
+  static char text[200];
+  snprintf(text, sizeof text, "%s%s", rows[id].text, rows[id].argument && repeats(id) ? "; repeatable" : "");
+  return text;
 }
 
 static bool takes(const command *c, option_id id) {
@@ -135,6 +145,17 @@ static int read_word(const options *o, const option_row *r, const char *s, const
   return usage_error(o, "--%s is one of %s, not '%s'", r->name, list, s);
 }
 
+/* A name has one value. */
+static int add_assignment(const options *o, const option_row *r, assignment *list, size_t *count, const char *s) {
+  assignment *a = &list[*count];
+  const int status = assignment_read(o, r->name, s, a);
+  if (status) return status;
+  for (size_t i = 0; i < *count; i++)
+    if (!strcmp(list[i].name, a->name)) return usage_error(o, "--%s gives '%s' two values", r->name, a->name);
+  ++*count;
+  return 0;
+}
+
 static int set_backend(options *o, const char *s) {
   o->backend = ad_backend_find(s);
   if (o->backend) return 0;
@@ -168,16 +189,14 @@ static int set(options *o, const option_row *r, const char *s) {
   int status = 0, word = 0;
   switch (r->id) {
     case OPT_AT:
-      o->at[o->at_count++] = s;
-      break;
+      return add_assignment(o, r, o->at, &o->at_count, s);
     case OPT_BIND:
-      o->bind[o->bind_count++] = s;
-      break;
+      return add_assignment(o, r, o->bind, &o->bind_count, s);
     case OPT_POINT:
       o->point = s;
       break;
     case OPT_WRT:
-      o->wrt = s;
+      o->wrt[o->wrt_count++] = s;
       break;
     case OPT_OUTPUT:
       o->output = s;
@@ -186,8 +205,7 @@ static int set(options *o, const option_row *r, const char *s) {
       o->seed = s;
       break;
     case OPT_WEIGHT:
-      o->weight[o->weight_count++] = s;
-      break;
+      return add_assignment(o, r, o->weight, &o->weight_count, s);
     case OPT_SPARSE:
       o->sparse = true;
       break;
@@ -202,8 +220,7 @@ static int set(options *o, const option_row *r, const char *s) {
       o->order = (uint32_t)n;
       break;
     case OPT_DIRECTION:
-      o->direction[o->direction_count++] = s;
-      break;
+      return add_assignment(o, r, o->direction, &o->direction_count, s);
     case OPT_MIXED:
       o->mixed[o->mixed_count++] = s;
       break;
@@ -372,6 +389,9 @@ static int parse_option(options *o, const command *c, char **argv, int left, int
     value = argv[1];
     *used = 2;
   }
+  if (o->given[r->id] && !repeats(r->id))
+    return usage_error(o, "--%s stands twice; it takes one value", r->name);
+  o->given[r->id] = true;
   return set(o, r, value);
 }
 
@@ -381,8 +401,8 @@ void options_clear(options *o) {
   ad_free(o->direction);
   ad_free(o->mixed);
   ad_free(o->weight);
+  ad_free(o->wrt);
   ad_free(o->file);
-  *o = (options){0};
 }
 
 /* Contradictions and gaps that one option alone does not show. */
@@ -423,9 +443,10 @@ int options_parse(options *o, const command *c, int argc, char **argv) {
   o->bind = ad_calloc((size_t)argc + 1, sizeof *o->bind);
   o->direction = ad_calloc((size_t)argc + 1, sizeof *o->direction);
   o->weight = ad_calloc((size_t)argc + 1, sizeof *o->weight);
+  o->wrt = ad_calloc((size_t)argc + 1, sizeof *o->wrt);
   o->mixed = ad_calloc((size_t)argc + 1, sizeof *o->mixed);
   o->file = ad_calloc((size_t)argc + 1, sizeof *o->file);
-  if (!o->at || !o->bind || !o->direction || !o->weight || !o->mixed || !o->file) return out_of_memory(o);
+  if (!o->at || !o->bind || !o->direction || !o->weight || !o->wrt || !o->mixed || !o->file) return out_of_memory(o);
   bool only_files = false;
   int status = 0, used = 1;
   for (int i = 0; !status && i < argc; i += used) {
@@ -437,5 +458,6 @@ int options_parse(options *o, const command *c, int argc, char **argv) {
     else
       status = parse_option(o, c, argv + i, argc - i, &used);
   }
+  if (!o->given[OPT_FORMAT]) o->format = FORMAT_TEXT; /* what options_start saw was another option's value */
   return status ? status : check_together(o, c);
 }

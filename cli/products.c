@@ -26,12 +26,9 @@ int vector_read(vector *v, const session *s, bool forward) {
   if (status) return report(s->o, &e);
   const size_t given = forward ? s->o->direction_count : s->o->weight_count;
   for (size_t i = 0; i < given; i++) {
-    const char *text = (forward ? s->o->direction : s->o->weight)[i];
-    char name[AD_MAX_NAME + 1];
-    snprintf(name, sizeof name, "%.*s", (int)strcspn(text, "="), text);
-    if (!forward && strchr(text, '=') && ad_graph_find_output(s->graph, name) == SIZE_MAX)
-      return session_no_output(s, name);
-    const int failed = session_set(t, t->point, option_of(forward), text, NULL);
+    const assignment *a = &(forward ? s->o->direction : s->o->weight)[i];
+    if (!forward && ad_graph_find_output(s->graph, a->name) == SIZE_MAX) return session_no_output(s, a->name);
+    const int failed = session_set(t, t->point, option_of(forward), a, NULL);
     if (failed) return failed;
   }
   return given ? 0 : usage_error(s->o, "a product wants a vector: --%s NAME=VALUE", option_of(forward));

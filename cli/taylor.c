@@ -51,7 +51,7 @@ static int read_direction(session *s, ad_point **d) {
   if (!status && !s->o->direction_count) return default_direction(s, *d);
   for (size_t i = 0; !status && i < s->o->direction_count; i++) {
     ad_node x;
-    status = session_set(s, *d, "direction", s->o->direction[i], &x);
+    status = session_set(s, *d, "direction", &s->o->direction[i], &x);
     if (!status) status = add_wrt(s, x);
   }
   return status;
@@ -95,13 +95,6 @@ typedef struct mixed_words {
   ad_variable *variable;
 } mixed_words;
 
-/* The end of a name in a list: a comma within brackets is part of it. */
-static size_t name_length(const char *p) {
-  size_t n = 0;
-  for (bool inside = false; p[n] && (inside || p[n] != ','); n++) inside = p[n] == '[' || (inside && p[n] != ']');
-  return n;
-}
-
 static int read_mixed(mixed_words *m, session *s) {
   const options *o = s->o;
   size_t room = 0;
@@ -113,13 +106,9 @@ static int read_mixed(mixed_words *m, session *s) {
   for (size_t i = 0; i < o->mixed_count; i++) {
     const size_t before = used;
     for (const char *p = o->mixed[i];; p++) {
-      char name[AD_MAX_NAME + 100];
-      const size_t n = name_length(p);
-      snprintf(name, sizeof name, "%.*s", (int)(n < sizeof name ? n : sizeof name - 1), p);
-      int status = session_variable(s, "mixed", name, &m->variable[used]);
+      int status = session_variable(s, "mixed", &p, &m->variable[used]);
       if (!status) status = add_wrt(s, m->variable[used++].input);
       if (status) return status;
-      p += n;
       if (!*p) break;
     }
     if (i && used - before != m->order)

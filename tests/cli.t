@@ -182,13 +182,13 @@ $ adtool jvp j.yaml
 adtool: a product wants a vector: --direction NAME=VALUE
 ? 2
 $ adtool jvp j.yaml --direction z=1
---direction z: error: the graph has no input 'z'; `adtool info` lists them
-? 3
+adtool: j.yaml has no input 'z'; `adtool info` lists them
+? 2
 $ adtool jvp j.yaml --direction x='[1, 2]'
 --direction x:1:1: error: the value for 'x' has 2 numbers, but its shape [3] has 3 elements
   [1, 2]
   ^
-? 3
+? 2
 $ adtool jvp j.yaml --direction x=1 --backend tape
 adtool: the backend 'tape' has no forward mode
 ? 2
@@ -254,10 +254,10 @@ $ adtool eval v.yaml --at x='[1, 2]'
 --at x:1:1: error: the value for 'x' has 2 numbers, but its shape [3] has 3 elements
   [1, 2]
   ^
-? 3
+? 2
 $ adtool eval v.yaml --at z=1
---at z: error: the graph has no input 'z'; `adtool info` lists them
-? 3
+adtool: v.yaml has no input 'z'; `adtool info` lists them
+? 2
 $ adtool eval v.yaml --at x=
 adtool: --at x= has no value after the =
 ? 2
@@ -359,8 +359,8 @@ $ adtool taylor tanh.yaml --order 0
 adtool: --order wants a whole number from 1 to 4294967294, not '0'
 ? 2
 $ adtool taylor tanh.yaml --order 2 --direction y=1
---direction y: error: the graph has no input 'y'; `adtool info` lists them
-? 3
+adtool: tanh.yaml has no input 'y'; `adtool info` lists them
+? 2
 $ adtool taylor tanh.yaml --order 2 --direction x
 adtool: --direction wants NAME=VALUE, not 'x'
 ? 2
@@ -368,7 +368,7 @@ $ adtool taylor tanh.yaml --order 2 --direction x='[1, 2]'
 --direction x:1:1: error: the value for 'x' has 2 numbers, but its shape [] has 1 elements
   [1, 2]
   ^
-? 3
+? 2
 $ adtool taylor tanh.yaml --mixed x,y
 adtool: tanh.yaml has no input 'y'; `adtool info` lists them
 ? 2
@@ -670,7 +670,7 @@ With --format json the result is
 
   --at NAME=VALUE            give an input a value: a number, a nested list, or @FILE.npy; repeatable
   --point FILE               read input values from a YAML or JSON file of names and values
-  --wrt NAME,...             differentiate by these inputs (default: all that are not `diff: no`)
+  --wrt NAME,...             differentiate by these inputs (default: all that are not `diff: no`); repeatable
   --output NAME              only this output, or one element of it: NAME[i,j]
   --seed LIST                weights of a non-scalar output's elements: a nested list, or one number for all
   --backend NAME             compute with this backend (see `adtool backends`; default tape)
