@@ -1,7 +1,6 @@
 #include "batch.h"
 
 static int run(const options *o) {
-  if (o->format == FORMAT_TEXINFO) return usage_error(o, "batch has the formats npy, csv and ndjson");
   if (!o->points && !o->file_count && !o->list)
     return usage_error(o, "batch wants a GRAPH with --points, or graphs, folders or a --list of them");
   if (o->points && o->file_count != 1)
@@ -57,4 +56,5 @@ const command command_batch = {
     0,
     SIZE_MAX,
     takes,
+    FORMAT_BIT(FORMAT_CSV) | FORMAT_BIT(FORMAT_NPY) | FORMAT_BIT(FORMAT_NDJSON),
     run};

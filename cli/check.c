@@ -180,8 +180,6 @@ static int run_one(const options *o, const char *path, ad_buffer *b) {
 }
 
 static int run(const options *o) {
-  if (o->format != FORMAT_TEXT && o->format != FORMAT_JSON)
-    return usage_error(o, "check has the formats text and json");
   return for_each_graph(o, run_one);
 }
 
@@ -204,4 +202,5 @@ const command command_check = {
     1,
     SIZE_MAX,
     takes,
+    FORMATS_WORDS,
     run};

@@ -81,6 +81,12 @@ typedef enum output_format {
   FORMAT_NPZ
 } output_format;
 
+/* Sets of them, for the table of commands. */
+#define FORMAT_BIT(f) (1u << (f))
+#define FORMATS_WORDS (FORMAT_BIT(FORMAT_TEXT) | FORMAT_BIT(FORMAT_JSON))
+#define FORMATS_VALUES (FORMATS_WORDS | FORMAT_BIT(FORMAT_CSV) | FORMAT_BIT(FORMAT_NPY))
+#define FORMATS_MATRIX (FORMATS_VALUES | FORMAT_BIT(FORMAT_NPZ) | FORMAT_BIT(FORMAT_MTX))
+
 /* NAME=VALUE */
 typedef struct assignment {
   char name[AD_MAX_NAME + 1];
@@ -151,6 +157,7 @@ typedef struct command {
   const char *text;      /* some paragraphs for `help` */
   size_t min_files, max_files;
   const option_id *takes; /* ends with OPT_COUNT */
+  unsigned formats;       /* bits of output_format, where it takes --format */
   int (*run)(const options *o);
 } command;
 
@@ -161,7 +168,7 @@ void help_overview(FILE *f);
 void help_command(FILE *f, const command *c);
 /* One option as help shows it: its name with its argument, and what it does. */
 const char *option_usage(option_id id);
-const char *option_text(option_id id);
+const char *option_text(const command *c, option_id id);
 
 /* ---- Messages (messages.c), on standard error */
 

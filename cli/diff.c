@@ -66,4 +66,5 @@ const command command_diff = {
     1,
     1,
     takes,
+    0,
     run};

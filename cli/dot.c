@@ -88,4 +88,5 @@ const command command_dot = {
     1,
     1,
     takes,
+    0,
     run};

@@ -69,4 +69,5 @@ const command command_eval = {
     1,
     SIZE_MAX,
     takes,
+    FORMATS_VALUES,
     run};

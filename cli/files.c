@@ -39,6 +39,7 @@ const command command_convert = {
     1,
     1,
     convert_takes,
+    0,
     run_convert};
 
 static int format_one(const options *o, const char *path) {
@@ -94,6 +95,7 @@ const command command_fmt = {"fmt",
                              1,
                              SIZE_MAX,
                              fmt_takes,
+                             0,
                              run_fmt};
 
 static int run_hash(const options *o) {
@@ -124,4 +126,5 @@ const command command_hash = {
     1,
     SIZE_MAX,
     hash_takes,
+    0,
     run_hash};

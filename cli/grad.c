@@ -134,4 +134,5 @@ const command command_grad = {
     1,
     SIZE_MAX,
     takes,
+    FORMATS_VALUES,
     run};

@@ -176,6 +176,7 @@ const command command_hess = {
     1,
     SIZE_MAX,
     hess_takes,
+    FORMATS_MATRIX,
     run_hess};
 
 static const option_id hvp_takes[] = {OPT_AT,      OPT_POINT, OPT_DIRECTION, OPT_WRT,       OPT_OUTPUT, OPT_SEED,
@@ -193,4 +194,5 @@ const command command_hvp = {
     1,
     SIZE_MAX,
     hvp_takes,
+    FORMATS_VALUES,
     run_hvp};

@@ -124,7 +124,6 @@ static int run_one(const options *o, const char *path, ad_buffer *b) {
 }
 
 static int run(const options *o) {
-  if (o->format != FORMAT_TEXT && o->format != FORMAT_JSON) return usage_error(o, "info has the formats text and json");
   return for_each_graph(o, run_one);
 }
 
@@ -137,4 +136,5 @@ const command command_info = {"info",
                               1,
                               SIZE_MAX,
                               takes,
+                              FORMATS_WORDS,
                               run};

@@ -104,4 +104,5 @@ const command command_jac = {
     1,
     SIZE_MAX,
     takes,
+    FORMATS_MATRIX,
     run};

@@ -10,7 +10,6 @@ int matrix_format_error(const options *o) {
     return usage_error(o, "--format %s holds a sparse matrix: --sparse", o->format == FORMAT_MTX ? "mtx" : "npz");
   if (o->format == FORMAT_NPY && o->sparse)
     return usage_error(o, "--format npy holds a dense matrix; for --sparse there are npz and mtx");
-  if (o->format == FORMAT_NPZ && o->file_count > 1) return usage_error(o, "--format npz holds one matrix");
   return 0;
 }
 

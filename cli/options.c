@@ -28,7 +28,7 @@ static const option_row rows[] = {
     {OPT_MIXED, "mixed", NULL, "NAME,...", "the mixed derivative by these inputs or elements, NAME or NAME[i,j]"},
     {OPT_PRECISION, "precision", NULL, "BITS", "precision of the mpfr backend, from 2 (default 256)"},
     {OPT_DIGITS, "digits", NULL, "N", "show N significant digits; mpfr computes with the bits for them and 64 more"},
-    {OPT_FORMAT, "format", NULL, "text|json|csv|npy", "the form of the result (jac: also npz, mtx; ops: text, json or texinfo; batch: npy, csv or ndjson)"},
+    {OPT_FORMAT, "format", NULL, "FORMAT", "the form of the result: "}, /* and which ones the command has */
     {OPT_OUT, "out", "o", "FILE", "write to a file, replaced in one step, instead of standard output"},
     {OPT_TO, "to", NULL, "FORMAT", "the format to write: yaml, adg, nl, cppad or dot (default: by the file's name)"},
     {OPT_STORED, "stored", NULL, NULL, ".adg without compression: the canonical form"},
@@ -51,13 +51,15 @@ static const option_row rows[] = {
     {OPT_POINTS, "points", NULL, "FILE", "a table with a point a row: .npy, .npz or CSV"},
     {OPT_DO, "do", NULL, "eval|grad|jac|hess|check", "what to compute (default grad)"},
     {OPT_REDUCE, "reduce", NULL, "sum|mean|min|max", "one row over all points, column by column"},
-    {OPT_SHARD, "shard", NULL, "K/N|auto", "only part K of N, to FILE.K-of-N; auto: as the scheduler's environment says"},
+    {OPT_SHARD, "shard", NULL, "K/N|auto",
+     "only part K of N, to FILE.K-of-N; auto: as the scheduler's environment says"},
     {OPT_LIST, "list", NULL, "FILE", "read the names of graphs from a file, one a line"},
     {OPT_TIMEOUT, "timeout", NULL, "SECONDS", "give up on a graph after so long"},
     {OPT_NO_TIME, "no-time", NULL, NULL, "records without seconds: the same bytes each time"},
     {OPT_THREADS, "threads", NULL, "N", "use N threads (default: one for each processor)"},
     {OPT_QUIET, "quiet", "q", NULL, "no notes"},
-    {OPT_BIND, "bind", NULL, "NAME=VALUE", "fix a size that an ONNX model leaves open, or an input that sizes come from"},
+    {OPT_BIND, "bind", NULL, "NAME=VALUE",
+     "fix a size that an ONNX model leaves open, or an input that sizes come from"},
     {OPT_MAX_NODES, "max-nodes", NULL, "N", "limit on nodes (default 100000000)"},
     {OPT_MAX_ELEMENTS, "max-elements", NULL, "N", "limit on a tensor's elements (default 2147483648)"},
     {OPT_MAX_MEMORY, "max-memory", NULL, "MIB", "limit on memory for numbers, in MiB (default 16384)"},
@@ -89,9 +91,25 @@ const char *option_usage(option_id id) {
   return text[id];
 }
 
-const char *option_text(option_id id) {
+/* In the order of output_format. */
+static const char *const formats[] = {"text", "json", "csv", "npy", "ndjson", "texinfo", "mtx", "npz", NULL};
+
+/* "a, b or c" of those that a command has. */
+static void list_formats(char *text, size_t size, const command *c) {
+  size_t used = 0;
+  for (unsigned i = 0, left = c->formats; left; i++) {
+    if (!(left >> i & 1)) continue;
+    left &= ~FORMAT_BIT(i);
+    const char *behind = !left ? "" : left & (left - 1) ? ", " : " or ";
+    used += (size_t)snprintf(text + used, size - used, "%s%s", formats[i], behind);
+  }
+}
+
+const char *option_text(const command *c, option_id id) {
   static char text[200];
-  snprintf(text, sizeof text, "%s%s", rows[id].text, rows[id].argument && repeats(id) ? "; repeatable" : "");
+  char list[80] = "";
+  if (id == OPT_FORMAT) list_formats(list, sizeof list, c);
+  snprintf(text, sizeof text, "%s%s%s", rows[id].text, list, rows[id].argument && repeats(id) ? "; repeatable" : "");
   return text;
 }
 
@@ -156,6 +174,17 @@ static int add_assignment(const options *o, const option_row *r, assignment *lis
   return 0;
 }
 
+static int set_format(options *o, const command *c, const char *s) {
+  for (unsigned i = 0; formats[i]; i++) {
+    if (strcmp(formats[i], s) || !(c->formats >> i & 1)) continue;
+    o->format = (output_format)i;
+    return 0;
+  }
+  char list[80];
+  list_formats(list, sizeof list, c);
+  return usage_error(o, "--format of %s is %s, not '%s'", c->name, list, s);
+}
+
 static int set_backend(options *o, const char *s) {
   o->backend = ad_backend_find(s);
   if (o->backend) return 0;
@@ -181,9 +210,8 @@ static int set_passes(options *o, const char *s) {
   return usage_error(o, "--after is one of %s, not '%s'", list, s);
 }
 
-static int set(options *o, const option_row *r, const char *s) {
+static int set(options *o, const command *c, const option_row *r, const char *s) {
   static const char *const modes[] = {"forward", "reverse", NULL};
-  static const char *const formats[] = {"text", "json", "csv", "npy", "ndjson", "texinfo", "mtx", "npz", NULL};
   static const char *const folds[] = {"sum", "mean", "min", "max", NULL};
   uint64_t n = 0;
   int status = 0, word = 0;
@@ -233,9 +261,7 @@ static int set(options *o, const option_row *r, const char *s) {
       o->digits = (unsigned)n;
       break;
     case OPT_FORMAT:
-      status = read_word(o, r, s, formats, &word);
-      o->format = (output_format)word;
-      break;
+      return set_format(o, c, s);
     case OPT_OUT:
       o->out = s;
       break;
@@ -392,7 +418,7 @@ static int parse_option(options *o, const command *c, char **argv, int left, int
   if (o->given[r->id] && !repeats(r->id))
     return usage_error(o, "--%s stands twice; it takes one value", r->name);
   o->given[r->id] = true;
-  return set(o, r, value);
+  return set(o, c, r, value);
 }
 
 void options_clear(options *o) {
@@ -415,12 +441,9 @@ static int check_together(const options *o, const command *c) {
   if (o->backend && !ad_backend_supports(o->backend, o->mode))
     return usage_error(o, "the backend '%s' has no %s mode", ad_backend_name(o->backend),
                        o->mode == AD_MODE_FORWARD ? "forward" : "reverse");
-  if (o->format == FORMAT_TEXINFO && strcmp(c->name, "ops"))
-    return usage_error(o, "--format texinfo is for `adtool ops`");
-  if (o->format == FORMAT_NDJSON && strcmp(c->name, "batch"))
-    return usage_error(o, "--format ndjson is for `adtool batch`");
-  if ((o->format == FORMAT_MTX || o->format == FORMAT_NPZ) && !takes(c, OPT_SPARSE))
-    return usage_error(o, "--format %s is for matrices: `adtool jac`", o->format == FORMAT_MTX ? "mtx" : "npz");
+  if (o->format != FORMAT_TEXT && o->format != FORMAT_JSON && o->file_count > 1 &&
+      !(c->formats & FORMAT_BIT(FORMAT_NDJSON)))
+    return usage_error(o, "--format %s holds the result of one graph: give them one by one", formats[o->format]);
   if (o->seed && !o->output) return usage_error(o, "--seed wants --output NAME: the output whose elements it weighs");
   if (o->file_count < c->min_files)
     return usage_error(o, "%s wants %s; see `adtool help %s`", c->name, c->arguments, c->name);
@@ -434,7 +457,7 @@ void options_start(options *o, int argc, char **argv) {
   for (int i = 1; i < argc && strcmp(argv[i], "--"); i++) {
     const bool apart = !strcmp(argv[i], "--format") && i + 1 < argc;
     const char *word = apart ? argv[i + 1] : !strncmp(argv[i], "--format=", 9) ? argv[i] + 9 : "";
-    if (!strcmp(word, "json")) o->format = FORMAT_JSON;
+    if (!strcmp(word, "json") || !strcmp(word, "ndjson")) o->format = FORMAT_JSON;
   }
 }
 

@@ -175,6 +175,7 @@ const command command_jvp = {
     1,
     SIZE_MAX,
     jvp_takes,
+    FORMATS_VALUES,
     run_jvp};
 
 static const option_id vjp_takes[] = {OPT_AT,        OPT_POINT,     OPT_WEIGHT, OPT_WRT, OPT_BACKEND,
@@ -190,4 +191,5 @@ const command command_vjp = {
     1,
     SIZE_MAX,
     vjp_takes,
+    FORMATS_VALUES,
     run_vjp};

@@ -189,7 +189,6 @@ static int run_one(const options *o, const char *path, ad_buffer *b) {
   if (o->mixed_count && o->direction_count)
     return usage_error(o, "--mixed has directions of its own: leave --direction out");
   if (!o->mixed_count && !o->order) return usage_error(o, "taylor wants --order K, or --mixed NAME,...");
-  if (o->format == FORMAT_NPY) return usage_error(o, "taylor writes text, json or csv");
   int status = session_open(&s, o, path);
   if (!status) status = o->mixed_count ? read_mixed(&words, &s) : read_direction(&s, &direction);
   s.order = o->mixed_count ? (uint32_t)words.order : o->order;
@@ -227,4 +226,5 @@ const command command_taylor = {
     1,
     SIZE_MAX,
     takes,
+    FORMATS_WORDS | FORMAT_BIT(FORMAT_CSV),
     run};

@@ -152,7 +152,7 @@ $ adtool jac j.yaml --sparse --format npy
 adtool: --format npy holds a dense matrix; for --sparse there are npz and mtx
 ? 2
 $ adtool grad j.yaml --format npz
-adtool: --format npz is for matrices: `adtool jac`
+adtool: --format of grad is text, json, csv or npy, not 'npz'
 ? 2
 $ adtool jac j.yaml --backend dual --mode reverse
 adtool: the backend 'dual' has no reverse mode
@@ -279,6 +279,100 @@ s.yaml: error: a number left the domain of its operation (--strict)
 ? 4
 $ adtool grad s.yaml --at x=0 --format json --quiet
 {"backend": "tape", "outputs": {"y": {"value": 0, "gradient": {"x": "inf"}}}}
+$ printf 'adtool: 1\ninputs: {"a=b": 2, "c,d": [1, 2], "e[0]": 3, e: [5, 7]}\noutputs: {"f=g,h": "`a=b`^2*sum(`c,d`)*`e[0]`*e[1]"}\n' >n.yaml
+$ adtool eval n.yaml --at '`a=b`=1' --at '`c,d` = [1, 1]' --at 'e[0]=2'
+f=g,h = 28
+$ adtool grad n.yaml --wrt '`c,d`, `a=b`' --wrt 'e[0]' --output '`f=g,h`'
+f=g,h = 252
+  d/dc,d  = [84, 84]
+  d/da=b  = 252
+  d/de[0] = 84
+$ adtool jvp n.yaml --direction '`a=b`=1' --output 'f=g,h'
+f=g,h = 252
+$ adtool vjp n.yaml --weight '`f=g,h`=1' --wrt '`a=b`'
+a=b = 252
+$ adtool taylor n.yaml --mixed '`a=b`,`c,d`[1]' --mixed 'e[0],e[1]' --mixed '`e`[1],`e[0]`'
+f=g,h
+  d/d(`a=b`,`c,d`[1]) = 84
+  d/d(e[0],e[1]) = 12
+  d/d(`e`[1],`e[0]`) = 12
+$ adtool taylor n.yaml --mixed '`e[0]`[1]'
+adtool: --mixed `e[0]`[1]: 'e[0]' is a scalar; leave the index out
+? 2
+$ adtool taylor n.yaml --mixed '`c,d`x[1]'
+adtool: --mixed `c,d`x[1]: behind the name in backquotes only an index may stand
+? 2
+$ adtool eval n.yaml --at '`a=b=1'
+adtool: --at: the backquote in '`a=b=1' has no second one
+? 2
+$ adtool eval n.yaml --at '`a=b`1'
+adtool: --at wants NAME=VALUE, not '`a=b`1'
+? 2
+$ adtool eval n.yaml --at '=1'
+adtool: --at: a name is missing before '=1'
+? 2
+$ adtool grad n.yaml --wrt '`a=b` e'
+adtool: --wrt: 'e' stands behind the name 'a=b' where a comma would
+? 2
+$ adtool grad n.yaml --wrt ''
+adtool: --wrt: a name is missing
+? 2
+$ adtool grad n.yaml --wrt 'e,'
+adtool: --wrt: a name is missing
+? 2
+$ adtool grad n.yaml --wrt 'e,,`a=b`'
+adtool: --wrt: a name is missing before ',`a=b`'
+? 2
+$ adtool grad n.yaml --output ''
+adtool: --output: a name is missing
+? 2
+$ adtool taylor n.yaml --mixed 'e[1],'
+adtool: --mixed: a name is missing
+? 2
+$ adtool grad n.yaml --output "$(printf %300s x | tr ' ' x)"
+adtool: --output: a name has at most 255 bytes, not 300: 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...'
+? 2
+$ adtool grad n.yaml --at "$(printf %300s x | tr ' ' x)=1"
+adtool: --at: a name has at most 255 bytes, not 300: 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...'
+? 2
+$ adtool eval n.yaml --at e=1 --at '`e`=2'
+adtool: --at gives 'e' two values
+? 2
+$ adtool jvp n.yaml --direction e=1 --direction e=2
+adtool: --direction gives 'e' two values
+? 2
+$ adtool grad n.yaml --output e --output e
+adtool: --output stands twice; it takes one value
+? 2
+$ adtool grad n.yaml --seed 1 --seed=2
+adtool: --seed stands twice; it takes one value
+? 2
+$ adtool eval n.yaml --format json --format json
+{"error": {"message": "--format stands twice; it takes one value", "status": 2}}
+? 2
+$ adtool eval n.yaml -o a --out b
+adtool: --out stands twice; it takes one value
+? 2
+$ adtool eval n.yaml -q --quiet --at e=1
+f=g,h = 36
+$ adtool eval tests/examples/net.onnx --bind batch=1 --bind batch=2
+adtool: --bind gives 'batch' two values
+? 2
+$ adtool eval tests/examples/net.onnx --bind batch=two
+--bind batch: error: 'two' is not a number; write 0.1, -2.5e-3, 0x1.8p+0, 1/3 (denominator not 0), pi, e, inf or nan
+? 2
+$ adtool eval v.yaml v.yaml --format npy
+adtool: --format npy holds the result of one graph: give them one by one
+? 2
+$ adtool jac v.yaml v.yaml --sparse --format mtx
+adtool: --format mtx holds the result of one graph: give them one by one
+? 2
+$ adtool grad tanh.yaml tests/examples/tutorial.yaml --format csv
+adtool: --format csv holds the result of one graph: give them one by one
+? 2
+$ adtool eval v.yaml v.yaml --format json
+{"outputs": {"y": [1, 4, 9]}}
+{"outputs": {"y": [1, 4, 9]}}
 $ adtool taylor tests/examples/tutorial.yaml --order 3 --direction w=1 --direction x=1/2
 loss
   t^0  1
@@ -391,7 +485,7 @@ $ adtool taylor tanh.yaml --mixed x,x --direction x=1
 adtool: --mixed has directions of its own: leave --direction out
 ? 2
 $ adtool taylor tanh.yaml --order 2 --format npy
-adtool: taylor writes text, json or csv
+adtool: --format of taylor is text, json or csv, not 'npy'
 ? 2
 $ adtool taylor tanh.yaml --order 4000000000
 adtool: error: series of order 4000000000 need more memory than the limit of 16384 MiB (--max-memory)
@@ -615,10 +709,10 @@ $ adtool ops powi
 adtool: unknown operation 'powi' (did you mean 'pow'?)
 ? 2
 $ adtool info v.yaml --format csv
-adtool: info has the formats text and json
+adtool: --format of info is text or json, not 'csv'
 ? 2
 $ adtool backends --format npy
-adtool: backends has the formats text and json
+adtool: --format of backends is text or json, not 'npy'
 ? 2
 $ adtool ops --format json >/dev/full
 {"error": {"message": "can't write to standard output: No space left on device", "status": 5}}
@@ -656,7 +750,7 @@ Derivatives of saved computational graphs.
   help      what a command does, and its options
 
 `adtool help COMMAND` shows the options of a command. GRAPH is a file, or - for standard input.
-Exit status: 0 fine, 1 a check failed, 2 usage, 3 bad input, 4 a number out of domain (--strict),
+Exit status: 0 fine, 1 a check failed, 2 a wrong command line, 3 a wrong file, 4 a number out of domain (--strict),
 5 input or output, 6 a limit or out of memory.
 ? 2
 $ adtool help grad
@@ -678,7 +772,7 @@ With --format json the result is
   --precision BITS           precision of the mpfr backend, from 2 (default 256)
   --digits N                 show N significant digits; mpfr computes with the bits for them and 64 more
   --trace                    show every node with its expression, value and derivative
-  --format text|json|csv|npy the form of the result (jac: also npz, mtx; ops: text, json or texinfo; batch: npy, csv or ndjson)
+  --format FORMAT            the form of the result: text, json, csv or npy
   -o, --out FILE             write to a file, replaced in one step, instead of standard output
   --strict                   exit 4 when a number leaves an operation's domain
   --threads N                use N threads (default: one for each processor)
@@ -702,10 +796,10 @@ $ adtool grad v.yaml --fromat json
 adtool: unknown option --fromat (did you mean --format?)
 ? 2
 $ adtool grad v.yaml --format xml
-adtool: --format is one of text, json, csv, npy, ndjson, texinfo, mtx, npz, not 'xml'
+adtool: --format of grad is text, json, csv or npy, not 'xml'
 ? 2
 $ adtool grad v.yaml --format texinfo
-adtool: --format texinfo is for `adtool ops`
+adtool: --format of grad is text, json, csv or npy, not 'texinfo'
 ? 2
 $ adtool grad v.yaml --precision 100
 adtool: --precision is for --backend mpfr; double has 53 bits
@@ -791,7 +885,7 @@ $ adtool batch tests/examples/tutorial.yaml --points tests/examples/points.csv -
 adtool: --reduce is not for --do check
 ? 2
 $ adtool grad tests/examples/tutorial.yaml --format ndjson
-{"error": {"message": "--format ndjson is for `adtool batch`", "status": 2}}
+{"error": {"message": "--format of grad is text, json, csv or npy, not 'ndjson'", "status": 2}}
 ? 2
 $ adtool convert --optimize --to yaml tests/examples/repeats.yaml
 adtool: 1
