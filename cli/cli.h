@@ -103,6 +103,7 @@ typedef struct options {
   const char *point, *output, *seed, *out, *to, *points, *shard, *list;
   const ad_backend *backend; /* NULL: not said */
   ad_mode mode;
+  const char *precision_text;
   uint32_t precision; /* bits; 0: not said */
   unsigned digits;
   output_format format;

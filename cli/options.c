@@ -141,14 +141,19 @@ static int unknown(const options *o, const command *c, const char *word) {
   return usage_error(o, "unknown option --%s; see `adtool help %s`", word, c->name);
 }
 
-static int read_count(const options *o, const option_row *r, const char *s, uint64_t lo, uint64_t hi, uint64_t *v) {
+/* limit: " (--OPTION)" that hi follows from, or "". */
+static int read_limited(const options *o, const option_row *r, const char *s, uint64_t lo, uint64_t hi,
+                        const char *limit, uint64_t *v) {
   char *end;
   errno = 0;
   *v = strtoull(s, &end, 10);
-  if (*s < '0' || *s > '9' || *end || errno || *v < lo || *v > hi)
-    return usage_error(o, "--%s wants a whole number from %llu to %llu, not '%s'", r->name, (unsigned long long)lo,
-                       (unsigned long long)hi, s);
-  return 0;
+  if (*s >= '0' && *s <= '9' && !*end && !errno && *v >= lo && *v <= hi) return 0;
+  return usage_error(o, "--%s wants a whole number from %llu to %llu%s, not '%s'", r->name, (unsigned long long)lo,
+                     (unsigned long long)hi, limit, s);
+}
+
+static int read_count(const options *o, const option_row *r, const char *s, uint64_t lo, uint64_t hi, uint64_t *v) {
+  return read_limited(o, r, s, lo, hi, "", v);
 }
 
 /* The position of a word in a list that ends with NULL. */
@@ -253,8 +258,7 @@ static int set(options *o, const command *c, const option_row *r, const char *s)
       o->mixed[o->mixed_count++] = s;
       break;
     case OPT_PRECISION:
-      status = read_count(o, r, s, 2, UINT32_MAX, &n);
-      o->precision = (uint32_t)n;
+      o->precision_text = s; /* for check_together, when --max-precision is known */
       break;
     case OPT_DIGITS:
       status = read_count(o, r, s, 1, 1000000000, &n);
@@ -431,10 +435,22 @@ void options_clear(options *o) {
   ad_free(o->file);
 }
 
+/* Within the limit, which may stand behind it. */
+static int read_precision(options *o) {
+  uint64_t n;
+  if (!o->precision_text) return 0;
+  const int status = read_limited(o, &rows[OPT_PRECISION], o->precision_text, 2, o->limits.max_precision,
+                                  " (--max-precision)", &n);
+  o->precision = (uint32_t)n;
+  return status;
+}
+
 /* Contradictions and gaps that one option alone does not show. */
-static int check_together(const options *o, const command *c) {
+static int check_together(options *o, const command *c) {
   bool mpfr = o->backend && ad_backend_kind(o->backend) == AD_KIND_MPFR;
   if (o->help) return 0;
+  const int status = read_precision(o);
+  if (status) return status;
   if (o->precision && o->digits) return usage_error(o, "--precision and --digits exclude each other");
   if (o->precision && !mpfr) return usage_error(o, "--precision is for --backend mpfr; double has 53 bits");
   if (o->digits > 17 && !mpfr) return usage_error(o, "double has 17 digits at most; use --backend mpfr for more");

@@ -805,10 +805,19 @@ $ adtool grad v.yaml --precision 100
 adtool: --precision is for --backend mpfr; double has 53 bits
 ? 2
 $ adtool grad v.yaml --backend mpfr --precision 1
-adtool: --precision wants a whole number from 2 to 4294967295, not '1'
+adtool: --precision wants a whole number from 2 to 10000000 (--max-precision), not '1'
 ? 2
 $ adtool grad v.yaml --backend mpfr --precision 20000000 --output 'y[0]'
-adtool: error: a precision of 20000000 bits is above the limit of 10000000 (--max-precision)
+adtool: --precision wants a whole number from 2 to 10000000 (--max-precision), not '20000000'
+? 2
+$ adtool grad v.yaml --backend mpfr --precision 5000000000
+adtool: --precision wants a whole number from 2 to 10000000 (--max-precision), not '5000000000'
+? 2
+$ adtool eval tests/examples/constants.yaml --output one --backend mpfr --precision 200 --max-precision 100
+adtool: --precision wants a whole number from 2 to 100 (--max-precision), not '200'
+? 2
+$ adtool eval tests/examples/constants.yaml --output one --backend mpfr --digits 60 --max-precision 100
+adtool: error: a precision of 264 bits is above the limit of 100 (--max-precision)
 ? 6
 $ adtool eval v.yaml --max-nodes 1
 v.yaml:5:8: error: the graph has more than 1 nodes, the limit (--max-nodes)
