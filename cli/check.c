@@ -44,7 +44,11 @@ static void put_entry_text(ad_buffer *b, const session *s, const ad_check_entry 
 
 static void put_text(ad_buffer *b, const session *s, const ad_check_report *r) {
   ad_buffer_printf(b, "%s: %s: %s\n", s->path, ad_verdict_name(r->verdict), r->reason);
-  ad_buffer_printf(b, "  %zu %s:", r->entries, r->probed ? "probes" : r->entries == 1 ? "derivative" : "derivatives");
+  ad_buffer_printf(b, "  %zu %s%s", r->entries,
+                   r->probed         ? "probes"
+                   : r->entries == 1 ? "derivative"
+                                     : "derivatives",
+                   r->entries ? ":" : "");
   for (int i = 0; i < AD_ENTRY_CLASSES; i++)
     if (r->by_class[i]) ad_buffer_printf(b, " %zu %s", r->by_class[i], ad_entry_class_name((ad_entry_class)i));
   ad_buffer_printf(b, ", at up to %u bits\n", r->precision);

@@ -148,6 +148,7 @@ typedef struct element_text {
 int element_read(const options *o, const char *option, const char **text, bool list, element_text *e);
 /* A name as it can be given again. */
 void put_name(ad_buffer *b, const char *name);
+void put_word(ad_buffer *b, const char *name); /* with a shell's quotes where they are needed */
 
 /* ---- Commands.  Each in a file of its own, all in the table of commands.c. */
 

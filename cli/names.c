@@ -80,6 +80,13 @@ int element_read(const options *o, const char *option, const char **text, bool l
   return copy_name(o, option, e->name, first, bracket ? (size_t)(bracket - first) : length);
 }
 
+void put_word(ad_buffer *b, const char *name) {
+  const bool plain = !name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-/:%+")];
+  if (!plain) ad_buffer_puts(b, "'");
+  put_name(b, name);
+  if (!plain) ad_buffer_puts(b, "'");
+}
+
 void put_name(ad_buffer *b, const char *name) {
   const size_t n = strlen(name);
   const bool quoted = strpbrk(name, "=,[") || *name == ' ' || (n && name[n - 1] == ' ');

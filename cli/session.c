@@ -211,15 +211,26 @@ static int read_seed(session *s) {
 
 int session_scalar(const session *s, size_t i) {
   const ad_shape *shape = ad_graph_node_shape(s->graph, ad_graph_output_node(s->graph, s->output[i]));
-  if (ad_shape_size(shape) == 1) return 0;
+  const int64_t size = ad_shape_size(shape);
+  if (size == 1) return 0;
+  ad_buffer b = {0};
   const char *name = ad_graph_output_name(s->graph, s->output[i]);
-  char text[AD_SHAPE_TEXT], zeros[AD_SHAPE_TEXT] = "";
+  char text[AD_SHAPE_TEXT];
   ad_shape_text(text, shape);
-  for (int k = 0; k < shape->rank; k++) strcat(zeros, k ? ",0" : "0");
-  return usage_error(s->o,
-                     "the output '%s' has shape %s; ask for one element (--output '%s[%s]') or for a weighted sum "
-                     "(--output %s --seed 1)",
-                     name, text, name, zeros, name);
+  ad_buffer_printf(&b, "the output '%s' has shape %s; ", name, text);
+  if (size) {
+    ad_buffer_puts(&b, "ask for one element (--output '");
+    put_name(&b, name);
+    put_element(&b, shape, 0);
+    ad_buffer_puts(&b, "') or for a weighted sum (--output ");
+    put_word(&b, name);
+    ad_buffer_puts(&b, " --seed 1)");
+  } else {
+    ad_buffer_puts(&b, "it has no element to differentiate: choose another one with --output");
+  }
+  const int status = b.failed ? out_of_memory(s->o) : usage_error(s->o, "%s", b.data);
+  ad_buffer_clear(&b);
+  return status;
 }
 
 int session_open(session *s, const options *o, const char *path) {

@@ -206,6 +206,26 @@ adtool: j.yaml has no output 'Y' (did you mean 'y'?)
 $ printf 'adtool: 1\ninputs: {x: [1, 2, 3]}\noutputs: {y: x^2}\n' >v.yaml && adtool grad v.yaml
 adtool: the output 'y' has shape [3]; ask for one element (--output 'y[0]') or for a weighted sum (--output y --seed 1)
 ? 2
+$ printf 'adtool: 1\ninputs: {x: {shape: [2, 0], value: [[], []]}, y: 1}\noutputs: {em: x, s: sum(x)*y, "a,b": "stack(y, y)"}\n' >empty.yaml
+$ adtool grad empty.yaml --output em
+adtool: the output 'em' has shape [2, 0]; it has no element to differentiate: choose another one with --output
+? 2
+$ adtool grad empty.yaml --output em --seed 1
+adtool: the output 'em' has shape [2, 0]; it has no element to differentiate: choose another one with --output
+? 2
+$ adtool hess empty.yaml --output em --seed '[[], []]'
+adtool: the output 'em' has shape [2, 0]; it has no element to differentiate: choose another one with --output
+? 2
+$ adtool diff empty.yaml --output em --seed 1 --to yaml
+adtool: the output 'em' has shape [2, 0]; it has no element to differentiate: choose another one with --output
+? 2
+$ adtool grad empty.yaml --output 'a,b'
+adtool: the output 'a,b' has shape [2]; ask for one element (--output '`a,b`[0]') or for a weighted sum (--output '`a,b`' --seed 1)
+? 2
+$ adtool check empty.yaml --output em
+empty.yaml: pass: there is nothing to differentiate
+  0 derivatives, at up to 192 bits
+  double keeps every digit
 $ adtool grad v.yaml --output 'y[1]'
 y[1] = 4
   d/dx = [0, 4, 0]
