@@ -23,7 +23,7 @@ static const option_row rows[] = {
     {OPT_SPARSE, "sparse", NULL, NULL, "only the entries that can be other than zero"},
     {OPT_BACKEND, "backend", NULL, "NAME", "compute with this backend (see `adtool backends`; default tape)"},
     {OPT_MODE, "mode", NULL, "forward|reverse", "the mode, where the backend has both"},
-    {OPT_ORDER, "order", NULL, "K", "highest Taylor coefficient"},
+    {OPT_ORDER, "order", NULL, "K", "highest Taylor coefficient; 0 is the value alone"},
     {OPT_DIRECTION, "direction", NULL, "NAME=VALUE", "how an input moves (taylor: with t), as --at has values"},
     {OPT_MIXED, "mixed", NULL, "NAME,...", "the mixed derivative by these inputs or elements, NAME or NAME[i,j]"},
     {OPT_PRECISION, "precision", NULL, "BITS", "precision of the mpfr backend, from 2 (default 256)"},
@@ -249,7 +249,7 @@ static int set(options *o, const command *c, const option_row *r, const char *s)
       o->mode = word ? AD_MODE_REVERSE : AD_MODE_FORWARD;
       break;
     case OPT_ORDER:
-      status = read_count(o, r, s, 1, UINT32_MAX - 1, &n);
+      status = read_count(o, r, s, 0, UINT32_MAX - 1, &n);
       o->order = (uint32_t)n;
       break;
     case OPT_DIRECTION:

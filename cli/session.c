@@ -235,7 +235,7 @@ int session_scalar(const session *s, size_t i) {
 
 int session_open(session *s, const options *o, const char *path) {
   ad_error e = {0};
-  *s = (session){.o = o, .path = path};
+  *s = (session){.o = o, .path = strcmp(path, "-") ? path : "standard input"};
   s->backend = o->backend ? o->backend : ad_backend_find(o->mode == AD_MODE_FORWARD ? "dual" : "tape");
   s->mode = o->mode ? o->mode : ad_backend_mode(s->backend);
   if (load_graph(&s->graph, o, path, &e)) return report(o, &e);

@@ -37,18 +37,23 @@ static int add_wrt(session *s, ad_node input) {
 static int default_direction(session *s, ad_point *d) {
   ad_error e = {0};
   ad_node x = AD_NO_NODE;
-  size_t free_inputs = 0;
+  uint64_t numbers = 0;
   for (ad_node n = 0; n < ad_graph_input_count(s->graph); n++)
-    if (!ad_graph_input_fixed(s->graph, n)) x = n, free_inputs++;
-  if (free_inputs != 1 || ad_shape_size(ad_graph_node_shape(s->graph, x)) != 1)
-    return usage_error(s->o, "%s has more than one number to move: say which way with --direction NAME=VALUE", s->path);
+    if (!ad_graph_input_fixed(s->graph, n)) x = n, numbers += (uint64_t)ad_shape_size(ad_graph_node_shape(s->graph, n));
+  if (!ad_graph_input_count(s->graph)) return usage_error(s->o, "%s has no input that could move", s->path);
+  if (x == AD_NO_NODE)
+    return usage_error(s->o, "all inputs of %s are `diff: no`: say which one moves with --direction NAME=VALUE",
+                       s->path);
+  if (numbers != 1)
+    return usage_error(s->o, "%s has %s number to move: say which way with --direction NAME=VALUE", s->path,
+                       numbers ? "more than one" : "no");
   return ad_point_set_double(d, x, &(double){1}, 1, &e) ? report(s->o, &e) : add_wrt(s, x);
 }
 
 static int read_direction(session *s, ad_point **d) {
   ad_error e = {0};
   int status = ad_point_new(d, s->graph, &e) ? report(s->o, &e) : 0;
-  if (!status && !s->o->direction_count) return default_direction(s, *d);
+  if (!status && !s->o->direction_count) return s->o->order ? default_direction(s, *d) : 0;
   for (size_t i = 0; !status && i < s->o->direction_count; i++) {
     ad_node x;
     status = session_set(s, *d, "direction", &s->o->direction[i], &x);
@@ -59,6 +64,7 @@ static int read_direction(session *s, ad_point **d) {
 
 static int run_direction(const session *s, const ad_point *d) {
   ad_error e = {0};
+  if (!s->order) return 0; /* the primal run has the value */
   if (!ad_workspace_set_direction(s->workspace, d, &e) && !ad_workspace_taylor(s->workspace, &e)) return 0;
   return report(s->o, &e);
 }
@@ -116,7 +122,7 @@ static int read_mixed(mixed_words *m, session *s) {
                          m->order);
     m->order = used - before;
   }
-  if (o->order && o->order != m->order)
+  if (o->given[OPT_ORDER] && o->order != m->order)
     return usage_error(o, "--order %u is not that of --mixed: leave it out", o->order);
   return 0;
 }
@@ -188,7 +194,7 @@ static int run_one(const options *o, const char *path, ad_buffer *b) {
   ad_mixed *m = NULL;
   if (o->mixed_count && o->direction_count)
     return usage_error(o, "--mixed has directions of its own: leave --direction out");
-  if (!o->mixed_count && !o->order) return usage_error(o, "taylor wants --order K, or --mixed NAME,...");
+  if (!o->mixed_count && !o->given[OPT_ORDER]) return usage_error(o, "taylor wants --order K, or --mixed NAME,...");
   int status = session_open(&s, o, path);
   if (!status) status = o->mixed_count ? read_mixed(&words, &s) : read_direction(&s, &direction);
   s.order = o->mixed_count ? (uint32_t)words.order : o->order;

@@ -470,7 +470,33 @@ $ adtool taylor tests/examples/tutorial.yaml --order 2
 adtool: tests/examples/tutorial.yaml has more than one number to move: say which way with --direction NAME=VALUE
 ? 2
 $ adtool taylor tanh.yaml --order 0
-adtool: --order wants a whole number from 1 to 4294967294, not '0'
+f
+  t^0  0
+$ adtool taylor tanh.yaml --order 0 --direction x=1 --at x=inf --format json
+{"order": 0, "outputs": {"f": [1]}}
+$ adtool taylor tests/examples/tutorial.yaml --order 0 --backend mpfr --format csv
+output,element,power,coefficient
+loss,0,0,1
+$ adtool taylor tanh.yaml --order -1
+adtool: --order wants a whole number from 0 to 4294967294, not '-1'
+? 2
+$ adtool taylor tanh.yaml --mixed x --order 0
+adtool: --order 0 is not that of --mixed: leave it out
+? 2
+$ printf 'adtool: 1\ninputs: {c: {value: 2, diff: no}}\noutputs: {f: c*c}\n' >fixed.yaml
+$ adtool taylor fixed.yaml --order 2
+adtool: all inputs of fixed.yaml are `diff: no`: say which one moves with --direction NAME=VALUE
+? 2
+$ adtool taylor fixed.yaml --order 2 --direction c=1
+f
+  t^0  4
+  t^1  4
+  t^2  1
+$ printf 'adtool: 1\noutputs: {f: sqr(3)}\n' | adtool taylor - --order 1
+adtool: standard input has no input that could move
+? 2
+$ printf 'adtool: 1\ninputs: {x: {shape: [0], value: []}}\noutputs: {f: sum(x)}\n' | adtool taylor - --order 1
+adtool: standard input has no number to move: say which way with --direction NAME=VALUE
 ? 2
 $ adtool taylor tanh.yaml --order 2 --direction y=1
 adtool: tanh.yaml has no input 'y'; `adtool info` lists them
