@@ -44,7 +44,7 @@ static int choose(session *s, const vector *v) {
   const size_t count = ad_graph_input_count(v->values.graph);
   if (v->forward) {
     s->wrt = ad_calloc(count + 1, sizeof *s->wrt);
-    if (!s->wrt) return AD_ELIMIT;
+    if (!s->wrt) return out_of_memory(s->o);
   }
   if (!v->forward) s->output_count = 0;
   for (size_t i = 0; i < count; i++) {

@@ -674,8 +674,32 @@ y = -4.2
 $ adtool hvp v.yaml --output 'y[1]' --direction 'x=[1, 2, 3]' --format json
 {"hvp": {"x": [0, 4, 0]}}
 $ adtool hvp tests/examples/tutorial.yaml --direction w=1 --wrt x
-adtool: --direction names an input that is not differentiated by; see --wrt
-? 2
+x = 2
+$ adtool hvp tests/examples/tutorial.yaml --direction w=1 --direction y=2 --wrt x,w --backend mpfr --format json
+{"hvp": {"w": "0", "x": "-2"}}
+$ printf 'adtool: 1\ninputs: {c: {value: [2, 3], diff: no}, x: 5, y: 7}\noutputs: {f: "c[0]^2*x^3*y + c[1]*y^2"}\n' >mixed.yaml
+$ adtool hvp mixed.yaml --direction 'c=[1, 10]'
+x = 2100
+y = 640
+$ adtool hvp mixed.yaml --direction 'c=[1, 10]' --direction y=1 --wrt c,x --mode reverse
+c = [2250, 14]
+x = 2400
+$ adtool hess mixed.yaml --wrt c,x,y
+d2 f/d c d c = [[1750, 0],
+                [0, 0]]
+d2 f/d c d x = [[2100],
+                [0]]
+d2 f/d c d y = [[500],
+                [14]]
+d2 f/d x d c = [[2100, 0]]
+d2 f/d x d x = [[840]]
+d2 f/d x d y = [[300]]
+d2 f/d y d c = [[500, 14]]
+d2 f/d y d x = [[300]]
+d2 f/d y d y = [[6]]
+$ adtool hvp fixed.yaml --direction c=1
+$ adtool hvp fixed.yaml --direction c=1 --wrt c
+c = 2
 $ adtool hvp tests/examples/tutorial.yaml
 adtool: a product wants a vector: --direction NAME=VALUE
 ? 2
