@@ -110,6 +110,7 @@ static int run_one(const options *o, const char *path, ad_buffer *b) {
   if (!status) status = session_plan(&s, o->trace, forward ? DIRECTIONS : 0, !forward);
   if (!status && o->file_count > 1 && o->format == FORMAT_TEXT) ad_buffer_printf(b, "# %s\n", path);
   if (!status) status = put_results(b, &s);
+  if (!status) session_note_wrt(&s);
   if (!status) status = session_notes(&s);
   session_close(&s);
   return status;

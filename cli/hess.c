@@ -33,6 +33,7 @@ static int plan(ad_hessian **h, const session *s, bool sparse, uint32_t columns)
 /* Of the graph itself: its nodes are those that the file names. */
 static int put_notes(session *s) {
   const int status = session_plan(s, false, 0, false);
+  if (!status) session_note_wrt(s);
   return status ? status : session_notes(s);
 }
 

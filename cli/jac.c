@@ -73,6 +73,7 @@ static int run_one(const options *o, const char *path, ad_buffer *b) {
   if (!status) status = put_result(b, &s, j);
   if (!status) {
     s.workspace = ad_jacobian_workspace(j);
+    session_note_wrt(&s);
     status = session_notes(&s);
     s.workspace = NULL; /* the plan's */
   }

@@ -140,6 +140,7 @@ static int run_one(const options *o, const char *path, ad_buffer *b, bool forwar
   if (!status)
     status = put_product(b, o, forward ? "jvp" : "vjp", forward,
                          forward ? s.output_count : ad_program_wrt_count(s.program), result_at, &v);
+  if (!status && !forward) session_note_wrt(&s);
   if (!status) status = session_notes(&s);
   vector_clear(&v);
   session_close(&s);

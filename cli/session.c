@@ -366,6 +366,16 @@ static void notice(void *context, ad_node n, size_t element, unsigned flags) {
        flags & AD_AT_KINK && !(flags & ~(unsigned)AD_AT_KINK) ? ": its derivative there is the graph's policy" : "");
 }
 
+void session_note_wrt(const session *s) {
+  const size_t inputs = ad_graph_input_count(s->graph);
+  bool any = s->wrt_count;
+  for (ad_node n = 0; !any && n < inputs; n++) any = !ad_graph_input_fixed(s->graph, n);
+  if (!any)
+    note(s->o, inputs ? "%s: all inputs are `diff: no`; name those to differentiate by with --wrt"
+                      : "%s: there is no input to differentiate by",
+         s->path);
+}
+
 int session_notes(const session *s) {
   seen c = {.s = s};
   ad_workspace_diagnose(s->workspace, notice, &c);

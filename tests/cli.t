@@ -698,8 +698,23 @@ d2 f/d y d c = [[500, 14]]
 d2 f/d y d x = [[300]]
 d2 f/d y d y = [[6]]
 $ adtool hvp fixed.yaml --direction c=1
+note: fixed.yaml: all inputs are `diff: no`; name those to differentiate by with --wrt
 $ adtool hvp fixed.yaml --direction c=1 --wrt c
 c = 2
+$ adtool grad fixed.yaml
+note: fixed.yaml: all inputs are `diff: no`; name those to differentiate by with --wrt
+f = 4
+$ adtool jac fixed.yaml --format json
+note: fixed.yaml: all inputs are `diff: no`; name those to differentiate by with --wrt
+{"outputs": {"f": {}}}
+$ adtool hess fixed.yaml --quiet
+$ adtool vjp fixed.yaml --weight f=1
+note: fixed.yaml: all inputs are `diff: no`; name those to differentiate by with --wrt
+$ adtool vjp fixed.yaml --weight f=1 --wrt c
+c = 4
+$ printf 'adtool: 1\noutputs: {f: sqr(3)}\n' | adtool grad -
+note: standard input: there is no input to differentiate by
+f = 9
 $ adtool hvp tests/examples/tutorial.yaml
 adtool: a product wants a vector: --direction NAME=VALUE
 ? 2
