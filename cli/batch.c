@@ -19,11 +19,11 @@ static int run(const options *o) {
   return status;
 }
 
-static const option_id takes[] = {
-    OPT_POINTS,      OPT_LIST,        OPT_TIMEOUT, OPT_NO_TIME,   OPT_DO,      OPT_AT,         OPT_POINT,
-    OPT_WRT,         OPT_OUTPUT,      OPT_SEED,    OPT_BACKEND,   OPT_MODE,    OPT_PRECISION,  OPT_DIGITS,
-    OPT_REDUCE,      OPT_FORMAT,      OPT_OUT,     OPT_SHARD,     OPT_THREADS, OPT_MIN_DIGITS, OPT_PROBES,
-    OPT_RANDOM_SEED, OPT_MAX_ENTRIES, OPT_QUIET,   OPT_BIND, OPT_MAX_NODES, OPT_COUNT};
+static const option_id takes[] = {OPT_POINTS,         OPT_LIST,        OPT_TIMEOUT, OPT_NO_TIME,     OPT_DO,
+                                  OPTIONS_OF_POINT,   OPT_WRT,         OPT_OUTPUT,  OPT_SEED,        OPT_MODE,
+                                  OPTIONS_OF_NUMBERS, OPT_REDUCE,      OPT_FORMAT,  OPT_OUT,         OPT_SHARD,
+                                  OPT_THREADS,        OPT_MIN_DIGITS,  OPT_PROBES,  OPT_RANDOM_SEED, OPT_MAX_ENTRIES,
+                                  OPT_QUIET,          OPTIONS_OF_GRAPH};
 const command command_batch = {
     "batch",
     "GRAPH|FOLDER...",

@@ -187,9 +187,9 @@ static int run(const options *o) {
   return for_each_graph(o, run_one);
 }
 
-static const option_id takes[] = {OPT_AT,     OPT_POINT,       OPT_WRT,         OPT_OUTPUT, OPT_MIN_DIGITS,
-                                  OPT_PROBES, OPT_RANDOM_SEED, OPT_MAX_ENTRIES, OPT_FORMAT, OPT_OUT,
-                                  OPT_QUIET,  OPT_BIND, OPT_MAX_NODES,   OPT_COUNT};
+static const option_id takes[] = {OPTIONS_OF_POINT, OPT_WRT,         OPT_OUTPUT,      OPT_MIN_DIGITS,
+                                  OPT_PROBES,       OPT_RANDOM_SEED, OPT_MAX_ENTRIES, OPT_FORMAT,
+                                  OPT_OUT,          OPT_QUIET,       OPTIONS_OF_GRAPH};
 const command command_check = {
     "check",
     "GRAPH...",

@@ -70,6 +70,12 @@ typedef enum option_id {
   OPT_COUNT
 } option_id;
 
+/* What lists of options share; the last two end one. */
+#define OPTIONS_OF_POINT OPT_AT, OPT_POINT
+#define OPTIONS_OF_NUMBERS OPT_BACKEND, OPT_PRECISION, OPT_DIGITS
+#define OPTIONS_OF_GRAPH OPT_BIND, OPT_MAX_NODES, OPT_COUNT
+#define OPTIONS_OF_RESULT OPT_FORMAT, OPT_OUT, OPT_STRICT, OPT_QUIET, OPTIONS_OF_GRAPH
+
 typedef enum output_format {
   FORMAT_TEXT,
   FORMAT_JSON,

@@ -48,8 +48,8 @@ static int run(const options *o) {
   return status;
 }
 
-static const option_id takes[] = {OPT_WRT, OPT_OUTPUT, OPT_SEED,     OPT_MODE,      OPT_OUT,
-                                  OPT_TO,  OPT_STORED, OPT_BINARY, OPT_EXPLICIT, OPT_BIND, OPT_MAX_NODES, OPT_COUNT};
+static const option_id takes[] = {OPT_WRT, OPT_OUTPUT, OPT_SEED,   OPT_MODE,     OPT_OUT,
+                                  OPT_TO,  OPT_STORED, OPT_BINARY, OPT_EXPLICIT, OPTIONS_OF_GRAPH};
 const command command_diff = {
     "diff",
     "GRAPH",

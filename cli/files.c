@@ -28,8 +28,8 @@ static int run_convert(const options *o) {
   return status;
 }
 
-static const option_id convert_takes[] = {OPT_OUT,      OPT_TO,   OPT_STORED,    OPT_BINARY, OPT_EXPLICIT,
-                                          OPT_OPTIMIZE, OPT_BIND, OPT_MAX_NODES, OPT_COUNT};
+static const option_id convert_takes[] = {OPT_OUT,      OPT_TO,       OPT_STORED,      OPT_BINARY,
+                                          OPT_EXPLICIT, OPT_OPTIMIZE, OPTIONS_OF_GRAPH};
 const command command_convert = {
     "convert",
     "GRAPH",
@@ -117,7 +117,7 @@ static int run_hash(const options *o) {
   return first;
 }
 
-static const option_id hash_takes[] = {OPT_BIND, OPT_MAX_NODES, OPT_COUNT};
+static const option_id hash_takes[] = {OPTIONS_OF_GRAPH};
 const command command_hash = {
     "hash",
     "GRAPH...",

@@ -120,9 +120,8 @@ static int run(const options *o) {
   return for_each_graph(o, run_one);
 }
 
-static const option_id takes[] = {OPT_AT,     OPT_POINT,     OPT_WRT,    OPT_OUTPUT,    OPT_SEED,   OPT_BACKEND,
-                                  OPT_MODE,   OPT_PRECISION, OPT_DIGITS, OPT_TRACE,     OPT_FORMAT, OPT_OUT,
-                                  OPT_STRICT, OPT_THREADS,   OPT_QUIET,  OPT_BIND, OPT_MAX_NODES, OPT_COUNT};
+static const option_id takes[] = {OPTIONS_OF_POINT,   OPT_WRT,   OPT_OUTPUT,  OPT_SEED,         OPT_MODE,
+                                  OPTIONS_OF_NUMBERS, OPT_TRACE, OPT_THREADS, OPTIONS_OF_RESULT};
 const command command_grad = {
     "grad",
     "GRAPH...",

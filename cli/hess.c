@@ -185,9 +185,8 @@ static int run_hvp(const options *o) {
   return for_each_graph(o, hvp_one);
 }
 
-static const option_id hess_takes[] = {OPT_AT,      OPT_POINT, OPT_WRT,       OPT_OUTPUT,    OPT_SEED,   OPT_SPARSE,
-                                       OPT_BACKEND, OPT_MODE,  OPT_PRECISION, OPT_DIGITS,    OPT_FORMAT, OPT_OUT,
-                                       OPT_STRICT,  OPT_QUIET, OPT_BIND,      OPT_MAX_NODES, OPT_COUNT};
+static const option_id hess_takes[] = {OPTIONS_OF_POINT, OPT_WRT,  OPT_OUTPUT,         OPT_SEED,
+                                       OPT_SPARSE,       OPT_MODE, OPTIONS_OF_NUMBERS, OPTIONS_OF_RESULT};
 const command command_hess = {
     "hess",
     "GRAPH...",
@@ -206,9 +205,8 @@ const command command_hess = {
     FORMATS_MATRIX,
     run_hess};
 
-static const option_id hvp_takes[] = {OPT_AT,      OPT_POINT, OPT_DIRECTION, OPT_WRT,       OPT_OUTPUT, OPT_SEED,
-                                      OPT_BACKEND, OPT_MODE,  OPT_PRECISION, OPT_DIGITS,    OPT_FORMAT, OPT_OUT,
-                                      OPT_STRICT,  OPT_QUIET, OPT_BIND,      OPT_MAX_NODES, OPT_COUNT};
+static const option_id hvp_takes[] = {OPTIONS_OF_POINT, OPT_DIRECTION,      OPT_WRT,          OPT_OUTPUT, OPT_SEED,
+                                      OPT_MODE,         OPTIONS_OF_NUMBERS, OPTIONS_OF_RESULT};
 const command command_hvp = {
     "hvp",
     "GRAPH...",

@@ -127,7 +127,7 @@ static int run(const options *o) {
   return for_each_graph(o, run_one);
 }
 
-static const option_id takes[] = {OPT_AFTER, OPT_FORMAT, OPT_OUT, OPT_BIND, OPT_MAX_NODES, OPT_COUNT};
+static const option_id takes[] = {OPT_AFTER, OPT_FORMAT, OPT_OUT, OPTIONS_OF_GRAPH};
 const command command_info = {"info",
                               "GRAPH...",
                               "what is in a graph",

@@ -86,9 +86,8 @@ static int run(const options *o) {
   return for_each_graph(o, run_one);
 }
 
-static const option_id takes[] = {OPT_AT,      OPT_POINT,  OPT_WRT,       OPT_OUTPUT,    OPT_SPARSE,
-                                  OPT_BACKEND, OPT_MODE,   OPT_PRECISION, OPT_DIGITS,    OPT_FORMAT,
-                                  OPT_OUT,     OPT_STRICT, OPT_QUIET,     OPT_BIND, OPT_MAX_NODES, OPT_COUNT};
+static const option_id takes[] = {OPTIONS_OF_POINT,   OPT_WRT,          OPT_OUTPUT, OPT_SPARSE, OPT_MODE,
+                                  OPTIONS_OF_NUMBERS, OPTIONS_OF_RESULT};
 const command command_jac = {
     "jac",
     "GRAPH...",

@@ -163,9 +163,8 @@ static int run_vjp(const options *o) {
   return for_each_graph(o, run_one_vjp);
 }
 
-static const option_id jvp_takes[] = {OPT_AT,        OPT_POINT,     OPT_DIRECTION, OPT_OUTPUT, OPT_BACKEND,
-                                      OPT_PRECISION, OPT_DIGITS,    OPT_FORMAT,    OPT_OUT,    OPT_STRICT,
-                                      OPT_QUIET,     OPT_BIND, OPT_MAX_NODES, OPT_COUNT};
+static const option_id jvp_takes[] = {OPTIONS_OF_POINT,   OPT_DIRECTION, OPT_OUTPUT,
+                                      OPTIONS_OF_NUMBERS, OPT_THREADS,   OPTIONS_OF_RESULT};
 const command command_jvp = {
     "jvp",
     "GRAPH...",
@@ -179,9 +178,8 @@ const command command_jvp = {
     FORMATS_VALUES,
     run_jvp};
 
-static const option_id vjp_takes[] = {OPT_AT,        OPT_POINT,     OPT_WEIGHT, OPT_WRT, OPT_BACKEND,
-                                      OPT_PRECISION, OPT_DIGITS,    OPT_FORMAT, OPT_OUT, OPT_STRICT,
-                                      OPT_QUIET,     OPT_BIND, OPT_MAX_NODES, OPT_COUNT};
+static const option_id vjp_takes[] = {OPTIONS_OF_POINT,   OPT_WEIGHT,  OPT_WRT,
+                                      OPTIONS_OF_NUMBERS, OPT_THREADS, OPTIONS_OF_RESULT};
 const command command_vjp = {
     "vjp",
     "GRAPH...",

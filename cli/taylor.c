@@ -214,9 +214,8 @@ static int run(const options *o) {
   return for_each_graph(o, run_one);
 }
 
-static const option_id takes[] = {OPT_ORDER,   OPT_DIRECTION, OPT_MIXED,     OPT_AT,     OPT_POINT, OPT_OUTPUT,
-                                  OPT_BACKEND, OPT_PRECISION, OPT_DIGITS,    OPT_FORMAT, OPT_OUT,   OPT_STRICT,
-                                  OPT_THREADS, OPT_QUIET,     OPT_BIND, OPT_MAX_NODES, OPT_COUNT};
+static const option_id takes[] = {OPT_ORDER,  OPT_DIRECTION,      OPT_MIXED,   OPTIONS_OF_POINT,
+                                  OPT_OUTPUT, OPTIONS_OF_NUMBERS, OPT_THREADS, OPTIONS_OF_RESULT};
 const command command_taylor = {
     "taylor",
     "GRAPH...",

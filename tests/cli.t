@@ -852,15 +852,15 @@ With --format json the result is
   --wrt NAME,...             differentiate by these inputs (default: all that are not `diff: no`); repeatable
   --output NAME              only this output, or one element of it: NAME[i,j]
   --seed LIST                weights of a non-scalar output's elements: a nested list, or one number for all
-  --backend NAME             compute with this backend (see `adtool backends`; default tape)
   --mode forward|reverse     the mode, where the backend has both
+  --backend NAME             compute with this backend (see `adtool backends`; default tape)
   --precision BITS           precision of the mpfr backend, from 2 (default 256)
   --digits N                 show N significant digits; mpfr computes with the bits for them and 64 more
   --trace                    show every node with its expression, value and derivative
+  --threads N                use N threads (default: one for each processor)
   --format FORMAT            the form of the result: text, json, csv or npy
   -o, --out FILE             write to a file, replaced in one step, instead of standard output
   --strict                   exit 4 when a number leaves an operation's domain
-  --threads N                use N threads (default: one for each processor)
   -q, --quiet                no notes
   --bind NAME=VALUE          fix a size that an ONNX model leaves open, or an input that sizes come from; repeatable
   --max-nodes N              limit on nodes (default 100000000)
