@@ -133,6 +133,8 @@ struct command;
 void options_start(options *o, int argc, char **argv);
 /* Parses what stands behind the command's name.  0, or an exit status after a message. */
 int options_parse(options *o, const struct command *c, int argc, char **argv);
+/* Refuses options that stand without what they need; ids ends with OPT_COUNT. */
+int options_unless(const options *o, const option_id *ids, const char *need);
 void options_clear(options *o);
 
 /* ---- Names (names.c), plain or in backquotes; 0 or an exit status after a message */

@@ -59,10 +59,14 @@ static int run(const options *o) {
   ad_buffer b = {0};
   ad_error e = {0};
   ad_graph *g = NULL;
-  int status = 0;
+  static const option_id at_point[] = {OPTIONS_OF_POINT, OPT_OUTPUT, OPTIONS_OF_NUMBERS, OPT_STRICT, OPT_COUNT};
+  static const option_id adjoints[] = {OPT_WRT, OPT_SEED, OPT_COUNT};
+  int status = o->values || o->adjoints ? 0 : options_unless(o, at_point, "--values or --adjoints");
+  if (!status && !o->adjoints) status = options_unless(o, adjoints, "--adjoints");
+  if (status) return status;
   if (o->values || o->adjoints)
     status = draw_at_point(o, &b);
-  else if (ad_graph_load(&g, o->file[0], &o->limits, &e))
+  else if (load_graph(&g, o, o->file[0], &e))
     status = report(o, &e);
   else
     status = draw(o, g, NULL, &b);
@@ -72,9 +76,9 @@ static int run(const options *o) {
   return status;
 }
 
-static const option_id takes[] = {OPT_VALUES, OPT_ADJOINTS, OPT_SHAPES,  OPT_MAX_SHOWN, OPT_AT,        OPT_POINT,
-                                  OPT_WRT,    OPT_OUTPUT,   OPT_SEED,    OPT_BACKEND,   OPT_PRECISION, OPT_DIGITS,
-                                  OPT_OUT,    OPT_STRICT,   OPT_THREADS, OPT_QUIET,     OPT_MAX_NODES, OPT_COUNT};
+static const option_id takes[] = {OPT_VALUES, OPT_ADJOINTS, OPT_SHAPES, OPT_MAX_SHOWN,      OPTIONS_OF_POINT,
+                                  OPT_WRT,    OPT_OUTPUT,   OPT_SEED,   OPTIONS_OF_NUMBERS, OPT_THREADS,
+                                  OPT_OUT,    OPT_STRICT,   OPT_QUIET,  OPTIONS_OF_GRAPH};
 const command command_dot = {
     "dot",
     "GRAPH",

@@ -91,6 +91,12 @@ const char *option_usage(option_id id) {
   return text[id];
 }
 
+int options_unless(const options *o, const option_id *ids, const char *need) {
+  for (; *ids != OPT_COUNT; ids++)
+    if (o->given[*ids]) return usage_error(o, "--%s would do nothing here: it wants %s", rows[*ids].name, need);
+  return 0;
+}
+
 /* In the order of output_format. */
 static const char *const formats[] = {"text", "json", "csv", "npy", "ndjson", "texinfo", "mtx", "npz", NULL};
 

@@ -136,7 +136,8 @@ static int find_element(const session *s, const char *option, const element_text
     *position = output ? ad_graph_find_output(g, name) : n < ad_graph_input_count(g) ? n : SIZE_MAX;
     if (*position == SIZE_MAX) continue;
     if (!k || !t->index) return 0;
-    return read_index(s->o, option, t, ad_graph_node_shape(g, output ? ad_graph_output_node(g, *position) : n), element);
+    return read_index(s->o, option, t, ad_graph_node_shape(g, output ? ad_graph_output_node(g, *position) : n),
+                      element);
   }
   return no_such(s, output ? "output" : "input", t->name, output ? next_output : next_input);
 }

@@ -1194,6 +1194,12 @@ adtool: the backend 'dual' has no adjoints; use tape or mpfr
 $ adtool dot tests/examples/tutorial.yaml --max-shown 7
 adtool: --max-shown wants a whole number from 8 to 10000, not '7'
 ? 2
+$ adtool dot tests/examples/tutorial.yaml --at x=5
+adtool: --at would do nothing here: it wants --values or --adjoints
+? 2
+$ adtool dot tests/examples/tutorial.yaml --values --wrt x
+adtool: --wrt would do nothing here: it wants --adjoints
+? 2
 $ adtool eval t.dot
 t.dot:1:1: error: a graph file is a mapping of keys to values
   digraph "squared-error" {
