@@ -213,6 +213,7 @@ void progress_end(progress *p);
 
 /* How numbers are shown: significant digits, 0 for the shortest that reads back. */
 void put_number(ad_buffer *b, const ad_span *s, size_t i, unsigned digits);
+int text_width(const char *s); /* characters of UTF-8 */
 void put_json_string(ad_buffer *b, const char *s);
 void put_json_double(ad_buffer *b, double v);
 void put_json_number(ad_buffer *b, const ad_span *s, size_t i, unsigned digits);
@@ -283,12 +284,13 @@ int session_notes(const session *s);
 void session_note_wrt(const session *s);
 void session_close(session *s);
 
+/* The part of v, over the elements of the i-th chosen output, that --output names, and its shape. */
+ad_span session_part(const session *s, size_t i, ad_span v, ad_shape *shape);
+ad_span session_value(const session *s, size_t i, ad_shape *shape);
 /* The index of an element, "[i,j]", and output i as chosen, "NAME" or "NAME[i,j]". */
 void put_element(ad_buffer *b, const ad_shape *shape, size_t element);
 void put_output_name(ad_buffer *b, const session *s, size_t i);
 void put_npy_span(ad_buffer *b, const ad_span *v, const ad_shape *shape);
-/* A node's value, or where `input` is given that input's gradient, as an .npy array. */
-void put_npy(ad_buffer *b, const session *s, ad_node value, const ad_node *input);
 
 /* ---- Products with vectors (products.c) */
 

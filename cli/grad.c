@@ -5,20 +5,9 @@
 
 enum { DIRECTIONS = 8 };
 
-static ad_span chosen_value(const session *s, size_t i, ad_shape *shape) {
-  ad_node n = ad_graph_output_node(s->graph, s->output[i]);
-  ad_span v = ad_workspace_value(s->workspace, n);
-  *shape = *ad_graph_node_shape(s->graph, n);
-  if (s->element[i] != SIZE_MAX) {
-    v = span_element(&v, s->element[i]);
-    *shape = (ad_shape){0};
-  }
-  return v;
-}
-
 static void put_json(ad_buffer *b, const session *s, size_t i) {
   ad_shape shape;
-  ad_span v = chosen_value(s, i, &shape);
+  ad_span v = session_value(s, i, &shape);
   ad_buffer name = {0};
   put_output_name(&name, s, i);
   if (i) ad_buffer_puts(b, ", ");
@@ -40,22 +29,25 @@ static void put_json(ad_buffer *b, const session *s, size_t i) {
 
 static void put_text(ad_buffer *b, const session *s, size_t i) {
   ad_shape shape;
-  ad_span v = chosen_value(s, i, &shape);
-  size_t width = 0;
+  ad_span v = session_value(s, i, &shape);
+  int width = 0;
+  const size_t before = b->size;
   put_output_name(b, s, i);
   ad_buffer_puts(b, " = ");
-  put_text_tensor(b, &v, &shape, s->o->digits, 0);
+  put_text_tensor(b, &v, &shape, s->o->digits, b->failed ? 0 : text_width(b->data + before));
   ad_buffer_puts(b, "\n");
   for (size_t k = 0; k < ad_program_wrt_count(s->program); k++) {
-    size_t n = strlen(ad_graph_node_name(s->graph, ad_program_wrt(s->program, k)));
+    const int n = text_width(ad_graph_node_name(s->graph, ad_program_wrt(s->program, k)));
     if (n > width) width = n;
   }
   if (width > 24) width = 24;
   for (size_t k = 0; k < ad_program_wrt_count(s->program); k++) {
     ad_node x = ad_program_wrt(s->program, k);
     ad_span d = ad_workspace_gradient(s->workspace, x);
-    ad_buffer_printf(b, "  d/d%-*s = ", (int)width, ad_graph_node_name(s->graph, x));
-    put_text_tensor(b, &d, ad_graph_node_shape(s->graph, x), s->o->digits, (int)width + 8);
+    const char *name = ad_graph_node_name(s->graph, x);
+    const int gap = width - text_width(name);
+    ad_buffer_printf(b, "  d/d%s%*s = ", name, gap > 0 ? gap : 0, "");
+    put_text_tensor(b, &d, ad_graph_node_shape(s->graph, x), s->o->digits, (gap < 0 ? width - gap : width) + 8);
     ad_buffer_puts(b, "\n");
   }
 }
@@ -78,6 +70,11 @@ static void put_csv(ad_buffer *b, const session *s, size_t i) {
   }
 }
 
+static void put_npy_gradient(ad_buffer *b, const session *s, ad_node x) {
+  const ad_span d = ad_workspace_gradient(s->workspace, x);
+  put_npy_span(b, &d, ad_graph_node_shape(s->graph, x));
+}
+
 static int put_results(ad_buffer *b, const session *s) {
   output_format f = s->o->format;
   if (f == FORMAT_NPY && (s->output_count != 1 || ad_program_wrt_count(s->program) != 1))
@@ -92,7 +89,7 @@ static int put_results(ad_buffer *b, const session *s) {
     else if (f == FORMAT_CSV)
       put_csv(b, s, i);
     else if (f == FORMAT_NPY)
-      put_npy(b, s, AD_NO_NODE, &(ad_node){ad_program_wrt(s->program, 0)});
+      put_npy_gradient(b, s, ad_program_wrt(s->program, 0));
     else
       put_text(b, s, i);
     if (s->o->trace) put_trace(b, s);

@@ -72,7 +72,7 @@ static void put_text_dense(ad_buffer *b, const matrix *m) {
         ad_buffer_printf(b, "d2 %s/d %s d %s = ", m->of, m->row[i].name, m->column[k].name);
       else
         ad_buffer_printf(b, "d %s/d %s = ", m->row[i].name, m->column[k].name);
-      snprintf(between, sizeof between, ",\n%*s", (int)(b->size - before + 1), "");
+      snprintf(between, sizeof between, ",\n%*s", b->failed ? 0 : text_width(b->data + before) + 1, "");
       put_block(b, m, &m->row[i], &m->column[k], between, put_number);
       ad_buffer_puts(b, "\n");
     }

@@ -79,10 +79,7 @@ static ad_span result_at(const void *context, size_t i, ad_buffer *name, ad_shap
     return ad_workspace_adjoint(s->workspace, n);
   }
   put_output_name(name, s, i);
-  const ad_span t = ad_workspace_tangent(s->workspace, 0, n);
-  if (s->element[i] == SIZE_MAX) return t;
-  *shape = (ad_shape){0};
-  return span_element(&t, s->element[i]);
+  return session_part(s, i, ad_workspace_tangent(s->workspace, 0, n), shape);
 }
 
 int put_product(ad_buffer *b, const options *o, const char *product, bool outputs, size_t count, product_part *part,
@@ -114,7 +111,7 @@ int put_product(ad_buffer *b, const options *o, const char *product, bool output
       put_npy_span(b, &v, &shape);
     } else {
       ad_buffer_printf(b, "%s = ", name);
-      put_text_tensor(b, &v, &shape, o->digits, (int)strlen(name) + 3);
+      put_text_tensor(b, &v, &shape, o->digits, text_width(name) + 3);
       ad_buffer_puts(b, "\n");
     }
     ad_buffer_clear(&shown);

@@ -338,6 +338,17 @@ void put_output_name(ad_buffer *b, const session *s, size_t i) {
     put_element(b, ad_graph_node_shape(s->graph, ad_graph_output_node(s->graph, s->output[i])), s->element[i]);
 }
 
+ad_span session_part(const session *s, size_t i, ad_span v, ad_shape *shape) {
+  *shape = *ad_graph_node_shape(s->graph, ad_graph_output_node(s->graph, s->output[i]));
+  if (s->element[i] == SIZE_MAX) return v;
+  *shape = (ad_shape){0};
+  return span_element(&v, s->element[i]);
+}
+
+ad_span session_value(const session *s, size_t i, ad_shape *shape) {
+  return session_part(s, i, ad_workspace_value(s->workspace, ad_graph_output_node(s->graph, s->output[i])), shape);
+}
+
 /* ---- Notes */
 
 typedef struct seen {

@@ -13,14 +13,6 @@ static void put_csv_rows(ad_buffer *b, const char *output, const ad_span *v, uns
   }
 }
 
-/* The part of a span over output i's elements that --output chose. */
-static ad_span chosen(const session *s, size_t i, ad_span v, ad_shape *shape) {
-  *shape = *ad_graph_node_shape(s->graph, ad_graph_output_node(s->graph, s->output[i]));
-  if (s->element[i] == SIZE_MAX) return v;
-  *shape = (ad_shape){0};
-  return span_element(&v, s->element[i]);
-}
-
 /* ---- Series along a direction */
 
 /* What moves is what is differentiated by, `diff: no` or not. */
@@ -77,7 +69,7 @@ static void put_series(ad_buffer *b, const session *s, size_t i, const char *nam
   if (f == FORMAT_TEXT) ad_buffer_printf(b, "%s\n", name);
   if (f == FORMAT_JSON) ad_buffer_puts(b, "[");
   for (uint32_t j = 0; j <= s->order; j++) {
-    const ad_span c = chosen(s, i, ad_workspace_coefficient(s->workspace, j, n), &shape);
+    const ad_span c = session_part(s, i, ad_workspace_coefficient(s->workspace, j, n), &shape);
     char what[24];
     snprintf(what, sizeof what, f == FORMAT_CSV ? "%u" : "t^%u", j);
     if (f == FORMAT_CSV) {
@@ -133,7 +125,7 @@ static void put_mixed(ad_buffer *b, const session *s, const ad_mixed *m, size_t 
   if (f == FORMAT_TEXT) ad_buffer_printf(b, "%s\n", name);
   if (f == FORMAT_JSON) ad_buffer_puts(b, "{");
   for (size_t k = 0; k < s->o->mixed_count; k++) {
-    const ad_span v = chosen(s, i, ad_mixed_derivative(m, k, i), &shape);
+    const ad_span v = session_part(s, i, ad_mixed_derivative(m, k, i), &shape);
     const char *what = s->o->mixed[k];
     if (f == FORMAT_CSV) {
       put_csv_rows(b, name, &v, s->o->digits, what);
@@ -144,7 +136,7 @@ static void put_mixed(ad_buffer *b, const session *s, const ad_mixed *m, size_t 
       put_json_tensor(b, &v, &shape, s->o->digits);
     } else {
       ad_buffer_printf(b, "  d/d(%s) = ", what);
-      put_text_tensor(b, &v, &shape, s->o->digits, (int)strlen(what) + 10);
+      put_text_tensor(b, &v, &shape, s->o->digits, text_width(what) + 10);
       ad_buffer_puts(b, "\n");
     }
   }

@@ -24,22 +24,16 @@ static void add_cell(table *t, ad_buffer *b) {
   *b = (ad_buffer){0};
 }
 
-static size_t characters(const char *s) {
-  size_t n = 0;
-  for (; *s; s++) n += ((unsigned char)*s & 0xC0) != 0x80;
-  return n;
-}
-
 static void put_table(ad_buffer *b, table *t) {
   size_t width[MAX_COLUMNS + 4] = {0};
   for (size_t i = 0; i < t->count; i++) {
-    size_t n = characters(t->cell[i]);
+    size_t n = (size_t)text_width(t->cell[i]);
     if (n > width[i % t->columns] && n <= MAX_WIDTH) width[i % t->columns] = n;
   }
   for (size_t i = 0; i < t->count; i++) {
     bool last = i % t->columns + 1 == t->columns;
     ad_buffer_puts(b, t->cell[i]);
-    size_t n = characters(t->cell[i]);
+    size_t n = (size_t)text_width(t->cell[i]);
     if (last)
       ad_buffer_puts(b, "\n");
     else

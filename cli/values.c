@@ -23,6 +23,12 @@ void put_number(ad_buffer *b, const ad_span *s, size_t i, unsigned digits) {
   ad_free(large);
 }
 
+int text_width(const char *s) {
+  int n = 0;
+  for (; *s; s++) n += ((unsigned char)*s & 0xC0) != 0x80;
+  return n;
+}
+
 void put_json_string(ad_buffer *b, const char *s) {
   ad_buffer_puts(b, "\"");
   for (; *s; s++) {
@@ -133,12 +139,6 @@ void put_npy_span(ad_buffer *b, const ad_span *v, const ad_shape *shape) {
   for (size_t i = 0; i < v->count; i++) numbers[i] = ad_span_double(v, i);
   ad_npy_write(b, shape, numbers);
   ad_free(numbers);
-}
-
-void put_npy(ad_buffer *b, const session *s, ad_node value, const ad_node *input) {
-  const ad_node n = input ? *input : value;
-  const ad_span v = input ? ad_workspace_gradient(s->workspace, n) : ad_workspace_value(s->workspace, n);
-  put_npy_span(b, &v, ad_graph_node_shape(s->graph, n));
 }
 
 void put_element_name(ad_buffer *b, const char *name, const ad_shape *shape, size_t element) {

@@ -226,6 +226,47 @@ $ adtool check empty.yaml --output em
 empty.yaml: pass: there is nothing to differentiate
   0 derivatives, at up to 192 bits
   double keeps every digit
+$ printf 'adtool: 1\ninputs: {α: [[1, 2], [3, 4]], "日本": 2}\noutputs: {ééé: α*日本, abc: α}\n' >utf8.yaml
+$ adtool eval utf8.yaml
+ééé = [[2, 4],
+       [6, 8]]
+abc = [[1, 2],
+       [3, 4]]
+$ adtool grad utf8.yaml --output ééé --seed 1 --trace
+ééé = [[2, 4],
+       [6, 8]]
+  d/dα  = [[2, 2],
+           [2, 2]]
+  d/d日本 = 10
+node  expression  value         adjoint
+α     input       [1, 2, 3, 4]  [2, 2, 2, 2]
+日本    input       2             10
+%2    α*日本        [2, 4, 6, 8]  [1, 1, 1, 1]
+$ adtool vjp utf8.yaml --weight ééé=1
+α = [[2, 2],
+     [2, 2]]
+日本 = 10
+$ adtool jac utf8.yaml --output ééé
+d ééé/d α = [[2, 0, 0, 0],
+             [0, 2, 0, 0],
+             [0, 0, 2, 0],
+             [0, 0, 0, 2]]
+d ééé/d 日本 = [[1],
+              [2],
+              [3],
+              [4]]
+$ adtool grad utf8.yaml --output éé
+adtool: utf8.yaml has no output 'éé' (did you mean 'ééé'?)
+? 2
+$ adtool eval v.yaml --output 'y[1]'
+y[1] = 4
+$ adtool eval v.yaml --output 'y[-1]' --format json
+{"outputs": {"y[2]": 9}}
+$ adtool eval v.yaml --output 'y[1]' --format csv
+output,element,value
+y[1],0,4
+$ adtool eval v.yaml --output 'y[2]' --format npy | tail -c 2 | od -A n -t x1
+ 22 40
 $ adtool grad v.yaml --output 'y[1]'
 y[1] = 4
   d/dx = [0, 4, 0]
