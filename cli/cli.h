@@ -221,8 +221,8 @@ void put_json_number(ad_buffer *b, const ad_span *s, size_t i, unsigned digits);
 void put_json_tensor(ad_buffer *b, const ad_span *s, const ad_shape *shape, unsigned digits);
 /* A tensor for people: a scalar on the line, a vector in brackets, a matrix on lines of its own. */
 void put_text_tensor(ad_buffer *b, const ad_span *s, const ad_shape *shape, unsigned digits, int indent);
-/* On one line, long tensors cut short. */
-void put_short_span(ad_buffer *b, const ad_span *s, unsigned digits);
+/* As nested lists on one line, long tensors cut short. */
+void put_short_tensor(ad_buffer *b, const ad_span *s, const ad_shape *shape, unsigned digits);
 /* A name as a field of a CSV line. */
 void put_csv_name(ad_buffer *b, const char *name);
 /* NAME, or NAME[i,j] where an element (SIZE_MAX: none) of a tensor is meant. */

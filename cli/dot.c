@@ -11,12 +11,12 @@ static void lines(void *context, ad_node n, ad_buffer *out) {
   if (s->o->values) {
     const ad_span v = ad_workspace_value(s->workspace, n);
     ad_buffer_puts(out, "\n= ");
-    put_short_span(out, &v, digits);
+    put_short_tensor(out, &v, ad_graph_node_shape(s->graph, n), digits);
   }
   if (s->o->adjoints) {
     const ad_span d = ad_workspace_adjoint(s->workspace, n);
     ad_buffer_puts(out, "\nadjoint ");
-    put_short_span(out, &d, digits);
+    put_short_tensor(out, &d, ad_graph_node_shape(s->graph, n), digits);
   }
 }
 

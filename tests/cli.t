@@ -238,10 +238,10 @@ $ adtool grad utf8.yaml --output ééé --seed 1 --trace
   d/dα  = [[2, 2],
            [2, 2]]
   d/d日本 = 10
-node  expression  value         adjoint
-α     input       [1, 2, 3, 4]  [2, 2, 2, 2]
-日本    input       2             10
-%2    α*日本        [2, 4, 6, 8]  [1, 1, 1, 1]
+node  expression  value             adjoint
+α     input       [[1, 2], [3, 4]]  [[2, 2], [2, 2]]
+日本    input       2                 10
+%2    α*日本        [[2, 4], [6, 8]]  [[1, 1], [1, 1]]
 $ adtool vjp utf8.yaml --weight ééé=1
 α = [[2, 2],
      [2, 2]]
@@ -255,6 +255,27 @@ d ééé/d 日本 = [[1],
               [2],
               [3],
               [4]]
+$ adtool grad utf8.yaml --output 'ééé[0,1]' --trace --backend dual
+ééé[0,1] = 4
+  d/dα  = [[0, 2],
+           [0, 0]]
+  d/d日本 = 2
+node  expression  value             d/dα[0,0]         d/dα[0,1]         d/dα[1,0]         d/dα[1,1]         d/d日本
+α     input       [[1, 2], [3, 4]]  [[1, 0], [0, 0]]  [[0, 1], [0, 0]]  [[0, 0], [1, 0]]  [[0, 0], [0, 1]]  [[0, 0], [0, 0]]
+日本    input       2                 0                 0                 0                 0                 1
+%2    α*日本        [[2, 4], [6, 8]]  [[2, 0], [0, 0]]  [[0, 2], [0, 0]]  [[0, 0], [2, 0]]  [[0, 0], [0, 2]]  [[1, 2], [3, 4]]
+$ printf 'adtool: 1\ninputs: {a: [[1, 2, 3], [4, 5, 6], [7, 8, 9]], b: [[1, 2, 3, 4], [5, 6, 7, 8]], c: [[[1, 2], [3, 4]]], d: {shape: [9, 0], fill: 1}}\noutputs: {s: sum(a) + sum(b) + sum(c) + sum(d)}\n' | adtool grad - --trace | tail -n +19
+a     input       [[1, 2, 3], [4, 5, 6], ... 9 in all]    [[1, 1, 1], [1, 1, 1], ... 9 in all]
+b     input       [[1, 2, 3, 4], [5, 6, ... 8 in all]]    [[1, 1, 1, 1], [1, 1, ... 8 in all]]
+c     input       [[[1, 2], [3, 4]]]                      [[[1, 1], [1, 1]]]
+d     input       [[], [], [], [], [], [], ... 0 in all]  [[], [], [], [], [], [], ... 0 in all]
+%4    sum(a)      45                                      1
+%5    sum(b)      36                                      1
+%6    %4 + %5     81                                      1
+%7    sum(c)      10                                      1
+%8    %6 + %7     91                                      1
+%9    sum(d)      0                                       1
+%10   %8 + %9     91                                      1
 $ adtool grad utf8.yaml --output éé
 adtool: utf8.yaml has no output 'éé' (did you mean 'ééé'?)
 ? 2
@@ -1219,7 +1240,7 @@ digraph "pendulum-step" {
 }
 $ adtool convert tests/examples/tutorial.yaml -o t.dot && adtool dot tests/examples/tutorial.yaml | cmp - t.dot
 $ printf 'adtool: 1\ninputs: {"a\\"b\\\\n&": [[1, 2], [3, 4]]}\noutputs: {"é": "`a\\"b\\\\n&`[:, 1]/3"}\n' | adtool dot - --values --adjoints --output 'é[0]' | grep label
-  n0 [label="a\"b\\n&amp;\ninput\n= [1, 2, 3, 4]\nadjoint [0, 0.333333, 0, 0]", fillcolor="#dcebfa"];
+  n0 [label="a\"b\\n&amp;\ninput\n= [[1, 2], [3, 4]]\nadjoint [[0, 0.333333], [0, 0]]", fillcolor="#dcebfa"];
     label="é";
     n1 [label="slice [:, 1]\n= [2, 4]\nadjoint [0.333333, 0]"];
     n2 [label="é\ndiv(_, 3)\n= [0.666667, 1.33333]\nadjoint [1, 0]", peripheries=2];
