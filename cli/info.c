@@ -48,8 +48,11 @@ static void put_place(ad_buffer *b, const ad_graph *g, ad_node n, const char *na
                    n < ad_graph_input_count(g) && ad_graph_input_fixed(g, n) ? "  (diff: no)" : "");
 }
 
-static void put_json(ad_buffer *b, const ad_graph *g, const facts *f) {
-  ad_buffer_puts(b, "{\"name\": ");
+/* passes: what goes before the rest. */
+static void put_json(ad_buffer *b, const ad_graph *g, const facts *f, const ad_buffer *passes) {
+  ad_buffer_puts(b, "{");
+  if (passes->size) ad_buffer_put(b, passes->data, passes->size);
+  ad_buffer_puts(b, "\"name\": ");
   put_json_string(b, ad_graph_name(g));
   ad_buffer_printf(
       b, ", \"nodes\": %zu, \"constants\": %zu, \"named\": %zu, \"depth\": %zu, \"elements\": %llu, \"inputs\": {",
@@ -68,7 +71,8 @@ static void put_json(ad_buffer *b, const ad_graph *g, const facts *f) {
   ad_buffer_puts(b, "}}\n");
 }
 
-static void put_text(ad_buffer *b, const ad_graph *g, const facts *f) {
+static void put_text(ad_buffer *b, const ad_graph *g, const facts *f, const ad_buffer *passes) {
+  if (passes->size) ad_buffer_put(b, passes->data, passes->size);
   if (*ad_graph_name(g)) ad_buffer_printf(b, "name        %s\n", ad_graph_name(g));
   ad_buffer_printf(b, "nodes       %zu (%zu inputs, %zu constants, %zu operations), depth %zu\n", f->nodes, f->inputs,
                    f->constants, f->nodes - f->inputs - f->constants, f->depth);
@@ -86,10 +90,11 @@ static void put_text(ad_buffer *b, const ad_graph *g, const facts *f) {
     if (f->by_op[i]) ad_buffer_printf(b, "  %-14s %zu\n", ad_op_get((ad_op)i)->name, f->by_op[i]);
 }
 
-static int show(const options *o, const ad_graph *g, ad_buffer *b) {
+static int show(const options *o, const ad_graph *g, const ad_buffer *passes, ad_buffer *b) {
   facts f = {0};
   int status = gather(&f, o, g);
-  if (!status) (o->format == FORMAT_JSON ? put_json : put_text)(b, g, &f);
+  if (!status) (o->format == FORMAT_JSON ? put_json : put_text)(b, g, &f, passes);
+  b->failed = b->failed || passes->failed;
   ad_free(f.by_op);
   return status;
 }
@@ -98,18 +103,27 @@ static int show(const options *o, const ad_graph *g, ad_buffer *b) {
 static int show_passes(const options *o, const ad_graph *g, ad_buffer *b) {
   ad_error e = {0};
   size_t before = ad_graph_node_count(g);
+  ad_buffer passes = {0};
   int status = 0;
   for (size_t i = 0; !status && i < ad_pass_count() && o->passes >> i & 1; i++) {
     ad_graph *after;
-    if (ad_graph_optimize(&after, g, &(ad_optimize_options){.passes = (2u << i) - 1}, &e)) return report(o, &e);
+    if (ad_graph_optimize(&after, g, &(ad_optimize_options){.passes = (2u << i) - 1}, &e)) {
+      status = report(o, &e);
+      break;
+    }
     const size_t nodes = ad_graph_node_count(after);
+    const bool last = !(o->passes >> (i + 1) & 1);
     if (o->format == FORMAT_TEXT)
-      ad_buffer_printf(b, "pass        %-11s%zu nodes, %zu before: %s\n", ad_pass_get(i)->name, nodes, before,
+      ad_buffer_printf(&passes, "pass        %-11s%zu nodes, %zu before: %s\n", ad_pass_get(i)->name, nodes, before,
                        ad_pass_get(i)->doc);
+    else
+      ad_buffer_printf(&passes, "%s{\"name\": \"%s\", \"nodes\": %zu, \"before\": %zu}%s", i ? ", " : "\"passes\": [",
+                       ad_pass_get(i)->name, nodes, before, last ? "], " : "");
     before = nodes;
-    if (!(o->passes >> (i + 1) & 1)) status = show(o, after, b);
+    if (last) status = show(o, after, &passes, b);
     ad_graph_free(after);
   }
+  ad_buffer_clear(&passes);
   return status;
 }
 
@@ -118,7 +132,7 @@ static int run_one(const options *o, const char *path, ad_buffer *b) {
   ad_graph *g;
   if (load_graph(&g, o, path, &e)) return report(o, &e);
   if (o->file_count > 1 && o->format == FORMAT_TEXT) ad_buffer_printf(b, "# %s\n", path);
-  int status = o->passes ? show_passes(o, g, b) : show(o, g, b);
+  int status = o->passes ? show_passes(o, g, b) : show(o, g, &(ad_buffer){0}, b);
   ad_graph_free(g);
   return status;
 }

@@ -1106,7 +1106,7 @@ operations
   sqr            1
   sum            1
 $ adtool info --after fold tests/examples/repeats.yaml --format json
-{"name": "repeats", "nodes": 21, "constants": 5, "named": 5, "depth": 5, "elements": 25, "inputs": {"x": [], "v": [3]}, "outputs": {"y": [], "z": [], "w": []}, "operations": {"neg": 2, "add": 3, "mul": 4, "div": 2, "pow": 1, "slice": 1, "sum": 1}}
+{"passes": [{"name": "dead", "nodes": 22, "before": 23}, {"name": "fold", "nodes": 21, "before": 22}], "name": "repeats", "nodes": 21, "constants": 5, "named": 5, "depth": 5, "elements": 25, "inputs": {"x": [], "v": [3]}, "outputs": {"y": [], "z": [], "w": []}, "operations": {"neg": 2, "add": 3, "mul": 4, "div": 2, "pow": 1, "slice": 1, "sum": 1}}
 $ adtool info --after best tests/examples/repeats.yaml
 adtool: --after is one of dead, fold, identities, common, not 'best'
 ? 2
