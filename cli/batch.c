@@ -1,30 +1,29 @@
 #include "batch.h"
 
 static int run(const options *o) {
-  if (o->format == FORMAT_TEXINFO) return usage_error("batch has the formats npy, csv and ndjson");
   if (!o->points && !o->file_count && !o->list)
-    return usage_error("batch wants a GRAPH with --points, or graphs, folders or a --list of them");
+    return usage_error(o, "batch wants a GRAPH with --points, or graphs, folders or a --list of them");
   if (o->points && o->file_count != 1)
-    return usage_error("batch with --points takes one GRAPH; see `adtool help batch`");
+    return usage_error(o, "batch with --points takes one GRAPH; see `adtool help batch`");
   if (o->shard) return o->points ? batch_points(o, &(ranks){0}) : batch_graphs(o);
   ranks r;
-  int status = ranks_join(&r);
+  int status = ranks_join(&r, o);
   if (status) return status;
   if (o->points)
     status = batch_points(o, &r);
   else if (r.size < 2)
     status = batch_graphs(o);
   else if (!r.rank)
-    status = usage_error("MPI's ranks share the rows of --points; for many graphs use --shard auto");
+    status = usage_error(o, "MPI's ranks share the rows of --points; for many graphs use --shard auto");
   ranks_leave(&r);
   return status;
 }
 
-static const option_id takes[] = {
-    OPT_POINTS,      OPT_LIST,        OPT_TIMEOUT, OPT_NO_TIME,   OPT_DO,      OPT_AT,         OPT_POINT,
-    OPT_WRT,         OPT_OUTPUT,      OPT_SEED,    OPT_BACKEND,   OPT_MODE,    OPT_PRECISION,  OPT_DIGITS,
-    OPT_REDUCE,      OPT_FORMAT,      OPT_OUT,     OPT_SHARD,     OPT_THREADS, OPT_MIN_DIGITS, OPT_PROBES,
-    OPT_RANDOM_SEED, OPT_MAX_ENTRIES, OPT_QUIET,   OPT_BIND, OPT_MAX_NODES, OPT_COUNT};
+static const option_id takes[] = {OPT_POINTS,         OPT_LIST,        OPT_TIMEOUT, OPT_NO_TIME,     OPT_DO,
+                                  OPTIONS_OF_POINT,   OPT_WRT,         OPT_OUTPUT,  OPT_SEED,        OPT_MODE,
+                                  OPTIONS_OF_NUMBERS, OPT_REDUCE,      OPT_FORMAT,  OPT_OUT,         OPT_SHARD,
+                                  OPT_THREADS,        OPT_MIN_DIGITS,  OPT_PROBES,  OPT_RANDOM_SEED, OPT_MAX_ENTRIES,
+                                  OPT_QUIET,          OPTIONS_OF_GRAPH};
 const command command_batch = {
     "batch",
     "GRAPH|FOLDER...",
@@ -57,4 +56,5 @@ const command command_batch = {
     0,
     SIZE_MAX,
     takes,
+    FORMAT_BIT(FORMAT_CSV) | FORMAT_BIT(FORMAT_NPY) | FORMAT_BIT(FORMAT_NDJSON),
     run};

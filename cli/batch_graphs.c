@@ -317,10 +317,10 @@ static int run_all(collection *c) {
 }
 
 int batch_graphs(const options *o) {
-  if (o->at_count || o->point || o->wrt || o->output || o->seed || o->reduce)
-    return usage_error("--at, --point, --wrt, --output, --seed and --reduce are for one graph with --points");
-  if (batch_format(o, FORMAT_NDJSON) != FORMAT_NDJSON) return usage_error("records of graphs are ndjson");
-  if (o->shard && !batch_regular(o->out ? o->out : "-")) return usage_error("--shard wants -o FILE");
+  if (o->at_count || o->point || o->wrt_count || o->output || o->seed || o->reduce)
+    return usage_error(o, "--at, --point, --wrt, --output, --seed and --reduce are for one graph with --points");
+  if (batch_format(o, FORMAT_NDJSON) != FORMAT_NDJSON) return usage_error(o, "records of graphs are ndjson");
+  if (o->shard && !batch_regular(o->out ? o->out : "-")) return usage_error(o, "--shard wants -o FILE");
   collection c = {.o = o};
   int status = run_all(&c);
   ad_output_leave(c.place.out, true);

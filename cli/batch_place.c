@@ -17,8 +17,7 @@ static bool ends_with(const char *path, const char *end) {
 }
 
 output_format batch_format(const options *o, output_format otherwise) {
-  if (o->format == FORMAT_NPY || o->format == FORMAT_CSV || o->format == FORMAT_NDJSON) return o->format;
-  if (o->format == FORMAT_JSON) return FORMAT_NDJSON;
+  if (o->given[OPT_FORMAT]) return o->format;
   if (o->out && ends_with(o->out, ".npy")) return FORMAT_NPY;
   if (o->out && ends_with(o->out, ".csv")) return FORMAT_CSV;
   if (o->out && (ends_with(o->out, ".ndjson") || ends_with(o->out, ".jsonl"))) return FORMAT_NDJSON;

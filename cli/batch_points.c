@@ -210,9 +210,9 @@ static int run(job *j, uint64_t first) {
 
 static int choose_format(job *j) {
   j->format = batch_format(j->o, j->o->reduce ? FORMAT_NDJSON : FORMAT_CSV);
-  if (j->o->reduce && j->o->task == AD_BATCH_CHECK) return usage_error("--reduce is not for --do check");
+  if (j->o->reduce && j->o->task == AD_BATCH_CHECK) return usage_error(j->o, "--reduce is not for --do check");
   if (j->o->reduce && j->place.shard.of && j->format != FORMAT_NPY)
-    return usage_error("--reduce with --shard wants --format npy: merge folds the parts");
+    return usage_error(j->o, "--reduce with --shard wants --format npy: merge folds the parts");
   return 0;
 }
 
@@ -267,9 +267,9 @@ static int set_up(job *j, bool *ready) {
   ad_error e = {0};
   int status = 0;
   if (o->shard && ad_shard_read(&j->place.shard, o->shard, &e)) return report(o, &e);
-  if (o->shard && !batch_regular(output_path(j))) return usage_error("--shard wants -o FILE");
+  if (o->shard && !batch_regular(output_path(j))) return usage_error(o, "--shard wants -o FILE");
   if (j->ranks->size > 1 && !batch_regular(o->points))
-    return usage_error("with MPI each rank reads --points by itself: give a file");
+    return usage_error(o, "with MPI each rank reads --points by itself: give a file");
   status = choose_format(j);
   if (!status) status = session_open(&j->s, o, o->file[0]);
   if (status) return status;

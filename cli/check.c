@@ -44,7 +44,11 @@ static void put_entry_text(ad_buffer *b, const session *s, const ad_check_entry 
 
 static void put_text(ad_buffer *b, const session *s, const ad_check_report *r) {
   ad_buffer_printf(b, "%s: %s: %s\n", s->path, ad_verdict_name(r->verdict), r->reason);
-  ad_buffer_printf(b, "  %zu %s:", r->entries, r->probed ? "probes" : r->entries == 1 ? "derivative" : "derivatives");
+  ad_buffer_printf(b, "  %zu %s%s", r->entries,
+                   r->probed         ? "probes"
+                   : r->entries == 1 ? "derivative"
+                                     : "derivatives",
+                   r->entries ? ":" : "");
   for (int i = 0; i < AD_ENTRY_CLASSES; i++)
     if (r->by_class[i]) ad_buffer_printf(b, " %zu %s", r->by_class[i], ad_entry_class_name((ad_entry_class)i));
   ad_buffer_printf(b, ", at up to %u bits\n", r->precision);
@@ -180,13 +184,12 @@ static int run_one(const options *o, const char *path, ad_buffer *b) {
 }
 
 static int run(const options *o) {
-  if (o->format != FORMAT_TEXT && o->format != FORMAT_JSON) return usage_error("check has the formats text and json");
   return for_each_graph(o, run_one);
 }
 
-static const option_id takes[] = {OPT_AT,     OPT_POINT,       OPT_WRT,         OPT_OUTPUT, OPT_MIN_DIGITS,
-                                  OPT_PROBES, OPT_RANDOM_SEED, OPT_MAX_ENTRIES, OPT_FORMAT, OPT_OUT,
-                                  OPT_QUIET,  OPT_BIND, OPT_MAX_NODES,   OPT_COUNT};
+static const option_id takes[] = {OPTIONS_OF_POINT, OPT_WRT,         OPT_OUTPUT,      OPT_MIN_DIGITS,
+                                  OPT_PROBES,       OPT_RANDOM_SEED, OPT_MAX_ENTRIES, OPT_FORMAT,
+                                  OPT_OUT,          OPT_QUIET,       OPTIONS_OF_GRAPH};
 const command command_check = {
     "check",
     "GRAPH...",
@@ -203,4 +206,5 @@ const command command_check = {
     1,
     SIZE_MAX,
     takes,
+    FORMATS_WORDS,
     run};

@@ -70,6 +70,12 @@ typedef enum option_id {
   OPT_COUNT
 } option_id;
 
+/* What lists of options share; the last two end one. */
+#define OPTIONS_OF_POINT OPT_AT, OPT_POINT
+#define OPTIONS_OF_NUMBERS OPT_BACKEND, OPT_PRECISION, OPT_DIGITS
+#define OPTIONS_OF_GRAPH OPT_BIND, OPT_MAX_NODES, OPT_COUNT
+#define OPTIONS_OF_RESULT OPT_FORMAT, OPT_OUT, OPT_STRICT, OPT_QUIET, OPTIONS_OF_GRAPH
+
 typedef enum output_format {
   FORMAT_TEXT,
   FORMAT_JSON,
@@ -81,17 +87,29 @@ typedef enum output_format {
   FORMAT_NPZ
 } output_format;
 
+/* Sets of them, for the table of commands. */
+#define FORMAT_BIT(f) (1u << (f))
+#define FORMATS_WORDS (FORMAT_BIT(FORMAT_TEXT) | FORMAT_BIT(FORMAT_JSON))
+#define FORMATS_VALUES (FORMATS_WORDS | FORMAT_BIT(FORMAT_CSV) | FORMAT_BIT(FORMAT_NPY))
+#define FORMATS_MATRIX (FORMATS_VALUES | FORMAT_BIT(FORMAT_NPZ) | FORMAT_BIT(FORMAT_MTX))
+
+/* NAME=VALUE */
+typedef struct assignment {
+  char name[AD_MAX_NAME + 1];
+  const char *value;
+} assignment;
+
 typedef struct options {
-  size_t at_count;
-  const char **at; /* NAME=VALUE */
-  size_t bind_count;
-  const char **bind; /* NAME=VALUE */
-  size_t direction_count, weight_count, mixed_count;
-  const char **direction, **weight, **mixed; /* NAME=VALUE; NAME,... */
-  uint32_t order; /* 0: not said */
-  const char *point, *wrt, *output, *seed, *out, *to, *points, *shard, *list;
+  bool given[OPT_COUNT];
+  size_t at_count, bind_count, direction_count, weight_count;
+  assignment *at, *bind, *direction, *weight; /* no name twice in one of them */
+  size_t wrt_count, mixed_count;
+  const char **wrt, **mixed; /* lists of names */
+  uint32_t order;
+  const char *point, *output, *seed, *out, *to, *points, *shard, *list;
   const ad_backend *backend; /* NULL: not said */
   ad_mode mode;
+  const char *precision_text;
   uint32_t precision; /* bits; 0: not said */
   unsigned digits;
   output_format format;
@@ -111,9 +129,34 @@ typedef struct options {
 
 struct command;
 
+/* The form of messages, before anything is parsed: JSON if the words ask for it. */
+void options_start(options *o, int argc, char **argv);
 /* Parses what stands behind the command's name.  0, or an exit status after a message. */
 int options_parse(options *o, const struct command *c, int argc, char **argv);
+/* Refuses options that stand without what they need; ids ends with OPT_COUNT. */
+int options_unless(const options *o, const option_id *ids, const char *need);
 void options_clear(options *o);
+
+/* ---- Names (names.c), plain or in backquotes; 0 or an exit status after a message */
+
+/* A name up to one of the characters of `stop`; *text: what is behind it. */
+int name_read(const options *o, const char *option, const char **text, const char *stop, char *name);
+/* The next name of a list; *text: its comma, or "". */
+int name_of_list(const options *o, const char *option, const char **text, char *name);
+int assignment_read(const options *o, const char *option, const char *text, assignment *a);
+
+/* NAME or NAME[i,j], where a plain name may end in brackets itself: which of the two it is, the graph decides. */
+typedef struct element_text {
+  char text[AD_MAX_NAME + 128]; /* as it stood there */
+  char whole[AD_MAX_NAME + 1];  /* with the brackets; "" where backquotes say where the name ends */
+  char name[AD_MAX_NAME + 1];
+  const char *index; /* behind the bracket; NULL: none */
+} element_text;
+/* Takes one from *text: what is left begins with a comma (list) or is "". */
+int element_read(const options *o, const char *option, const char **text, bool list, element_text *e);
+/* A name as it can be given again. */
+void put_name(ad_buffer *b, const char *name);
+void put_word(ad_buffer *b, const char *name); /* with a shell's quotes where they are needed */
 
 /* ---- Commands.  Each in a file of its own, all in the table of commands.c. */
 
@@ -124,17 +167,18 @@ typedef struct command {
   const char *text;      /* some paragraphs for `help` */
   size_t min_files, max_files;
   const option_id *takes; /* ends with OPT_COUNT */
+  unsigned formats;       /* bits of output_format, where it takes --format */
   int (*run)(const options *o);
 } command;
 
 extern const command *const commands[]; /* ends with NULL */
-const command *command_find(const char *name);
+const command *command_find(const options *o, const char *name);
 
 void help_overview(FILE *f);
 void help_command(FILE *f, const command *c);
 /* One option as help shows it: its name with its argument, and what it does. */
 const char *option_usage(option_id id);
-const char *option_text(option_id id);
+const char *option_text(const command *c, option_id id);
 
 /* ---- Messages (messages.c), on standard error */
 
@@ -142,13 +186,16 @@ const char *option_text(option_id id);
 int report(const options *o, const ad_error *e);
 /* The object of an error in JSON. */
 void put_json_error(ad_buffer *b, const ad_error *e);
-int usage_error(const char *format, ...) AD_PRINTF(1, 2);
+/* The same of a command line that makes no sense, */
+int usage_error(const options *o, const char *format, ...) AD_PRINTF(2, 3);
 void note(const options *o, const char *format, ...) AD_PRINTF(2, 3);
-int out_of_memory(void); /* the same for memory */
+/* Reports what the library found wrong with text behind an option, of the name or "": the command line is wrong, no file. */
+int report_option(const options *o, const char *option, const char *name, ad_error *e);
+int out_of_memory(const options *o); /* and when memory ran out. */
 /* Writes to standard output; finish_output reports a failure with its reason. */
 void put_stdout(const void *bytes, size_t size);
 /* Ends a run: writes out what is buffered for standard output; a failure there is an exit status of its own. */
-int finish_output(int status);
+int finish_output(const options *o, int status);
 
 /* ---- Progress (progress.c): a line on standard error, where that is a terminal */
 
@@ -166,6 +213,7 @@ void progress_end(progress *p);
 
 /* How numbers are shown: significant digits, 0 for the shortest that reads back. */
 void put_number(ad_buffer *b, const ad_span *s, size_t i, unsigned digits);
+int text_width(const char *s); /* characters of UTF-8 */
 void put_json_string(ad_buffer *b, const char *s);
 void put_json_double(ad_buffer *b, double v);
 void put_json_number(ad_buffer *b, const ad_span *s, size_t i, unsigned digits);
@@ -173,8 +221,8 @@ void put_json_number(ad_buffer *b, const ad_span *s, size_t i, unsigned digits);
 void put_json_tensor(ad_buffer *b, const ad_span *s, const ad_shape *shape, unsigned digits);
 /* A tensor for people: a scalar on the line, a vector in brackets, a matrix on lines of its own. */
 void put_text_tensor(ad_buffer *b, const ad_span *s, const ad_shape *shape, unsigned digits, int indent);
-/* On one line, long tensors cut short. */
-void put_short_span(ad_buffer *b, const ad_span *s, unsigned digits);
+/* As nested lists on one line, long tensors cut short. */
+void put_short_tensor(ad_buffer *b, const ad_span *s, const ad_shape *shape, unsigned digits);
 /* A name as a field of a CSV line. */
 void put_csv_name(ad_buffer *b, const char *name);
 /* NAME, or NAME[i,j] where an element (SIZE_MAX: none) of a tensor is meant. */
@@ -210,11 +258,11 @@ typedef struct session {
 
 /* Loads the graph, reads the point and the names in the options; 0 or an exit status after a message. */
 int session_open(session *s, const options *o, const char *path);
-/* Sets an input of the session's point, or of another point of its graph, from NAME=VALUE that stood behind an option;
- * input: which one it was, or NULL. */
-int session_set(session *s, ad_point *p, const char *option, const char *text, ad_node *input);
-/* A name of an input, or of one element of it; 0 or an exit status after a message. */
-int session_variable(const session *s, const char *option, const char *text, ad_variable *v);
+/* Sets an input of the session's point, or of another point of its graph, from what stood behind an option; input: which
+ * one it was, or NULL. */
+int session_set(session *s, ad_point *p, const char *option, const assignment *a, ad_node *input);
+/* Takes the next name of an input, or of one element of it, from a list; 0 or an exit status after a message. */
+int session_variable(const session *s, const char *option, const char **list, ad_variable *v);
 /* Says that there is no such output, and returns the exit status. */
 int session_no_output(const session *s, const char *name);
 /* Makes the program of the outputs and inputs chosen; the other options are as given. */
@@ -232,14 +280,17 @@ int session_gradient(const session *s, size_t i);
 ad_check_options session_check_options(const session *s, const ad_node *outputs);
 /* Notes on standard error where the run stood on kinks and edges or left a domain; with --strict an exit status. */
 int session_notes(const session *s);
+/* A note where there is nothing to differentiate by, so that an empty result is no riddle. */
+void session_note_wrt(const session *s);
 void session_close(session *s);
 
+/* The part of v, over the elements of the i-th chosen output, that --output names, and its shape. */
+ad_span session_part(const session *s, size_t i, ad_span v, ad_shape *shape);
+ad_span session_value(const session *s, size_t i, ad_shape *shape);
 /* The index of an element, "[i,j]", and output i as chosen, "NAME" or "NAME[i,j]". */
 void put_element(ad_buffer *b, const ad_shape *shape, size_t element);
 void put_output_name(ad_buffer *b, const session *s, size_t i);
 void put_npy_span(ad_buffer *b, const ad_span *v, const ad_shape *shape);
-/* A node's value, or where `input` is given that input's gradient, as an .npy array. */
-void put_npy(ad_buffer *b, const session *s, ad_node value, const ad_node *input);
 
 /* ---- Products with vectors (products.c) */
 

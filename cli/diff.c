@@ -9,18 +9,18 @@ static int derive(const session *s, ad_graph **out) {
       .output_count = s->output_count, .output = s->output, .wrt_count = s->wrt_count, .wrt = s->wrt};
   const bool element = s->output_count == 1 && s->element[0] != SIZE_MAX;
   ad_status status;
-  if (!s->output_count) return usage_error("%s has no output to differentiate", s->path);
+  if (!s->output_count) return usage_error(o, "%s has no output to differentiate", s->path);
   if (o->mode) {
     if (element || o->seed)
-      return usage_error("--mode %s gives the whole output: leave out %s",
+      return usage_error(o, "--mode %s gives the whole output: leave out %s",
                          o->mode == AD_MODE_FORWARD ? "forward" : "reverse",
                          element ? "the index in --output" : "--seed");
     status = o->mode == AD_MODE_FORWARD ? ad_graph_jvp(out, s->graph, &r, &e) : ad_graph_vjp(out, s->graph, &r, &e);
     return status ? report(o, &e) : 0;
   }
   if (s->output_count > 1)
-    return usage_error("%s has %zu outputs; choose one with --output, or all with --mode forward or reverse", s->path,
-                       s->output_count);
+    return usage_error(o, "%s has %zu outputs; choose one with --output, or all with --mode forward or reverse",
+                       s->path, s->output_count);
   if (s->seed_count) {
     r.seed_count = s->seed_count;
     r.weight = s->weight;
@@ -38,7 +38,7 @@ static int run(const options *o) {
   session s;
   ad_graph *d = NULL;
   ad_error e = {0};
-  if (!o->out && !o->to) return usage_error("diff wants -o FILE, or --to FORMAT for standard output");
+  if (!o->out && !o->to) return usage_error(o, "diff wants -o FILE, or --to FORMAT for standard output");
   int status = session_open(&s, o, o->file[0]);
   if (!status) status = derive(&s, &d);
   const ad_write_options w = {o->to, o->explicit_nodes, o->stored, o->binary};
@@ -48,8 +48,8 @@ static int run(const options *o) {
   return status;
 }
 
-static const option_id takes[] = {OPT_WRT, OPT_OUTPUT, OPT_SEED,     OPT_MODE,      OPT_OUT,
-                                  OPT_TO,  OPT_STORED, OPT_BINARY, OPT_EXPLICIT, OPT_BIND, OPT_MAX_NODES, OPT_COUNT};
+static const option_id takes[] = {OPT_WRT, OPT_OUTPUT, OPT_SEED,   OPT_MODE,     OPT_OUT,
+                                  OPT_TO,  OPT_STORED, OPT_BINARY, OPT_EXPLICIT, OPTIONS_OF_GRAPH};
 const command command_diff = {
     "diff",
     "GRAPH",
@@ -66,4 +66,5 @@ const command command_diff = {
     1,
     1,
     takes,
+    0,
     run};

@@ -11,12 +11,12 @@ static void lines(void *context, ad_node n, ad_buffer *out) {
   if (s->o->values) {
     const ad_span v = ad_workspace_value(s->workspace, n);
     ad_buffer_puts(out, "\n= ");
-    put_short_span(out, &v, digits);
+    put_short_tensor(out, &v, ad_graph_node_shape(s->graph, n), digits);
   }
   if (s->o->adjoints) {
     const ad_span d = ad_workspace_adjoint(s->workspace, n);
     ad_buffer_puts(out, "\nadjoint ");
-    put_short_span(out, &d, digits);
+    put_short_tensor(out, &d, ad_graph_node_shape(s->graph, n), digits);
   }
 }
 
@@ -30,9 +30,9 @@ static int draw(const options *o, const ad_graph *g, session *s, ad_buffer *b) {
  */
 static int differentiate_all(session *s) {
   const size_t inputs = ad_graph_input_count(s->graph);
-  if (s->o->wrt) return 0;
+  if (s->o->wrt_count) return 0;
   s->wrt = ad_calloc(inputs + 1, sizeof *s->wrt);
-  if (!s->wrt) return fputs("adtool: out of memory\n", stderr), AD_ELIMIT;
+  if (!s->wrt) return out_of_memory(s->o);
   for (size_t i = 0; i < inputs; i++) s->wrt[s->wrt_count++] = (ad_node)i;
   return 0;
 }
@@ -42,9 +42,9 @@ static int draw_at_point(const options *o, ad_buffer *b) {
   int status = session_open(&s, o, o->file[0]);
   s.mode = AD_MODE_REVERSE;
   if (!status && o->adjoints && !ad_backend_supports(s.backend, s.mode))
-    status = usage_error("the backend '%s' has no adjoints; use tape or mpfr", ad_backend_name(s.backend));
+    status = usage_error(o, "the backend '%s' has no adjoints; use tape or mpfr", ad_backend_name(s.backend));
   if (!status && o->adjoints && s.output_count != 1)
-    status = usage_error("%s has %zu outputs; choose with --output the one whose adjoints are shown", s.path,
+    status = usage_error(o, "%s has %zu outputs; choose with --output the one whose adjoints are shown", s.path,
                          s.output_count);
   if (!status && o->adjoints) status = differentiate_all(&s);
   if (!status) status = session_plan(&s, true, 0, o->adjoints);
@@ -59,10 +59,14 @@ static int run(const options *o) {
   ad_buffer b = {0};
   ad_error e = {0};
   ad_graph *g = NULL;
-  int status = 0;
+  static const option_id at_point[] = {OPTIONS_OF_POINT, OPT_OUTPUT, OPTIONS_OF_NUMBERS, OPT_STRICT, OPT_COUNT};
+  static const option_id adjoints[] = {OPT_WRT, OPT_SEED, OPT_COUNT};
+  int status = o->values || o->adjoints ? 0 : options_unless(o, at_point, "--values or --adjoints");
+  if (!status && !o->adjoints) status = options_unless(o, adjoints, "--adjoints");
+  if (status) return status;
   if (o->values || o->adjoints)
     status = draw_at_point(o, &b);
-  else if (ad_graph_load(&g, o->file[0], &o->limits, &e))
+  else if (load_graph(&g, o, o->file[0], &e))
     status = report(o, &e);
   else
     status = draw(o, g, NULL, &b);
@@ -72,9 +76,9 @@ static int run(const options *o) {
   return status;
 }
 
-static const option_id takes[] = {OPT_VALUES, OPT_ADJOINTS, OPT_SHAPES,  OPT_MAX_SHOWN, OPT_AT,        OPT_POINT,
-                                  OPT_WRT,    OPT_OUTPUT,   OPT_SEED,    OPT_BACKEND,   OPT_PRECISION, OPT_DIGITS,
-                                  OPT_OUT,    OPT_STRICT,   OPT_THREADS, OPT_QUIET,     OPT_MAX_NODES, OPT_COUNT};
+static const option_id takes[] = {OPT_VALUES, OPT_ADJOINTS, OPT_SHAPES, OPT_MAX_SHOWN,      OPTIONS_OF_POINT,
+                                  OPT_WRT,    OPT_OUTPUT,   OPT_SEED,   OPTIONS_OF_NUMBERS, OPT_THREADS,
+                                  OPT_OUT,    OPT_STRICT,   OPT_QUIET,  OPTIONS_OF_GRAPH};
 const command command_dot = {
     "dot",
     "GRAPH",
@@ -88,4 +92,5 @@ const command command_dot = {
     1,
     1,
     takes,
+    0,
     run};

@@ -13,7 +13,7 @@ static int load(ad_graph **g, const options *o, const char *path) {
 static int run_convert(const options *o) {
   ad_graph *g;
   ad_error e = {0};
-  if (!o->out && !o->to) return usage_error("convert wants -o FILE, or --to FORMAT for standard output");
+  if (!o->out && !o->to) return usage_error(o, "convert wants -o FILE, or --to FORMAT for standard output");
   int status = load(&g, o, o->file[0]);
   if (status) return status;
   if (o->optimize) {
@@ -28,8 +28,8 @@ static int run_convert(const options *o) {
   return status;
 }
 
-static const option_id convert_takes[] = {OPT_OUT,      OPT_TO,   OPT_STORED,    OPT_BINARY, OPT_EXPLICIT,
-                                          OPT_OPTIMIZE, OPT_BIND, OPT_MAX_NODES, OPT_COUNT};
+static const option_id convert_takes[] = {OPT_OUT,      OPT_TO,       OPT_STORED,      OPT_BINARY,
+                                          OPT_EXPLICIT, OPT_OPTIMIZE, OPTIONS_OF_GRAPH};
 const command command_convert = {
     "convert",
     "GRAPH",
@@ -39,6 +39,7 @@ const command command_convert = {
     1,
     1,
     convert_takes,
+    0,
     run_convert};
 
 static int format_one(const options *o, const char *path) {
@@ -47,11 +48,11 @@ static int format_one(const options *o, const char *path) {
   ad_graph *g = NULL;
   ad_error e = {0};
   ad_write_options w = {.format = "yaml", .explicit_nodes = o->explicit_nodes};
-  if (o->in_place && !strcmp(path, "-")) return usage_error("--in-place wants a file, not standard input");
+  if (o->in_place && !strcmp(path, "-")) return usage_error(o, "--in-place wants a file, not standard input");
   if (ad_file_read(&old, &old_size, path, &e)) return report(o, &e);
   if (o->in_place && !ad_yaml_sniff(old, old_size)) {
     ad_free(old);
-    return usage_error("%s is no YAML file; --in-place would turn it into one: use convert", path);
+    return usage_error(o, "%s is no YAML file; --in-place would turn it into one: use convert", path);
   }
   ad_status s = ad_graph_read(&g, old, old_size, strcmp(path, "-") ? path : "standard input", &o->limits, &e);
   if (!s) s = ad_graph_write(g, &text, &size, &w, &e);
@@ -73,9 +74,9 @@ static int format_one(const options *o, const char *path) {
 static int run_fmt(const options *o) {
   int first = 0;
   if (o->in_place + o->check + (o->out != NULL) > 1)
-    return usage_error("--in-place, --check and --out exclude each other");
+    return usage_error(o, "--in-place, --check and --out exclude each other");
   if (o->file_count > 1 && !o->in_place && !o->check)
-    return usage_error("fmt of several files wants --in-place or --check");
+    return usage_error(o, "fmt of several files wants --in-place or --check");
   for (size_t i = 0; i < o->file_count; i++) {
     int status = format_one(o, o->file[i]);
     if (status && !first) first = status;
@@ -94,6 +95,7 @@ const command command_fmt = {"fmt",
                              1,
                              SIZE_MAX,
                              fmt_takes,
+                             0,
                              run_fmt};
 
 static int run_hash(const options *o) {
@@ -115,7 +117,7 @@ static int run_hash(const options *o) {
   return first;
 }
 
-static const option_id hash_takes[] = {OPT_BIND, OPT_MAX_NODES, OPT_COUNT};
+static const option_id hash_takes[] = {OPTIONS_OF_GRAPH};
 const command command_hash = {
     "hash",
     "GRAPH...",
@@ -124,4 +126,5 @@ const command command_hash = {
     1,
     SIZE_MAX,
     hash_takes,
+    0,
     run_hash};

@@ -5,20 +5,9 @@
 
 enum { DIRECTIONS = 8 };
 
-static ad_span chosen_value(const session *s, size_t i, ad_shape *shape) {
-  ad_node n = ad_graph_output_node(s->graph, s->output[i]);
-  ad_span v = ad_workspace_value(s->workspace, n);
-  *shape = *ad_graph_node_shape(s->graph, n);
-  if (s->element[i] != SIZE_MAX) {
-    v = span_element(&v, s->element[i]);
-    *shape = (ad_shape){0};
-  }
-  return v;
-}
-
 static void put_json(ad_buffer *b, const session *s, size_t i) {
   ad_shape shape;
-  ad_span v = chosen_value(s, i, &shape);
+  ad_span v = session_value(s, i, &shape);
   ad_buffer name = {0};
   put_output_name(&name, s, i);
   if (i) ad_buffer_puts(b, ", ");
@@ -40,22 +29,25 @@ static void put_json(ad_buffer *b, const session *s, size_t i) {
 
 static void put_text(ad_buffer *b, const session *s, size_t i) {
   ad_shape shape;
-  ad_span v = chosen_value(s, i, &shape);
-  size_t width = 0;
+  ad_span v = session_value(s, i, &shape);
+  int width = 0;
+  const size_t before = b->size;
   put_output_name(b, s, i);
   ad_buffer_puts(b, " = ");
-  put_text_tensor(b, &v, &shape, s->o->digits, 0);
+  put_text_tensor(b, &v, &shape, s->o->digits, b->failed ? 0 : text_width(b->data + before));
   ad_buffer_puts(b, "\n");
   for (size_t k = 0; k < ad_program_wrt_count(s->program); k++) {
-    size_t n = strlen(ad_graph_node_name(s->graph, ad_program_wrt(s->program, k)));
+    const int n = text_width(ad_graph_node_name(s->graph, ad_program_wrt(s->program, k)));
     if (n > width) width = n;
   }
   if (width > 24) width = 24;
   for (size_t k = 0; k < ad_program_wrt_count(s->program); k++) {
     ad_node x = ad_program_wrt(s->program, k);
     ad_span d = ad_workspace_gradient(s->workspace, x);
-    ad_buffer_printf(b, "  d/d%-*s = ", (int)width, ad_graph_node_name(s->graph, x));
-    put_text_tensor(b, &d, ad_graph_node_shape(s->graph, x), s->o->digits, (int)width + 8);
+    const char *name = ad_graph_node_name(s->graph, x);
+    const int gap = width - text_width(name);
+    ad_buffer_printf(b, "  d/d%s%*s = ", name, gap > 0 ? gap : 0, "");
+    put_text_tensor(b, &d, ad_graph_node_shape(s->graph, x), s->o->digits, (gap < 0 ? width - gap : width) + 8);
     ad_buffer_puts(b, "\n");
   }
 }
@@ -78,10 +70,15 @@ static void put_csv(ad_buffer *b, const session *s, size_t i) {
   }
 }
 
+static void put_npy_gradient(ad_buffer *b, const session *s, ad_node x) {
+  const ad_span d = ad_workspace_gradient(s->workspace, x);
+  put_npy_span(b, &d, ad_graph_node_shape(s->graph, x));
+}
+
 static int put_results(ad_buffer *b, const session *s) {
   output_format f = s->o->format;
   if (f == FORMAT_NPY && (s->output_count != 1 || ad_program_wrt_count(s->program) != 1))
-    return usage_error("--format npy holds one array; choose one output and one input with --output and --wrt");
+    return usage_error(s->o, "--format npy holds one array; choose one output and one input with --output and --wrt");
   if (f == FORMAT_JSON) ad_buffer_printf(b, "{\"backend\": \"%s\", \"outputs\": {", ad_backend_name(s->backend));
   if (f == FORMAT_CSV) ad_buffer_puts(b, "output,input,element,derivative\n");
   for (size_t i = 0; i < s->output_count; i++) {
@@ -92,7 +89,7 @@ static int put_results(ad_buffer *b, const session *s) {
     else if (f == FORMAT_CSV)
       put_csv(b, s, i);
     else if (f == FORMAT_NPY)
-      put_npy(b, s, AD_NO_NODE, &(ad_node){ad_program_wrt(s->program, 0)});
+      put_npy_gradient(b, s, ad_program_wrt(s->program, 0));
     else
       put_text(b, s, i);
     if (s->o->trace) put_trace(b, s);
@@ -104,12 +101,13 @@ static int put_results(ad_buffer *b, const session *s) {
 static int run_one(const options *o, const char *path, ad_buffer *b) {
   session s;
   int status = 0;
-  if (o->trace && o->format != FORMAT_TEXT) return usage_error("--trace is a table for people: --format text");
+  if (o->trace && o->format != FORMAT_TEXT) return usage_error(o, "--trace is a table for people: --format text");
   status = session_open(&s, o, path);
   bool forward = s.mode == AD_MODE_FORWARD;
   if (!status) status = session_plan(&s, o->trace, forward ? DIRECTIONS : 0, !forward);
   if (!status && o->file_count > 1 && o->format == FORMAT_TEXT) ad_buffer_printf(b, "# %s\n", path);
   if (!status) status = put_results(b, &s);
+  if (!status) session_note_wrt(&s);
   if (!status) status = session_notes(&s);
   session_close(&s);
   return status;
@@ -119,9 +117,8 @@ static int run(const options *o) {
   return for_each_graph(o, run_one);
 }
 
-static const option_id takes[] = {OPT_AT,     OPT_POINT,     OPT_WRT,    OPT_OUTPUT,    OPT_SEED,   OPT_BACKEND,
-                                  OPT_MODE,   OPT_PRECISION, OPT_DIGITS, OPT_TRACE,     OPT_FORMAT, OPT_OUT,
-                                  OPT_STRICT, OPT_THREADS,   OPT_QUIET,  OPT_BIND, OPT_MAX_NODES, OPT_COUNT};
+static const option_id takes[] = {OPTIONS_OF_POINT,   OPT_WRT,   OPT_OUTPUT,  OPT_SEED,         OPT_MODE,
+                                  OPTIONS_OF_NUMBERS, OPT_TRACE, OPT_THREADS, OPTIONS_OF_RESULT};
 const command command_grad = {
     "grad",
     "GRAPH...",
@@ -134,4 +131,5 @@ const command command_grad = {
     1,
     SIZE_MAX,
     takes,
+    FORMATS_VALUES,
     run};

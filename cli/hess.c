@@ -8,7 +8,7 @@
 static int plan(ad_hessian **h, const session *s, bool sparse, uint32_t columns) {
   ad_error e = {0};
   if (s->output_count != 1)
-    return usage_error("%s has %zu outputs; choose one with --output", s->path, s->output_count);
+    return usage_error(s->o, "%s has %zu outputs; choose one with --output", s->path, s->output_count);
   ad_hessian_options o = {.of = {.output_count = 1, .output = s->output, .wrt_count = s->wrt_count, .wrt = s->wrt},
                           .mode = s->o->mode,
                           .precision = session_precision(s),
@@ -33,6 +33,7 @@ static int plan(ad_hessian **h, const session *s, bool sparse, uint32_t columns)
 /* Of the graph itself: its nodes are those that the file names. */
 static int put_notes(session *s) {
   const int status = session_plan(s, false, 0, false);
+  if (!status) session_note_wrt(s);
   return status ? status : session_notes(s);
 }
 
@@ -84,19 +85,49 @@ static int hess_one(const options *o, const char *path, ad_buffer *b) {
   return status;
 }
 
-/* ---- hvp */
+/* ---- hvp: the rows are those of --wrt, the direction may have parts in any input. */
+
+typedef struct product {
+  const session *s;
+  const ad_hessian *h; /* by the inputs of the rows and of the direction */
+  size_t count;
+  size_t *part; /* which of its inputs are rows */
+} product;
+
+static bool is_row(const session *s, ad_node x) {
+  if (!s->wrt_count) return !ad_graph_input_fixed(s->graph, x);
+  for (size_t i = 0; i < s->wrt_count; i++)
+    if (s->wrt[i] == x) return true;
+  return false;
+}
+
+static int plan_product(product *r, ad_hessian **h, const session *s, const vector *v) {
+  const size_t inputs = ad_graph_input_count(s->graph);
+  session wide = *s;
+  wide.wrt_count = 0;
+  wide.wrt = ad_calloc(inputs, sizeof *wide.wrt);
+  r->part = ad_calloc(inputs, sizeof *r->part);
+  int status = wide.wrt && r->part ? 0 : out_of_memory(s->o);
+  for (ad_node x = 0; !status && x < inputs; x++)
+    if (is_row(s, x) || v->values.point->value[x]) {
+      if (is_row(s, x)) r->part[r->count++] = wide.wrt_count;
+      wide.wrt[wide.wrt_count++] = x;
+    }
+  if (!status) status = plan(h, &wide, false, 1);
+  ad_free(wide.wrt);
+  r->s = s;
+  r->h = *h;
+  return status;
+}
 
 /* The direction's parts in the inputs of the plan, one behind the other; where none is given, zeros. */
 static int gather(ad_numbers *n, const session *s, const vector *v, const ad_hessian *h) {
   ad_error e = {0};
   ad_status status = AD_OK;
-  size_t used = 0, given = 0;
-  for (size_t i = 0; i < ad_graph_input_count(s->graph); i++) given += v->values.point->value[i] != NULL;
   for (size_t i = 0; !status && i < ad_hessian_wrt_count(h); i++) {
     const ad_node x = ad_hessian_wrt(h, i);
     const ad_numbers *d = v->values.point->value[x];
     const size_t size = (size_t)ad_shape_size(ad_graph_node_shape(s->graph, x));
-    used += d != NULL;
     for (size_t k = 0; !status && k < size; k++) {
       const size_t at = d && ad_numbers_count(d) > 1 ? k : 0;
       const char *text = d ? ad_numbers_text(d, at) : NULL;
@@ -104,20 +135,14 @@ static int gather(ad_numbers *n, const session *s, const vector *v, const ad_hes
                     : ad_numbers_push_double(n, d ? ad_numbers_double(d, at) : 0, &e);
     }
   }
-  if (status) return report(s->o, &e);
-  return used == given ? 0 : usage_error("--direction names an input that is not differentiated by; see --wrt");
+  return status ? report(s->o, &e) : 0;
 }
 
-typedef struct result {
-  const session *s;
-  const ad_hessian *h;
-} result;
-
 static ad_span part_at(const void *context, size_t i, ad_buffer *name, ad_shape *shape) {
-  const result *r = context;
-  const ad_node x = ad_hessian_wrt(r->h, i);
+  const product *r = context;
+  const ad_node x = ad_hessian_wrt(r->h, r->part[i]);
   size_t first = 0;
-  for (size_t k = 0; k < i; k++)
+  for (size_t k = 0; k < r->part[i]; k++)
     first += (size_t)ad_shape_size(ad_graph_node_shape(r->s->graph, ad_hessian_wrt(r->h, k)));
   *shape = *ad_graph_node_shape(r->s->graph, x);
   ad_buffer_puts(name, ad_graph_node_name(r->s->graph, x));
@@ -132,18 +157,20 @@ static int hvp_one(const options *o, const char *path, ad_buffer *b) {
   session s = {0};
   vector v = {0};
   ad_hessian *h = NULL;
+  product r = {0};
   ad_error e = {0};
   ad_numbers *n = ad_numbers_new();
   int status = session_open(&s, o, path);
-  if (!n && !status) status = AD_ELIMIT;
+  if (!n && !status) status = out_of_memory(o);
   if (!status) status = vector_read(&v, &s, true);
-  if (!status) status = plan(&h, &s, false, 1);
+  if (!status) status = plan_product(&r, &h, &s, &v);
   if (!status) status = gather(n, &s, &v, h);
   if (!status && ad_hessian_products_exact(h, n, 1, &e)) status = session_report(&s, &e);
   if (!status && o->file_count > 1 && o->format == FORMAT_TEXT) ad_buffer_printf(b, "# %s\n", path);
-  if (!status) status = put_product(b, o, "hvp", false, ad_hessian_wrt_count(h), part_at, &(result){&s, h});
+  if (!status) status = put_product(b, o, "hvp", false, r.count, part_at, &r);
   if (!status) status = put_notes(&s);
   ad_numbers_free(n);
+  ad_free(r.part);
   ad_hessian_free(h);
   vector_clear(&v);
   session_close(&s);
@@ -158,9 +185,8 @@ static int run_hvp(const options *o) {
   return for_each_graph(o, hvp_one);
 }
 
-static const option_id hess_takes[] = {OPT_AT,      OPT_POINT, OPT_WRT,       OPT_OUTPUT,    OPT_SEED,   OPT_SPARSE,
-                                       OPT_BACKEND, OPT_MODE,  OPT_PRECISION, OPT_DIGITS,    OPT_FORMAT, OPT_OUT,
-                                       OPT_STRICT,  OPT_QUIET, OPT_BIND,      OPT_MAX_NODES, OPT_COUNT};
+static const option_id hess_takes[] = {OPTIONS_OF_POINT, OPT_WRT,  OPT_OUTPUT,         OPT_SEED,
+                                       OPT_SPARSE,       OPT_MODE, OPTIONS_OF_NUMBERS, OPTIONS_OF_RESULT};
 const command command_hess = {
     "hess",
     "GRAPH...",
@@ -176,21 +202,24 @@ const command command_hess = {
     1,
     SIZE_MAX,
     hess_takes,
+    FORMATS_MATRIX,
     run_hess};
 
-static const option_id hvp_takes[] = {OPT_AT,      OPT_POINT, OPT_DIRECTION, OPT_WRT,       OPT_OUTPUT, OPT_SEED,
-                                      OPT_BACKEND, OPT_MODE,  OPT_PRECISION, OPT_DIGITS,    OPT_FORMAT, OPT_OUT,
-                                      OPT_STRICT,  OPT_QUIET, OPT_BIND,      OPT_MAX_NODES, OPT_COUNT};
+static const option_id hvp_takes[] = {OPTIONS_OF_POINT, OPT_DIRECTION,      OPT_WRT,          OPT_OUTPUT, OPT_SEED,
+                                      OPT_MODE,         OPTIONS_OF_NUMBERS, OPTIONS_OF_RESULT};
 const command command_hvp = {
     "hvp",
     "GRAPH...",
     "Hessian times a direction, by one sweep",
     "Computes how the gradient of one scalar output moves when the inputs move in a direction: the Hessian times the\n"
-    "vector whose parts are given with --direction; inputs that are not named stand still.  See `adtool help hess` "
-    "for\n"
-    "--output and --seed.\n"
+    "vector whose parts are given with --direction, in any inputs; those that are not named stand still.  --wrt says "
+    "of\n"
+    "which inputs' gradients the movement is shown, so `--wrt x --direction y=1` is the mixed block d2 f/dx dy times "
+    "1.\n"
+    "See `adtool help hess` for --output and --seed.\n"
     "With --format json the result is {\"hvp\": {INPUT: VALUE}}, tensors as nested arrays.",
     1,
     SIZE_MAX,
     hvp_takes,
+    FORMATS_VALUES,
     run_hvp};

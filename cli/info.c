@@ -8,13 +8,13 @@ typedef struct facts {
   size_t *by_op;
 } facts;
 
-static int gather(facts *f, const ad_graph *g) {
+static int gather(facts *f, const options *o, const ad_graph *g) {
   *f = (facts){.nodes = ad_graph_node_count(g), .inputs = ad_graph_input_count(g), .outputs = ad_graph_output_count(g)};
   f->by_op = ad_calloc(ad_op_count(), sizeof *f->by_op);
   uint32_t *depth = ad_calloc(f->nodes, sizeof *depth);
   if (!f->by_op || !depth) {
     ad_free(depth);
-    return out_of_memory();
+    return out_of_memory(o);
   }
   ad_op constant = ad_op_find("constant");
   for (ad_node n = 0; n < f->nodes; n++) {
@@ -48,8 +48,11 @@ static void put_place(ad_buffer *b, const ad_graph *g, ad_node n, const char *na
                    n < ad_graph_input_count(g) && ad_graph_input_fixed(g, n) ? "  (diff: no)" : "");
 }
 
-static void put_json(ad_buffer *b, const ad_graph *g, const facts *f) {
-  ad_buffer_puts(b, "{\"name\": ");
+/* passes: what goes before the rest. */
+static void put_json(ad_buffer *b, const ad_graph *g, const facts *f, const ad_buffer *passes) {
+  ad_buffer_puts(b, "{");
+  if (passes->size) ad_buffer_put(b, passes->data, passes->size);
+  ad_buffer_puts(b, "\"name\": ");
   put_json_string(b, ad_graph_name(g));
   ad_buffer_printf(
       b, ", \"nodes\": %zu, \"constants\": %zu, \"named\": %zu, \"depth\": %zu, \"elements\": %llu, \"inputs\": {",
@@ -68,7 +71,8 @@ static void put_json(ad_buffer *b, const ad_graph *g, const facts *f) {
   ad_buffer_puts(b, "}}\n");
 }
 
-static void put_text(ad_buffer *b, const ad_graph *g, const facts *f) {
+static void put_text(ad_buffer *b, const ad_graph *g, const facts *f, const ad_buffer *passes) {
+  if (passes->size) ad_buffer_put(b, passes->data, passes->size);
   if (*ad_graph_name(g)) ad_buffer_printf(b, "name        %s\n", ad_graph_name(g));
   ad_buffer_printf(b, "nodes       %zu (%zu inputs, %zu constants, %zu operations), depth %zu\n", f->nodes, f->inputs,
                    f->constants, f->nodes - f->inputs - f->constants, f->depth);
@@ -86,10 +90,11 @@ static void put_text(ad_buffer *b, const ad_graph *g, const facts *f) {
     if (f->by_op[i]) ad_buffer_printf(b, "  %-14s %zu\n", ad_op_get((ad_op)i)->name, f->by_op[i]);
 }
 
-static int show(const options *o, const ad_graph *g, ad_buffer *b) {
+static int show(const options *o, const ad_graph *g, const ad_buffer *passes, ad_buffer *b) {
   facts f = {0};
-  int status = gather(&f, g);
-  if (!status) (o->format == FORMAT_JSON ? put_json : put_text)(b, g, &f);
+  int status = gather(&f, o, g);
+  if (!status) (o->format == FORMAT_JSON ? put_json : put_text)(b, g, &f, passes);
+  b->failed = b->failed || passes->failed;
   ad_free(f.by_op);
   return status;
 }
@@ -98,18 +103,27 @@ static int show(const options *o, const ad_graph *g, ad_buffer *b) {
 static int show_passes(const options *o, const ad_graph *g, ad_buffer *b) {
   ad_error e = {0};
   size_t before = ad_graph_node_count(g);
+  ad_buffer passes = {0};
   int status = 0;
   for (size_t i = 0; !status && i < ad_pass_count() && o->passes >> i & 1; i++) {
     ad_graph *after;
-    if (ad_graph_optimize(&after, g, &(ad_optimize_options){.passes = (2u << i) - 1}, &e)) return report(o, &e);
+    if (ad_graph_optimize(&after, g, &(ad_optimize_options){.passes = (2u << i) - 1}, &e)) {
+      status = report(o, &e);
+      break;
+    }
     const size_t nodes = ad_graph_node_count(after);
+    const bool last = !(o->passes >> (i + 1) & 1);
     if (o->format == FORMAT_TEXT)
-      ad_buffer_printf(b, "pass        %-11s%zu nodes, %zu before: %s\n", ad_pass_get(i)->name, nodes, before,
+      ad_buffer_printf(&passes, "pass        %-11s%zu nodes, %zu before: %s\n", ad_pass_get(i)->name, nodes, before,
                        ad_pass_get(i)->doc);
+    else
+      ad_buffer_printf(&passes, "%s{\"name\": \"%s\", \"nodes\": %zu, \"before\": %zu}%s", i ? ", " : "\"passes\": [",
+                       ad_pass_get(i)->name, nodes, before, last ? "], " : "");
     before = nodes;
-    if (!(o->passes >> (i + 1) & 1)) status = show(o, after, b);
+    if (last) status = show(o, after, &passes, b);
     ad_graph_free(after);
   }
+  ad_buffer_clear(&passes);
   return status;
 }
 
@@ -118,17 +132,16 @@ static int run_one(const options *o, const char *path, ad_buffer *b) {
   ad_graph *g;
   if (load_graph(&g, o, path, &e)) return report(o, &e);
   if (o->file_count > 1 && o->format == FORMAT_TEXT) ad_buffer_printf(b, "# %s\n", path);
-  int status = o->passes ? show_passes(o, g, b) : show(o, g, b);
+  int status = o->passes ? show_passes(o, g, b) : show(o, g, &(ad_buffer){0}, b);
   ad_graph_free(g);
   return status;
 }
 
 static int run(const options *o) {
-  if (o->format != FORMAT_TEXT && o->format != FORMAT_JSON) return usage_error("info has the formats text and json");
   return for_each_graph(o, run_one);
 }
 
-static const option_id takes[] = {OPT_AFTER, OPT_FORMAT, OPT_OUT, OPT_BIND, OPT_MAX_NODES, OPT_COUNT};
+static const option_id takes[] = {OPT_AFTER, OPT_FORMAT, OPT_OUT, OPTIONS_OF_GRAPH};
 const command command_info = {"info",
                               "GRAPH...",
                               "what is in a graph",
@@ -137,4 +150,5 @@ const command command_info = {"info",
                               1,
                               SIZE_MAX,
                               takes,
+                              FORMATS_WORDS,
                               run};

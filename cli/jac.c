@@ -73,6 +73,7 @@ static int run_one(const options *o, const char *path, ad_buffer *b) {
   if (!status) status = put_result(b, &s, j);
   if (!status) {
     s.workspace = ad_jacobian_workspace(j);
+    session_note_wrt(&s);
     status = session_notes(&s);
     s.workspace = NULL; /* the plan's */
   }
@@ -85,9 +86,8 @@ static int run(const options *o) {
   return for_each_graph(o, run_one);
 }
 
-static const option_id takes[] = {OPT_AT,      OPT_POINT,  OPT_WRT,       OPT_OUTPUT,    OPT_SPARSE,
-                                  OPT_BACKEND, OPT_MODE,   OPT_PRECISION, OPT_DIGITS,    OPT_FORMAT,
-                                  OPT_OUT,     OPT_STRICT, OPT_QUIET,     OPT_BIND, OPT_MAX_NODES, OPT_COUNT};
+static const option_id takes[] = {OPTIONS_OF_POINT,   OPT_WRT,          OPT_OUTPUT, OPT_SPARSE, OPT_MODE,
+                                  OPTIONS_OF_NUMBERS, OPTIONS_OF_RESULT};
 const command command_jac = {
     "jac",
     "GRAPH...",
@@ -104,4 +104,5 @@ const command command_jac = {
     1,
     SIZE_MAX,
     takes,
+    FORMATS_MATRIX,
     run};

@@ -24,34 +24,23 @@ static ad_status read_npy(ad_numbers *n, const char *path, ad_error *e) {
   return s;
 }
 
-/* NAME=VALUE; the name is written to `name`. */
-static ad_status read_binding(ad_binding *b, char *name, const char *text, ad_error *e) {
-  const char *equals = strchr(text, '=');
-  if (!equals || equals == text || !equals[1 + strspn(equals + 1, " ")])
-    return ad_fail(e, AD_EUSAGE, "--bind wants NAME=VALUE, not '%.80s'", text);
-  memcpy(name, text, (size_t)(equals - text));
+static ad_status read_binding(ad_binding *b, const assignment *a, ad_error *e) {
   ad_numbers *n = ad_numbers_new();
-  *b = (ad_binding){name, n};
+  *b = (ad_binding){a->name, n};
   if (!n) return ad_fail_memory(e);
-  ad_status s = equals[1] == '@' ? read_npy(n, equals + 2, e) : read_list(n, equals + 1, e);
-  if (s && e && !e->file[0]) snprintf(e->file, sizeof e->file, "--bind %.200s", name);
+  if (a->value[0] == '@') return read_npy(n, a->value + 1, e);
+  ad_status s = read_list(n, a->value, e);
+  if (s == AD_EINPUT) s = AD_EUSAGE; /* the command line is wrong, no file */
+  if (s && e) e->code = s, snprintf(e->file, sizeof e->file, "--bind %.200s", a->name);
   return s;
 }
 
 ad_status load_graph(ad_graph **g, const options *o, const char *path, ad_error *e) {
   ad_binding *b = ad_calloc(o->bind_count + 1, sizeof *b);
-  char **name = ad_calloc(o->bind_count + 1, sizeof *name);
-  ad_status s = b && name ? AD_OK : ad_fail_memory(e);
-  for (size_t i = 0; !s && i < o->bind_count; i++) {
-    name[i] = ad_calloc(strlen(o->bind[i]) + 1, 1);
-    s = name[i] ? read_binding(&b[i], name[i], o->bind[i], e) : ad_fail_memory(e);
-  }
+  ad_status s = b ? AD_OK : ad_fail_memory(e);
+  for (size_t i = 0; !s && i < o->bind_count; i++) s = read_binding(&b[i], &o->bind[i], e);
   if (!s) s = ad_graph_load_bound(g, path, o->bind_count, b, &o->limits, e);
-  for (size_t i = 0; b && name && i < o->bind_count; i++) {
-    ad_numbers_free((ad_numbers *)b[i].value);
-    ad_free(name[i]);
-  }
-  ad_free(name);
+  for (size_t i = 0; b && i < o->bind_count; i++) ad_numbers_free((ad_numbers *)b[i].value);
   ad_free(b);
   return s;
 }

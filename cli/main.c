@@ -11,22 +11,20 @@
 #define PACKAGE_VERSION "unknown"
 #endif
 
-static int run(int argc, char **argv) {
+static int run(options *o, int argc, char **argv) {
   if (argc < 2) {
     help_overview(stderr);
     return AD_EUSAGE;
   }
   if (!strcmp(argv[1], "--version")) return printf("adtool %s\n", PACKAGE_VERSION), 0;
   if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) return help_overview(stdout), 0;
-  const command *c = command_find(argv[1]);
+  const command *c = command_find(o, argv[1]);
   if (!c) return AD_EUSAGE;
-  options o;
-  int status = options_parse(&o, c, argc - 2, argv + 2);
-  if (!status && o.help)
+  int status = options_parse(o, c, argc - 2, argv + 2);
+  if (!status && o->help)
     help_command(stdout, c);
   else if (!status)
-    status = c->run(&o);
-  options_clear(&o);
+    status = c->run(o);
   return status;
 }
 
@@ -35,7 +33,10 @@ int main(int argc, char **argv) {
 #ifdef HAVE_CBLAS
   openblas_set_num_threads(1); /* the threads are ours, else bits would depend on their number */
 #endif
-  int status = run(argc, argv);
+  options o;
+  options_start(&o, argc, argv);
+  int status = finish_output(&o, run(&o, argc, argv));
+  options_clear(&o);
   ad_thread_cleanup();
-  return finish_output(status);
+  return status;
 }

@@ -7,10 +7,9 @@
 
 int matrix_format_error(const options *o) {
   if ((o->format == FORMAT_MTX || o->format == FORMAT_NPZ) && !o->sparse)
-    return usage_error("--format %s holds a sparse matrix: --sparse", o->format == FORMAT_MTX ? "mtx" : "npz");
+    return usage_error(o, "--format %s holds a sparse matrix: --sparse", o->format == FORMAT_MTX ? "mtx" : "npz");
   if (o->format == FORMAT_NPY && o->sparse)
-    return usage_error("--format npy holds a dense matrix; for --sparse there are npz and mtx");
-  if (o->format == FORMAT_NPZ && o->file_count > 1) return usage_error("--format npz holds one matrix");
+    return usage_error(o, "--format npy holds a dense matrix; for --sparse there are npz and mtx");
   return 0;
 }
 
@@ -73,7 +72,7 @@ static void put_text_dense(ad_buffer *b, const matrix *m) {
         ad_buffer_printf(b, "d2 %s/d %s d %s = ", m->of, m->row[i].name, m->column[k].name);
       else
         ad_buffer_printf(b, "d %s/d %s = ", m->row[i].name, m->column[k].name);
-      snprintf(between, sizeof between, ",\n%*s", (int)(b->size - before + 1), "");
+      snprintf(between, sizeof between, ",\n%*s", b->failed ? 0 : text_width(b->data + before) + 1, "");
       put_block(b, m, &m->row[i], &m->column[k], between, put_number);
       ad_buffer_puts(b, "\n");
     }

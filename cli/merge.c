@@ -198,4 +198,5 @@ const command command_merge = {
     1,
     SIZE_MAX,
     takes,
+    0,
     run};

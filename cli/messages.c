@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "error.h"
 
 static bool in_colour(void) {
   const char *no = getenv("NO_COLOR");
@@ -35,7 +36,7 @@ static void report_json(const ad_error *e) {
 
 int report(const options *o, const ad_error *e) {
   fflush(stdout);
-  if (o->format == FORMAT_JSON) {
+  if (o->format == FORMAT_JSON || o->format == FORMAT_NDJSON) {
     report_json(e);
     return ad_exit_status(e->code);
   }
@@ -49,7 +50,9 @@ int report(const options *o, const ad_error *e) {
   } else {
     fputs("adtool: ", stderr);
   }
-  fprintf(stderr, "%serror:%s %s\n", colour ? "\033[1;31m" : "", colour ? "\033[0m" : "", e->message);
+  if (e->file[0] || e->code != AD_EUSAGE)
+    fprintf(stderr, "%serror:%s ", colour ? "\033[1;31m" : "", colour ? "\033[0m" : "");
+  fprintf(stderr, "%s\n", e->message);
   if (e->excerpt[0]) {
     fprintf(stderr, "  %s\n", e->excerpt);
     if (e->excerpt_column > 0)
@@ -58,21 +61,27 @@ int report(const options *o, const ad_error *e) {
   return ad_exit_status(e->code);
 }
 
-int usage_error(const char *format, ...) {
+int usage_error(const options *o, const char *format, ...) {
+  ad_error e;
+  char message[sizeof e.message];
   va_list ap;
-  fflush(stdout);
-  fputs("adtool: ", stderr);
   va_start(ap, format);
-  vfprintf(stderr, format, ap);
+  vsnprintf(message, sizeof message, format, ap);
   va_end(ap);
-  fputc('\n', stderr);
-  return AD_EUSAGE;
+  ad_fail(&e, AD_EUSAGE, "%s", message);
+  return report(o, &e);
 }
 
-int out_of_memory(void) {
-  fflush(stdout);
-  fputs("adtool: out of memory\n", stderr);
-  return AD_ELIMIT;
+int report_option(const options *o, const char *option, const char *name, ad_error *e) {
+  snprintf(e->file, sizeof e->file, "--%s%s%.200s", option, *name ? " " : "", name);
+  if (e->code == AD_EINPUT) e->code = AD_EUSAGE;
+  return report(o, e);
+}
+
+int out_of_memory(const options *o) {
+  ad_error e;
+  ad_fail_memory(&e);
+  return report(o, &e);
 }
 
 void note(const options *o, const char *format, ...) {
@@ -92,11 +101,13 @@ void put_stdout(const void *bytes, size_t size) {
   if (fwrite(bytes, 1, size, stdout) != size && !write_errno) write_errno = errno;
 }
 
-int finish_output(int status) {
+int finish_output(const options *o, int status) {
   bool bad = ferror(stdout) != 0;
   errno = 0;
   if (!fclose(stdout) && !bad) return status;
   int why = write_errno ? write_errno : errno;
-  fprintf(stderr, "adtool: can't write to standard output%s%s\n", why ? ": " : "", why ? strerror(why) : "");
+  ad_error e;
+  ad_fail(&e, AD_EIO, "can't write to standard output%s%s", why ? ": " : "", why ? strerror(why) : "");
+  report(o, &e);
   return status ? status : AD_EIO;
 }

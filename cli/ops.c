@@ -94,15 +94,13 @@ static void put_full(ad_buffer *b, const ad_op_info *i) {
 
 static int run_ops(const options *o) {
   ad_buffer b = {0};
-  if (o->format == FORMAT_CSV || o->format == FORMAT_NPY)
-    return usage_error("ops has the formats text, json and texinfo");
   if (o->file_count) {
     ad_op op = ad_op_find(o->file[0]);
     const ad_op_info *i = op == AD_NO_OP ? NULL : ad_op_get(op);
     if (!i || !shown(i)) {
       const char *near = ad_op_suggest(o->file[0]);
-      return near ? usage_error("unknown operation '%s' (did you mean '%s'?)", o->file[0], near)
-                  : usage_error("unknown operation '%s'; `adtool ops` lists them all", o->file[0]);
+      return near ? usage_error(o, "unknown operation '%s' (did you mean '%s'?)", o->file[0], near)
+                  : usage_error(o, "unknown operation '%s'; `adtool ops` lists them all", o->file[0]);
     }
     if (o->format == FORMAT_JSON)
       put_json(&b, i, true), ad_buffer_puts(&b, "\n");
@@ -141,12 +139,11 @@ const command command_ops = {
     0,
     1,
     ops_takes,
+    FORMATS_WORDS | FORMAT_BIT(FORMAT_TEXINFO),
     run_ops};
 
 static int run_backends(const options *o) {
   ad_buffer b = {0};
-  if (o->format != FORMAT_TEXT && o->format != FORMAT_JSON)
-    return usage_error("backends has the formats text and json");
   if (o->format == FORMAT_JSON) ad_buffer_puts(&b, "[");
   for (size_t i = 0; i < ad_backend_count(); i++) {
     const ad_backend *x = ad_backend_get(i);
@@ -165,5 +162,6 @@ static int run_backends(const options *o) {
 }
 
 static const option_id backends_takes[] = {OPT_FORMAT, OPT_OUT, OPT_COUNT};
-const command command_backends = {"backends", "", "all backends", "Lists the backends: name, kind of number, modes.",
-                                  0,          0,  backends_takes, run_backends};
+const command command_backends = {"backends",  "", "all backends", "Lists the backends: name, kind of number, modes.",
+                                  0,           0,  backends_takes, FORMATS_WORDS,
+                                  run_backends};

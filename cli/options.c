@@ -14,21 +14,21 @@ typedef struct option_row {
 } option_row;
 
 static const option_row rows[] = {
-    {OPT_AT, "at", NULL, "NAME=VALUE", "give an input a value: a number, a nested list, or @FILE.npy; repeatable"},
+    {OPT_AT, "at", NULL, "NAME=VALUE", "give an input a value: a number, a nested list, or @FILE.npy"},
     {OPT_POINT, "point", NULL, "FILE", "read input values from a YAML or JSON file of names and values"},
     {OPT_WRT, "wrt", NULL, "NAME,...", "differentiate by these inputs (default: all that are not `diff: no`)"},
     {OPT_OUTPUT, "output", NULL, "NAME", "only this output, or one element of it: NAME[i,j]"},
     {OPT_SEED, "seed", NULL, "LIST", "weights of a non-scalar output's elements: a nested list, or one number for all"},
-    {OPT_WEIGHT, "weight", NULL, "NAME=VALUE", "weights of an output's elements, as --at has values; repeatable"},
+    {OPT_WEIGHT, "weight", NULL, "NAME=VALUE", "weights of an output's elements, as --at has values"},
     {OPT_SPARSE, "sparse", NULL, NULL, "only the entries that can be other than zero"},
     {OPT_BACKEND, "backend", NULL, "NAME", "compute with this backend (see `adtool backends`; default tape)"},
     {OPT_MODE, "mode", NULL, "forward|reverse", "the mode, where the backend has both"},
-    {OPT_ORDER, "order", NULL, "K", "highest Taylor coefficient"},
-    {OPT_DIRECTION, "direction", NULL, "NAME=VALUE", "how an input moves (taylor: with t), as --at has values; repeatable"},
-    {OPT_MIXED, "mixed", NULL, "NAME,...", "the mixed derivative by these inputs or elements, NAME or NAME[i,j]; repeatable"},
+    {OPT_ORDER, "order", NULL, "K", "highest Taylor coefficient; 0 is the value alone"},
+    {OPT_DIRECTION, "direction", NULL, "NAME=VALUE", "how an input moves (taylor: with t), as --at has values"},
+    {OPT_MIXED, "mixed", NULL, "NAME,...", "the mixed derivative by these inputs or elements, NAME or NAME[i,j]"},
     {OPT_PRECISION, "precision", NULL, "BITS", "precision of the mpfr backend, from 2 (default 256)"},
     {OPT_DIGITS, "digits", NULL, "N", "show N significant digits; mpfr computes with the bits for them and 64 more"},
-    {OPT_FORMAT, "format", NULL, "text|json|csv|npy", "the form of the result (jac: also npz, mtx; ops: text, json or texinfo; batch: npy, csv or ndjson)"},
+    {OPT_FORMAT, "format", NULL, "FORMAT", "the form of the result: "}, /* and which ones the command has */
     {OPT_OUT, "out", "o", "FILE", "write to a file, replaced in one step, instead of standard output"},
     {OPT_TO, "to", NULL, "FORMAT", "the format to write: yaml, adg, nl, cppad or dot (default: by the file's name)"},
     {OPT_STORED, "stored", NULL, NULL, ".adg without compression: the canonical form"},
@@ -51,13 +51,15 @@ static const option_row rows[] = {
     {OPT_POINTS, "points", NULL, "FILE", "a table with a point a row: .npy, .npz or CSV"},
     {OPT_DO, "do", NULL, "eval|grad|jac|hess|check", "what to compute (default grad)"},
     {OPT_REDUCE, "reduce", NULL, "sum|mean|min|max", "one row over all points, column by column"},
-    {OPT_SHARD, "shard", NULL, "K/N|auto", "only part K of N, to FILE.K-of-N; auto: as the scheduler's environment says"},
+    {OPT_SHARD, "shard", NULL, "K/N|auto",
+     "only part K of N, to FILE.K-of-N; auto: as the scheduler's environment says"},
     {OPT_LIST, "list", NULL, "FILE", "read the names of graphs from a file, one a line"},
     {OPT_TIMEOUT, "timeout", NULL, "SECONDS", "give up on a graph after so long"},
     {OPT_NO_TIME, "no-time", NULL, NULL, "records without seconds: the same bytes each time"},
     {OPT_THREADS, "threads", NULL, "N", "use N threads (default: one for each processor)"},
     {OPT_QUIET, "quiet", "q", NULL, "no notes"},
-    {OPT_BIND, "bind", NULL, "NAME=VALUE", "fix a size that an ONNX model leaves open, or an input that sizes come from; repeatable"},
+    {OPT_BIND, "bind", NULL, "NAME=VALUE",
+     "fix a size that an ONNX model leaves open, or an input that sizes come from"},
     {OPT_MAX_NODES, "max-nodes", NULL, "N", "limit on nodes (default 100000000)"},
     {OPT_MAX_ELEMENTS, "max-elements", NULL, "N", "limit on a tensor's elements (default 2147483648)"},
     {OPT_MAX_MEMORY, "max-memory", NULL, "MIB", "limit on memory for numbers, in MiB (default 16384)"},
@@ -73,6 +75,14 @@ _Static_assert(sizeof rows / sizeof rows[0] == OPT_COUNT, "one row an option, in
 static const option_id limit_options[] = {OPT_MAX_NODES,      OPT_MAX_ELEMENTS,   OPT_MAX_MEMORY, OPT_MAX_PRECISION,
                                           OPT_MAX_YAML_DEPTH, OPT_MAX_EXPR_DEPTH, OPT_MAX_SCALAR};
 
+/* Of all others with a value a second one is an error: which was meant? */
+static bool repeats(option_id id) {
+  static const option_id all[] = {OPT_AT, OPT_WRT, OPT_WEIGHT, OPT_DIRECTION, OPT_MIXED, OPT_BIND};
+  for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+    if (all[i] == id) return true;
+  return !rows[id].argument;
+}
+
 const char *option_usage(option_id id) {
   static char text[OPT_COUNT][64];
   const option_row *r = &rows[id];
@@ -81,8 +91,32 @@ const char *option_usage(option_id id) {
   return text[id];
 }
 
-const char *option_text(option_id id) {
-  return rows[id].text;
+int options_unless(const options *o, const option_id *ids, const char *need) {
+  for (; *ids != OPT_COUNT; ids++)
+    if (o->given[*ids]) return usage_error(o, "--%s would do nothing here: it wants %s", rows[*ids].name, need);
+  return 0;
+}
+
+/* In the order of output_format. */
+static const char *const formats[] = {"text", "json", "csv", "npy", "ndjson", "texinfo", "mtx", "npz", NULL};
+
+/* "a, b or c" of those that a command has. */
+static void list_formats(char *text, size_t size, const command *c) {
+  size_t used = 0;
+  for (unsigned i = 0, left = c->formats; left; i++) {
+    if (!(left >> i & 1)) continue;
+    left &= ~FORMAT_BIT(i);
+    const char *behind = !left ? "" : left & (left - 1) ? ", " : " or ";
+    used += (size_t)snprintf(text + used, size - used, "%s%s", formats[i], behind);
+  }
+}
+
+const char *option_text(const command *c, option_id id) {
+  static char text[200];
+  char list[80] = "";
+  if (id == OPT_FORMAT) list_formats(list, sizeof list, c);
+  snprintf(text, sizeof text, "%s%s%s", rows[id].text, list, rows[id].argument && repeats(id) ? "; repeatable" : "");
+  return text;
 }
 
 static bool takes(const command *c, option_id id) {
@@ -104,27 +138,32 @@ static const char *next_option(const void *context, size_t i) {
   return takes(c, rows[i].id) ? rows[i].name : none;
 }
 
-static int unknown(const command *c, const char *word) {
+static int unknown(const options *o, const command *c, const char *word) {
   for (size_t i = 0; i < OPT_COUNT; i++)
     if (!strcmp(rows[i].name, word))
-      return usage_error("%s has no option --%s; see `adtool help %s`", c->name, word, c->name);
+      return usage_error(o, "%s has no option --%s; see `adtool help %s`", c->name, word, c->name);
   const char *near = ad_suggest(word, next_option, c);
-  if (near && *near) return usage_error("unknown option --%s (did you mean --%s?)", word, near);
-  return usage_error("unknown option --%s; see `adtool help %s`", word, c->name);
+  if (near && *near) return usage_error(o, "unknown option --%s (did you mean --%s?)", word, near);
+  return usage_error(o, "unknown option --%s; see `adtool help %s`", word, c->name);
 }
 
-static int read_count(const option_row *r, const char *s, uint64_t lo, uint64_t hi, uint64_t *v) {
+/* limit: " (--OPTION)" that hi follows from, or "". */
+static int read_limited(const options *o, const option_row *r, const char *s, uint64_t lo, uint64_t hi,
+                        const char *limit, uint64_t *v) {
   char *end;
   errno = 0;
   *v = strtoull(s, &end, 10);
-  if (*s < '0' || *s > '9' || *end || errno || *v < lo || *v > hi)
-    return usage_error("--%s wants a whole number from %llu to %llu, not '%s'", r->name, (unsigned long long)lo,
-                       (unsigned long long)hi, s);
-  return 0;
+  if (*s >= '0' && *s <= '9' && !*end && !errno && *v >= lo && *v <= hi) return 0;
+  return usage_error(o, "--%s wants a whole number from %llu to %llu%s, not '%s'", r->name, (unsigned long long)lo,
+                     (unsigned long long)hi, limit, s);
+}
+
+static int read_count(const options *o, const option_row *r, const char *s, uint64_t lo, uint64_t hi, uint64_t *v) {
+  return read_limited(o, r, s, lo, hi, "", v);
 }
 
 /* The position of a word in a list that ends with NULL. */
-static int read_word(const option_row *r, const char *s, const char *const *words, int *v) {
+static int read_word(const options *o, const option_row *r, const char *s, const char *const *words, int *v) {
   for (*v = 0; words[*v]; ++*v)
     if (!strcmp(words[*v], s)) return 0;
   char list[80] = "";
@@ -132,7 +171,29 @@ static int read_word(const option_row *r, const char *s, const char *const *word
     size_t used = strlen(list);
     snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", words[i]);
   }
-  return usage_error("--%s is one of %s, not '%s'", r->name, list, s);
+  return usage_error(o, "--%s is one of %s, not '%s'", r->name, list, s);
+}
+
+/* A name has one value. */
+static int add_assignment(const options *o, const option_row *r, assignment *list, size_t *count, const char *s) {
+  assignment *a = &list[*count];
+  const int status = assignment_read(o, r->name, s, a);
+  if (status) return status;
+  for (size_t i = 0; i < *count; i++)
+    if (!strcmp(list[i].name, a->name)) return usage_error(o, "--%s gives '%s' two values", r->name, a->name);
+  ++*count;
+  return 0;
+}
+
+static int set_format(options *o, const command *c, const char *s) {
+  for (unsigned i = 0; formats[i]; i++) {
+    if (strcmp(formats[i], s) || !(c->formats >> i & 1)) continue;
+    o->format = (output_format)i;
+    return 0;
+  }
+  char list[80];
+  list_formats(list, sizeof list, c);
+  return usage_error(o, "--format of %s is %s, not '%s'", c->name, list, s);
 }
 
 static int set_backend(options *o, const char *s) {
@@ -143,7 +204,7 @@ static int set_backend(options *o, const char *s) {
     size_t used = strlen(list);
     snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", ad_backend_name(ad_backend_get(i)));
   }
-  return usage_error("unknown backend '%s'; there are %s", s, list);
+  return usage_error(o, "unknown backend '%s'; there are %s", s, list);
 }
 
 static int set_passes(options *o, const char *s) {
@@ -157,27 +218,24 @@ static int set_passes(options *o, const char *s) {
     }
     snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", name);
   }
-  return usage_error("--after is one of %s, not '%s'", list, s);
+  return usage_error(o, "--after is one of %s, not '%s'", list, s);
 }
 
-static int set(options *o, const option_row *r, const char *s) {
+static int set(options *o, const command *c, const option_row *r, const char *s) {
   static const char *const modes[] = {"forward", "reverse", NULL};
-  static const char *const formats[] = {"text", "json", "csv", "npy", "ndjson", "texinfo", "mtx", "npz", NULL};
   static const char *const folds[] = {"sum", "mean", "min", "max", NULL};
   uint64_t n = 0;
   int status = 0, word = 0;
   switch (r->id) {
     case OPT_AT:
-      o->at[o->at_count++] = s;
-      break;
+      return add_assignment(o, r, o->at, &o->at_count, s);
     case OPT_BIND:
-      o->bind[o->bind_count++] = s;
-      break;
+      return add_assignment(o, r, o->bind, &o->bind_count, s);
     case OPT_POINT:
       o->point = s;
       break;
     case OPT_WRT:
-      o->wrt = s;
+      o->wrt[o->wrt_count++] = s;
       break;
     case OPT_OUTPUT:
       o->output = s;
@@ -186,39 +244,34 @@ static int set(options *o, const option_row *r, const char *s) {
       o->seed = s;
       break;
     case OPT_WEIGHT:
-      o->weight[o->weight_count++] = s;
-      break;
+      return add_assignment(o, r, o->weight, &o->weight_count, s);
     case OPT_SPARSE:
       o->sparse = true;
       break;
     case OPT_BACKEND:
       return set_backend(o, s);
     case OPT_MODE:
-      status = read_word(r, s, modes, &word);
+      status = read_word(o, r, s, modes, &word);
       o->mode = word ? AD_MODE_REVERSE : AD_MODE_FORWARD;
       break;
     case OPT_ORDER:
-      status = read_count(r, s, 1, UINT32_MAX - 1, &n);
+      status = read_count(o, r, s, 0, UINT32_MAX - 1, &n);
       o->order = (uint32_t)n;
       break;
     case OPT_DIRECTION:
-      o->direction[o->direction_count++] = s;
-      break;
+      return add_assignment(o, r, o->direction, &o->direction_count, s);
     case OPT_MIXED:
       o->mixed[o->mixed_count++] = s;
       break;
     case OPT_PRECISION:
-      status = read_count(r, s, 2, UINT32_MAX, &n);
-      o->precision = (uint32_t)n;
+      o->precision_text = s; /* for check_together, when --max-precision is known */
       break;
     case OPT_DIGITS:
-      status = read_count(r, s, 1, 1000000000, &n);
+      status = read_count(o, r, s, 1, 1000000000, &n);
       o->digits = (unsigned)n;
       break;
     case OPT_FORMAT:
-      status = read_word(r, s, formats, &word);
-      o->format = (output_format)word;
-      break;
+      return set_format(o, c, s);
     case OPT_OUT:
       o->out = s;
       break;
@@ -249,7 +302,7 @@ static int set(options *o, const option_row *r, const char *s) {
       o->shapes = true;
       break;
     case OPT_MAX_SHOWN:
-      status = read_count(r, s, AD_DOT_SHOWN_LEAST, 10000, &n);
+      status = read_count(o, r, s, AD_DOT_SHOWN_LEAST, 10000, &n);
       o->max_shown = (size_t)n;
       break;
     case OPT_IN_PLACE:
@@ -268,29 +321,29 @@ static int set(options *o, const option_row *r, const char *s) {
       char *end;
       o->min_digits = strtod(s, &end);
       if (*end || end == s || !(o->min_digits >= 0 && o->min_digits <= 17))
-        status = usage_error("--min-digits wants a number from 0 to 17, not '%s'", s);
+        status = usage_error(o, "--min-digits wants a number from 0 to 17, not '%s'", s);
       break;
     }
     case OPT_PROBES:
-      status = read_count(r, s, 1, 100000, &n);
+      status = read_count(o, r, s, 1, 100000, &n);
       o->probes = (size_t)n;
       break;
     case OPT_RANDOM_SEED:
-      status = read_count(r, s, 1, UINT64_MAX, &o->random_seed);
+      status = read_count(o, r, s, 1, UINT64_MAX, &o->random_seed);
       break;
     case OPT_MAX_ENTRIES:
-      status = read_count(r, s, 1, 1000000000, &n);
+      status = read_count(o, r, s, 1, 1000000000, &n);
       o->max_entries = (size_t)n;
       break;
     case OPT_POINTS:
       o->points = s;
       break;
     case OPT_DO:
-      status = read_word(r, s, ad_batch_tasks, &word);
+      status = read_word(o, r, s, ad_batch_tasks, &word);
       o->task = (ad_batch_task)word;
       break;
     case OPT_REDUCE:
-      status = read_word(r, s, folds, &word);
+      status = read_word(o, r, s, folds, &word);
       o->reduce = (ad_fold_kind)(AD_FOLD_SUM + word);
       break;
     case OPT_SHARD:
@@ -303,43 +356,43 @@ static int set(options *o, const option_row *r, const char *s) {
       char *end;
       o->timeout = strtod(s, &end);
       if (*end || end == s || !(o->timeout > 0 && o->timeout < 1e9))
-        status = usage_error("--timeout wants a number of seconds, not '%s'", s);
+        status = usage_error(o, "--timeout wants a number of seconds, not '%s'", s);
       break;
     }
     case OPT_NO_TIME:
       o->no_time = true;
       break;
     case OPT_THREADS:
-      status = read_count(r, s, 1, AD_TEAM_MOST, &n);
+      status = read_count(o, r, s, 1, AD_TEAM_MOST, &n);
       o->threads = (unsigned)n;
       break;
     case OPT_QUIET:
       o->quiet = true;
       break;
     case OPT_MAX_NODES:
-      status = read_count(r, s, 1, UINT32_MAX - 1, &o->limits.max_nodes);
+      status = read_count(o, r, s, 1, UINT32_MAX - 1, &o->limits.max_nodes);
       break;
     case OPT_MAX_ELEMENTS:
-      status = read_count(r, s, 1, UINT32_MAX - 1, &o->limits.max_elements);
+      status = read_count(o, r, s, 1, UINT32_MAX - 1, &o->limits.max_elements);
       break;
     case OPT_MAX_MEMORY:
-      status = read_count(r, s, 1, UINT64_MAX >> 20, &n);
+      status = read_count(o, r, s, 1, UINT64_MAX >> 20, &n);
       o->limits.max_bytes = n << 20;
       break;
     case OPT_MAX_PRECISION:
-      status = read_count(r, s, 2, 1000000000, &n);
+      status = read_count(o, r, s, 2, 1000000000, &n);
       o->limits.max_precision = (uint32_t)n;
       break;
     case OPT_MAX_YAML_DEPTH:
-      status = read_count(r, s, 1, 10000, &n);
+      status = read_count(o, r, s, 1, 10000, &n);
       o->limits.max_yaml_depth = (uint32_t)n;
       break;
     case OPT_MAX_EXPR_DEPTH:
-      status = read_count(r, s, 1, 10000, &n);
+      status = read_count(o, r, s, 1, 10000, &n);
       o->limits.max_expr_depth = (uint32_t)n;
       break;
     case OPT_MAX_SCALAR:
-      status = read_count(r, s, 1, UINT32_MAX - 1, &n);
+      status = read_count(o, r, s, 1, UINT32_MAX - 1, &n);
       o->limits.max_scalar = (uint32_t)n;
       break;
     case OPT_HELP:
@@ -362,16 +415,20 @@ static int parse_option(options *o, const command *c, char **argv, int left, int
   }
   char known[64];
   snprintf(known, sizeof known, "%.*s", (int)(length < 60 ? length : 60), word);
-  if (!r || !takes(c, r->id)) return argv[0][1] == '-' ? unknown(c, known) : usage_error("unknown option -%s", known);
+  if (!r || !takes(c, r->id))
+    return argv[0][1] == '-' ? unknown(o, c, known) : usage_error(o, "unknown option -%s", known);
   *used = 1;
   const char *value = equals && argv[0][1] == '-' ? equals + 1 : NULL;
-  if (!r->argument && value) return usage_error("--%s takes no value", r->name);
+  if (!r->argument && value) return usage_error(o, "--%s takes no value", r->name);
   if (r->argument && !value) {
-    if (left < 2) return usage_error("--%s wants a value: %s", r->name, option_usage(r->id));
+    if (left < 2) return usage_error(o, "--%s wants a value: %s", r->name, option_usage(r->id));
     value = argv[1];
     *used = 2;
   }
-  return set(o, r, value);
+  if (o->given[r->id] && !repeats(r->id))
+    return usage_error(o, "--%s stands twice; it takes one value", r->name);
+  o->given[r->id] = true;
+  return set(o, c, r, value);
 }
 
 void options_clear(options *o) {
@@ -380,43 +437,61 @@ void options_clear(options *o) {
   ad_free(o->direction);
   ad_free(o->mixed);
   ad_free(o->weight);
+  ad_free(o->wrt);
   ad_free(o->file);
-  *o = (options){0};
+}
+
+/* Within the limit, which may stand behind it. */
+static int read_precision(options *o) {
+  uint64_t n;
+  if (!o->precision_text) return 0;
+  const int status = read_limited(o, &rows[OPT_PRECISION], o->precision_text, 2, o->limits.max_precision,
+                                  " (--max-precision)", &n);
+  o->precision = (uint32_t)n;
+  return status;
 }
 
 /* Contradictions and gaps that one option alone does not show. */
-static int check_together(const options *o, const command *c) {
+static int check_together(options *o, const command *c) {
   bool mpfr = o->backend && ad_backend_kind(o->backend) == AD_KIND_MPFR;
   if (o->help) return 0;
-  if (o->precision && o->digits) return usage_error("--precision and --digits exclude each other");
-  if (o->precision && !mpfr) return usage_error("--precision is for --backend mpfr; double has 53 bits");
-  if (o->digits > 17 && !mpfr) return usage_error("double has 17 digits at most; use --backend mpfr for more");
+  const int status = read_precision(o);
+  if (status) return status;
+  if (o->precision && o->digits) return usage_error(o, "--precision and --digits exclude each other");
+  if (o->precision && !mpfr) return usage_error(o, "--precision is for --backend mpfr; double has 53 bits");
+  if (o->digits > 17 && !mpfr) return usage_error(o, "double has 17 digits at most; use --backend mpfr for more");
   if (o->backend && !ad_backend_supports(o->backend, o->mode))
-    return usage_error("the backend '%s' has no %s mode", ad_backend_name(o->backend),
+    return usage_error(o, "the backend '%s' has no %s mode", ad_backend_name(o->backend),
                        o->mode == AD_MODE_FORWARD ? "forward" : "reverse");
-  if (o->format == FORMAT_TEXINFO && strcmp(c->name, "ops"))
-    return usage_error("--format texinfo is for `adtool ops`");
-  if (o->format == FORMAT_NDJSON && strcmp(c->name, "batch"))
-    return usage_error("--format ndjson is for `adtool batch`");
-  if ((o->format == FORMAT_MTX || o->format == FORMAT_NPZ) && !takes(c, OPT_SPARSE))
-    return usage_error("--format %s is for matrices: `adtool jac`", o->format == FORMAT_MTX ? "mtx" : "npz");
-  if (o->seed && !o->output) return usage_error("--seed wants --output NAME: the output whose elements it weighs");
+  if (o->format != FORMAT_TEXT && o->format != FORMAT_JSON && o->file_count > 1 &&
+      !(c->formats & FORMAT_BIT(FORMAT_NDJSON)))
+    return usage_error(o, "--format %s holds the result of one graph: give them one by one", formats[o->format]);
+  if (o->seed && !o->output) return usage_error(o, "--seed wants --output NAME: the output whose elements it weighs");
   if (o->file_count < c->min_files)
-    return usage_error("%s wants %s; see `adtool help %s`", c->name, c->arguments, c->name);
+    return usage_error(o, "%s wants %s; see `adtool help %s`", c->name, c->arguments, c->name);
   if (o->file_count > c->max_files)
-    return usage_error("%s takes %s, not '%s'", c->name, c->arguments, o->file[c->max_files]);
+    return usage_error(o, "%s takes %s, not '%s'", c->name, c->arguments, o->file[c->max_files]);
   return 0;
 }
 
-int options_parse(options *o, const command *c, int argc, char **argv) {
+void options_start(options *o, int argc, char **argv) {
   *o = (options){.limits = ad_limits_resolve(NULL), .task = AD_BATCH_GRAD};
+  for (int i = 1; i < argc && strcmp(argv[i], "--"); i++) {
+    const bool apart = !strcmp(argv[i], "--format") && i + 1 < argc;
+    const char *word = apart ? argv[i + 1] : !strncmp(argv[i], "--format=", 9) ? argv[i] + 9 : "";
+    if (!strcmp(word, "json") || !strcmp(word, "ndjson")) o->format = FORMAT_JSON;
+  }
+}
+
+int options_parse(options *o, const command *c, int argc, char **argv) {
   o->at = ad_calloc((size_t)argc + 1, sizeof *o->at);
   o->bind = ad_calloc((size_t)argc + 1, sizeof *o->bind);
   o->direction = ad_calloc((size_t)argc + 1, sizeof *o->direction);
   o->weight = ad_calloc((size_t)argc + 1, sizeof *o->weight);
+  o->wrt = ad_calloc((size_t)argc + 1, sizeof *o->wrt);
   o->mixed = ad_calloc((size_t)argc + 1, sizeof *o->mixed);
   o->file = ad_calloc((size_t)argc + 1, sizeof *o->file);
-  if (!o->at || !o->bind || !o->direction || !o->weight || !o->mixed || !o->file) return out_of_memory();
+  if (!o->at || !o->bind || !o->direction || !o->weight || !o->wrt || !o->mixed || !o->file) return out_of_memory(o);
   bool only_files = false;
   int status = 0, used = 1;
   for (int i = 0; !status && i < argc; i += used) {
@@ -428,5 +503,6 @@ int options_parse(options *o, const command *c, int argc, char **argv) {
     else
       status = parse_option(o, c, argv + i, argc - i, &used);
   }
+  if (!o->given[OPT_FORMAT]) o->format = FORMAT_TEXT; /* what options_start saw was another option's value */
   return status ? status : check_together(o, c);
 }

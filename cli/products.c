@@ -26,15 +26,12 @@ int vector_read(vector *v, const session *s, bool forward) {
   if (status) return report(s->o, &e);
   const size_t given = forward ? s->o->direction_count : s->o->weight_count;
   for (size_t i = 0; i < given; i++) {
-    const char *text = (forward ? s->o->direction : s->o->weight)[i];
-    char name[AD_MAX_NAME + 1];
-    snprintf(name, sizeof name, "%.*s", (int)strcspn(text, "="), text);
-    if (!forward && strchr(text, '=') && ad_graph_find_output(s->graph, name) == SIZE_MAX)
-      return session_no_output(s, name);
-    const int failed = session_set(t, t->point, option_of(forward), text, NULL);
+    const assignment *a = &(forward ? s->o->direction : s->o->weight)[i];
+    if (!forward && ad_graph_find_output(s->graph, a->name) == SIZE_MAX) return session_no_output(s, a->name);
+    const int failed = session_set(t, t->point, option_of(forward), a, NULL);
     if (failed) return failed;
   }
-  return given ? 0 : usage_error("a product wants a vector: --%s NAME=VALUE", option_of(forward));
+  return given ? 0 : usage_error(s->o, "a product wants a vector: --%s NAME=VALUE", option_of(forward));
 }
 
 void vector_clear(vector *v) {
@@ -47,7 +44,7 @@ static int choose(session *s, const vector *v) {
   const size_t count = ad_graph_input_count(v->values.graph);
   if (v->forward) {
     s->wrt = ad_calloc(count + 1, sizeof *s->wrt);
-    if (!s->wrt) return AD_ELIMIT;
+    if (!s->wrt) return out_of_memory(s->o);
   }
   if (!v->forward) s->output_count = 0;
   for (size_t i = 0; i < count; i++) {
@@ -82,17 +79,14 @@ static ad_span result_at(const void *context, size_t i, ad_buffer *name, ad_shap
     return ad_workspace_adjoint(s->workspace, n);
   }
   put_output_name(name, s, i);
-  const ad_span t = ad_workspace_tangent(s->workspace, 0, n);
-  if (s->element[i] == SIZE_MAX) return t;
-  *shape = (ad_shape){0};
-  return span_element(&t, s->element[i]);
+  return session_part(s, i, ad_workspace_tangent(s->workspace, 0, n), shape);
 }
 
 int put_product(ad_buffer *b, const options *o, const char *product, bool outputs, size_t count, product_part *part,
                 const void *context) {
   const output_format f = o->format;
   if (f == FORMAT_NPY && count != 1)
-    return usage_error("--format npy holds one array; choose one %s",
+    return usage_error(o, "--format npy holds one array; choose one %s",
                        outputs ? "output with --output" : "input with --wrt");
   if (f == FORMAT_JSON) ad_buffer_printf(b, "{\"%s\": {", product);
   if (f == FORMAT_CSV) ad_buffer_printf(b, "%s,element,derivative\n", outputs ? "output" : "input");
@@ -117,7 +111,7 @@ int put_product(ad_buffer *b, const options *o, const char *product, bool output
       put_npy_span(b, &v, &shape);
     } else {
       ad_buffer_printf(b, "%s = ", name);
-      put_text_tensor(b, &v, &shape, o->digits, (int)strlen(name) + 3);
+      put_text_tensor(b, &v, &shape, o->digits, text_width(name) + 3);
       ad_buffer_puts(b, "\n");
     }
     ad_buffer_clear(&shown);
@@ -132,7 +126,7 @@ static int run_one(const options *o, const char *path, ad_buffer *b, bool forwar
   ad_error e = {0};
   const ad_backend *backend = o->backend ? o->backend : ad_backend_find(forward ? "dual" : "tape");
   if (!ad_backend_supports(backend, forward ? AD_MODE_FORWARD : AD_MODE_REVERSE))
-    return usage_error("the backend '%s' has no %s mode", ad_backend_name(backend), forward ? "forward" : "reverse");
+    return usage_error(o, "the backend '%s' has no %s mode", ad_backend_name(backend), forward ? "forward" : "reverse");
   int status = session_open(&s, o, path);
   s.backend = backend;
   if (!status) status = vector_read(&v, &s, forward);
@@ -143,6 +137,7 @@ static int run_one(const options *o, const char *path, ad_buffer *b, bool forwar
   if (!status)
     status = put_product(b, o, forward ? "jvp" : "vjp", forward,
                          forward ? s.output_count : ad_program_wrt_count(s.program), result_at, &v);
+  if (!status && !forward) session_note_wrt(&s);
   if (!status) status = session_notes(&s);
   vector_clear(&v);
   session_close(&s);
@@ -165,9 +160,8 @@ static int run_vjp(const options *o) {
   return for_each_graph(o, run_one_vjp);
 }
 
-static const option_id jvp_takes[] = {OPT_AT,        OPT_POINT,     OPT_DIRECTION, OPT_OUTPUT, OPT_BACKEND,
-                                      OPT_PRECISION, OPT_DIGITS,    OPT_FORMAT,    OPT_OUT,    OPT_STRICT,
-                                      OPT_QUIET,     OPT_BIND, OPT_MAX_NODES, OPT_COUNT};
+static const option_id jvp_takes[] = {OPTIONS_OF_POINT,   OPT_DIRECTION, OPT_OUTPUT,
+                                      OPTIONS_OF_NUMBERS, OPT_THREADS,   OPTIONS_OF_RESULT};
 const command command_jvp = {
     "jvp",
     "GRAPH...",
@@ -178,11 +172,11 @@ const command command_jvp = {
     1,
     SIZE_MAX,
     jvp_takes,
+    FORMATS_VALUES,
     run_jvp};
 
-static const option_id vjp_takes[] = {OPT_AT,        OPT_POINT,     OPT_WEIGHT, OPT_WRT, OPT_BACKEND,
-                                      OPT_PRECISION, OPT_DIGITS,    OPT_FORMAT, OPT_OUT, OPT_STRICT,
-                                      OPT_QUIET,     OPT_BIND, OPT_MAX_NODES, OPT_COUNT};
+static const option_id vjp_takes[] = {OPTIONS_OF_POINT,   OPT_WEIGHT,  OPT_WRT,
+                                      OPTIONS_OF_NUMBERS, OPT_THREADS, OPTIONS_OF_RESULT};
 const command command_vjp = {
     "vjp",
     "GRAPH...",
@@ -193,4 +187,5 @@ const command command_vjp = {
     1,
     SIZE_MAX,
     vjp_takes,
+    FORMATS_VALUES,
     run_vjp};

@@ -21,8 +21,8 @@ typedef struct result {
   int64_t status;
 } result;
 
-int ranks_join(ranks *r) {
-  *r = (ranks){0};
+int ranks_join(ranks *r, const options *o) {
+  *r = (ranks){.o = o};
   const unsigned long said = ad_shard_ranks();
   if (said == 1 || (!said && !getenv("PMIX_RANK"))) return 0;
   int have;
@@ -32,12 +32,12 @@ int ranks_join(ranks *r) {
   pthread_mutex_init(&r->sending, NULL);
   r->asked = ad_calloc((size_t)r->size, sizeof *r->asked);
   if (!r->asked) {
-    out_of_memory();
+    out_of_memory(o);
     MPI_Abort(MPI_COMM_WORLD, EXIT_FAILURE);
   }
   if (r->size < 2 || have >= MPI_THREAD_MULTIPLE) return 0;
   ranks_leave(r);
-  return usage_error("this MPI lets no more than one thread at a time call it (MPI_THREAD_MULTIPLE)");
+  return usage_error(o, "this MPI lets no more than one thread at a time call it (MPI_THREAD_MULTIPLE)");
 }
 
 void ranks_leave(ranks *r) {
@@ -94,7 +94,7 @@ int ranks_begin(ranks *r, int status, const char *key, uint64_t *first, bool *go
   MPI_Bcast(theirs, 2, MPI_UINT64_T, 0, MPI_COMM_WORLD);
   *first = theirs[1];
   if (!status && mine != theirs[0])
-    status = usage_error("another graph, other points, options or instructions than on rank 0; see ADTOOL_SIMD");
+    status = usage_error(r->o, "another graph, other points, options or instructions than on rank 0; see ADTOOL_SIMD");
   if (status) fprintf(stderr, "adtool: that was rank %d of %d on %s\n", r->rank, r->size, host);
   int all;
   MPI_Allreduce(&status, &all, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD);

@@ -8,6 +8,7 @@
 #include "cli.h"
 
 typedef struct ranks {
+  const options *o;
   int rank, size; /* size 0: this process is alone */
   unsigned threads;
   size_t *asked; /* rank 0: chunks that each rank waits for */
@@ -19,7 +20,7 @@ typedef struct ranks {
 } ranks;
 
 /* Joins the others, if the environment says that there are any. */
-int ranks_join(ranks *r);
+int ranks_join(ranks *r, const options *o);
 void ranks_leave(ranks *r);
 
 /* Rank 0 begins first, so that what is wrong is said once.  The others: whether it could. */

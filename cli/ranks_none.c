@@ -2,11 +2,12 @@
 #include "batch/shard.h"
 #include "ranks.h"
 
-int ranks_join(ranks *r) {
-  *r = (ranks){0};
+int ranks_join(ranks *r, const options *o) {
+  *r = (ranks){.o = o};
   const unsigned long said = ad_shard_ranks();
   if (said < 2) return 0;
   return usage_error(
+      o,
       "this adtool was built without MPI (./configure --with-mpi), but mpirun starts %lu of it; let each "
       "do a part of its own with --shard auto",
       said);

@@ -23,8 +23,8 @@ static const char *next_output(const void *context, size_t i) {
 
 static int no_such(const session *s, const char *what, const char *name, ad_candidate_fn *next) {
   const char *near = ad_suggest(name, next, s->graph);
-  if (near) return usage_error("%s has no %s '%s' (did you mean '%s'?)", s->path, what, name, near);
-  return usage_error("%s has no %s '%s'; `adtool info` lists them", s->path, what, name);
+  if (near) return usage_error(s->o, "%s has no %s '%s' (did you mean '%s'?)", s->path, what, name, near);
+  return usage_error(s->o, "%s has no %s '%s'; `adtool info` lists them", s->path, what, name);
 }
 
 int session_no_output(const session *s, const char *name) {
@@ -33,11 +33,9 @@ int session_no_output(const session *s, const char *name) {
 
 /* ---- The point */
 
-static int set_from_npy(session *s, ad_point *point, const char *name, const char *path) {
+static int set_from_npy(session *s, ad_point *point, ad_node n, const char *name, const char *path) {
   ad_error e = {0};
   ad_npy npy = {0};
-  ad_node n = ad_graph_find_node(s->graph, name);
-  if (n >= ad_graph_input_count(s->graph)) return no_such(s, "input", name, next_input);
   if (ad_npy_load(&npy, path, &e)) return report(s->o, &e);
   ad_status status = AD_OK;
   const ad_shape *want = ad_graph_node_shape(s->graph, n);
@@ -52,18 +50,14 @@ static int set_from_npy(session *s, ad_point *point, const char *name, const cha
   return status ? report(s->o, &e) : 0;
 }
 
-int session_set(session *s, ad_point *p, const char *option, const char *text, ad_node *input) {
-  const char *equals = strchr(text, '=');
-  char name[AD_MAX_NAME + 1];
-  if (!equals || equals == text) return usage_error("--%s wants NAME=VALUE, not '%s'", option, text);
-  snprintf(name, sizeof name, "%.*s", (int)(equals - text < AD_MAX_NAME ? equals - text : AD_MAX_NAME), text);
-  if (!equals[1 + strspn(equals + 1, " ")]) return usage_error("--%s %s has no value after the =", option, text);
-  if (input) *input = ad_graph_find_node(s->graph, name);
-  if (equals[1] == '@') return set_from_npy(s, p, name, equals + 2);
+int session_set(session *s, ad_point *p, const char *option, const assignment *a, ad_node *input) {
+  const ad_node n = ad_graph_find_node(s->graph, a->name);
+  if (n >= ad_graph_input_count(s->graph)) return no_such(s, "input", a->name, next_input);
+  if (input) *input = n;
+  if (a->value[0] == '@') return set_from_npy(s, p, n, a->name, a->value + 1);
   ad_error e = {0};
-  if (!ad_point_set_text(p, name, equals + 1, &e)) return 0;
-  snprintf(e.file, sizeof e.file, "--%s %.200s", option, name);
-  return report(s->o, &e);
+  if (!ad_point_set_text(p, a->name, a->value, &e)) return 0;
+  return report_option(s->o, option, a->name, &e);
 }
 
 static int read_point(session *s) {
@@ -71,7 +65,7 @@ static int read_point(session *s) {
   if (ad_point_new(&s->point, s->graph, &e)) return report(s->o, &e);
   if (s->o->point && ad_point_load(s->point, s->o->point, &e)) return report(s->o, &e);
   for (size_t i = 0; i < s->o->at_count; i++) {
-    int status = session_set(s, s->point, "at", s->o->at[i], NULL);
+    int status = session_set(s, s->point, "at", &s->o->at[i], NULL);
     if (status) return status;
   }
   return 0;
@@ -80,33 +74,37 @@ static int read_point(session *s) {
 /* ---- --wrt, --output, --seed */
 
 static int read_wrt(session *s) {
-  if (!s->o->wrt) return 0;
-  const char *p = s->o->wrt;
-  s->wrt = ad_calloc(strlen(p) + 1, sizeof *s->wrt);
-  if (!s->wrt) return out_of_memory();
-  while (*p) {
-    char name[AD_MAX_NAME + 1];
-    size_t n = strcspn(p, ",");
-    snprintf(name, sizeof name, "%.*s", (int)(n < AD_MAX_NAME ? n : AD_MAX_NAME), p);
-    ad_node node = ad_graph_find_node(s->graph, name);
-    if (node >= ad_graph_input_count(s->graph)) return no_such(s, "input", name, next_input);
-    s->wrt[s->wrt_count++] = node;
-    p += n + (p[n] == ',');
+  if (!s->o->wrt_count) return 0;
+  size_t most = 0;
+  for (size_t i = 0; i < s->o->wrt_count; i++) most += strlen(s->o->wrt[i]) + 1;
+  s->wrt = ad_calloc(most, sizeof *s->wrt);
+  if (!s->wrt) return out_of_memory(s->o);
+  for (size_t i = 0; i < s->o->wrt_count; i++) {
+    for (const char *p = s->o->wrt[i];; p++) {
+      char name[AD_MAX_NAME + 1];
+      const int status = name_of_list(s->o, "wrt", &p, name);
+      if (status) return status;
+      const ad_node n = ad_graph_find_node(s->graph, name);
+      if (n >= ad_graph_input_count(s->graph)) return no_such(s, "input", name, next_input);
+      s->wrt[s->wrt_count++] = n;
+      if (!*p) break;
+    }
   }
   return 0;
 }
 
-/* Where in a tensor "i, j]" says, the rest of `text` behind a bracket: indices count from 0, negative ones from the end. */
-static int read_index(const char *option, const char *text, const char *p, const char *name, const ad_shape *shape,
+/* Where in a tensor the index behind an opening bracket is: indices count from 0, negative ones from the end. */
+static int read_index(const options *o, const char *option, const element_text *t, const ad_shape *shape,
                       size_t *element) {
+  const char *p = t->index;
   size_t at = 0;
   for (int i = 0; i < shape->rank; i++) {
     char *end;
     long long v = strtoll(p, &end, 10);
     if (end == p) break;
     if (v < -shape->dim[i] || v >= shape->dim[i])
-      return usage_error("--%s %s: index %.*s is out of range for axis %d of size %lld", option, text, (int)(end - p), p,
-                         i, (long long)shape->dim[i]);
+      return usage_error(o, "--%s %s: index %.*s is out of range for axis %d of size %lld", option, t->text,
+                         (int)(end - p), p, i, (long long)shape->dim[i]);
     if (v < 0) v += shape->dim[i];
     at = at * (size_t)shape->dim[i] + (size_t)v;
     p = end;
@@ -117,14 +115,31 @@ static int read_index(const char *option, const char *text, const char *p, const
       break;
     }
   }
-  if (!shape->rank) return usage_error("--%s %s: '%s' is a scalar; leave the index out", option, text, name);
-  if (strcmp(p, "]")) {
+  if (!shape->rank) return usage_error(o, "--%s %s: '%s' is a scalar; leave the index out", option, t->text, t->name);
+  if (*p != ']' || p[1 + strspn(p + 1, " ")]) {
     char shown[AD_SHAPE_TEXT];
     ad_shape_text(shown, shape);
-    return usage_error("--%s %s: '%s' has shape %s; give one index for each axis", option, text, name, shown);
+    return usage_error(o, "--%s %s: '%s' has shape %s; give one index for each axis", option, t->text, t->name, shown);
   }
   *element = at;
   return 0;
+}
+
+/* The output or input that is meant, and which element of it; SIZE_MAX: none, it has all of them. */
+static int find_element(const session *s, const char *option, const element_text *t, bool output, size_t *position,
+                        size_t *element) {
+  const ad_graph *g = s->graph;
+  *element = SIZE_MAX;
+  for (int k = 0; k < 2; k++) {
+    const char *name = k ? t->name : t->whole;
+    const ad_node n = output ? AD_NO_NODE : ad_graph_find_node(g, name);
+    *position = output ? ad_graph_find_output(g, name) : n < ad_graph_input_count(g) ? n : SIZE_MAX;
+    if (*position == SIZE_MAX) continue;
+    if (!k || !t->index) return 0;
+    return read_index(s->o, option, t, ad_graph_node_shape(g, output ? ad_graph_output_node(g, *position) : n),
+                      element);
+  }
+  return no_such(s, output ? "output" : "input", t->name, output ? next_output : next_input);
 }
 
 /* NAME or NAME[i, j]. */
@@ -132,51 +147,38 @@ static int read_output(session *s) {
   size_t count = ad_graph_output_count(s->graph);
   s->output = ad_calloc(count + 1, sizeof *s->output);
   s->element = ad_calloc(count + 1, sizeof *s->element);
-  if (!s->output || !s->element) return out_of_memory();
+  if (!s->output || !s->element) return out_of_memory(s->o);
   if (!s->o->output) {
     for (size_t i = 0; i < count; i++) s->output[i] = i, s->element[i] = SIZE_MAX;
     s->output_count = count;
     return 0;
   }
-  char name[AD_MAX_NAME + 1];
-  snprintf(name, sizeof name, "%.*s", AD_MAX_NAME, s->o->output);
-  size_t position = ad_graph_find_output(s->graph, name);
-  char *bracket = position == SIZE_MAX ? strrchr(name, '[') : NULL;
-  if (bracket) {
-    *bracket = '\0';
-    position = ad_graph_find_output(s->graph, name);
-  }
-  if (position == SIZE_MAX) return no_such(s, "output", name, next_output);
-  s->output[0] = position;
-  s->element[0] = SIZE_MAX;
+  element_text t;
+  const char *p = s->o->output;
+  const int status = element_read(s->o, "output", &p, false, &t);
   s->output_count = 1;
-  if (!bracket) return 0;
-  return read_index("output", s->o->output, s->o->output + (bracket - name) + 1, name,
-                    ad_graph_node_shape(s->graph, ad_graph_output_node(s->graph, position)), &s->element[0]);
+  return status ? status : find_element(s, "output", &t, true, &s->output[0], &s->element[0]);
 }
 
-int session_variable(const session *s, const char *option, const char *text, ad_variable *v) {
-  char name[AD_MAX_NAME + 1];
-  snprintf(name, sizeof name, "%.*s", AD_MAX_NAME, text);
-  *v = (ad_variable){ad_graph_find_node(s->graph, name), 0};
-  char *bracket = v->input == AD_NO_NODE ? strrchr(name, '[') : NULL;
-  if (bracket) {
-    *bracket = '\0';
-    v->input = ad_graph_find_node(s->graph, name);
-  }
-  if (v->input >= ad_graph_input_count(s->graph)) return no_such(s, "input", name, next_input);
+int session_variable(const session *s, const char *option, const char **list, ad_variable *v) {
+  element_text t;
+  size_t position, element;
+  int status = element_read(s->o, option, list, true, &t);
+  if (!status) status = find_element(s, option, &t, false, &position, &element);
+  if (status) return status;
+  *v = (ad_variable){(ad_node)position, element == SIZE_MAX ? 0 : element};
   const ad_shape *shape = ad_graph_node_shape(s->graph, v->input);
-  if (bracket) return read_index(option, text, text + (bracket - name) + 1, name, shape, &v->element);
-  if (ad_shape_size(shape) == 1) return 0;
+  if (element != SIZE_MAX || ad_shape_size(shape) == 1) return 0;
   char shown[AD_SHAPE_TEXT];
   ad_shape_text(shown, shape);
-  return usage_error("--%s %s: '%s' has shape %s; choose an element: %s[...]", option, text, name, shown, name);
+  return usage_error(s->o, "--%s %s: '%s' has shape %s; choose an element: %s[...]", option, t.text, t.name, shown,
+                     t.name);
 }
 
 static int read_seed(session *s) {
   if (!s->o->seed) return 0;
   if (s->element[0] != SIZE_MAX)
-    return usage_error("--seed weighs all elements of an output; with it --output names no element");
+    return usage_error(s->o, "--seed weighs all elements of an output; with it --output names no element");
   /* The weights have the output's shape, so they are read as the value of an input of that shape would be. */
   ad_error e = {0};
   ad_graph *g = NULL;
@@ -185,7 +187,7 @@ static int read_seed(session *s) {
   const ad_shape *shape = ad_graph_node_shape(s->graph, ad_graph_output_node(s->graph, s->output[0]));
   s->seed_count = (size_t)ad_shape_size(shape);
   s->weight = ad_calloc(s->seed_count + 1, sizeof *s->weight);
-  if (!s->weight) return out_of_memory();
+  if (!s->weight) return out_of_memory(s->o);
   ad_program *program = NULL;
   ad_workspace *w = NULL;
   ad_status status = ad_graph_new(&g, &s->o->limits, &e);
@@ -205,26 +207,36 @@ static int read_seed(session *s) {
   ad_point_free(p);
   ad_graph_free(g);
   if (!status) return 0;
-  snprintf(e.file, sizeof e.file, "--seed");
-  return report(s->o, &e);
+  return report_option(s->o, "seed", "", &e);
 }
 
 int session_scalar(const session *s, size_t i) {
   const ad_shape *shape = ad_graph_node_shape(s->graph, ad_graph_output_node(s->graph, s->output[i]));
-  if (ad_shape_size(shape) == 1) return 0;
+  const int64_t size = ad_shape_size(shape);
+  if (size == 1) return 0;
+  ad_buffer b = {0};
   const char *name = ad_graph_output_name(s->graph, s->output[i]);
-  char text[AD_SHAPE_TEXT], zeros[AD_SHAPE_TEXT] = "";
+  char text[AD_SHAPE_TEXT];
   ad_shape_text(text, shape);
-  for (int k = 0; k < shape->rank; k++) strcat(zeros, k ? ",0" : "0");
-  return usage_error(
-      "the output '%s' has shape %s; ask for one element (--output '%s[%s]') or for a weighted sum "
-      "(--output %s --seed 1)",
-      name, text, name, zeros, name);
+  ad_buffer_printf(&b, "the output '%s' has shape %s; ", name, text);
+  if (size) {
+    ad_buffer_puts(&b, "ask for one element (--output '");
+    put_name(&b, name);
+    put_element(&b, shape, 0);
+    ad_buffer_puts(&b, "') or for a weighted sum (--output ");
+    put_word(&b, name);
+    ad_buffer_puts(&b, " --seed 1)");
+  } else {
+    ad_buffer_puts(&b, "it has no element to differentiate: choose another one with --output");
+  }
+  const int status = b.failed ? out_of_memory(s->o) : usage_error(s->o, "%s", b.data);
+  ad_buffer_clear(&b);
+  return status;
 }
 
 int session_open(session *s, const options *o, const char *path) {
   ad_error e = {0};
-  *s = (session){.o = o, .path = path};
+  *s = (session){.o = o, .path = strcmp(path, "-") ? path : "standard input"};
   s->backend = o->backend ? o->backend : ad_backend_find(o->mode == AD_MODE_FORWARD ? "dual" : "tape");
   s->mode = o->mode ? o->mode : ad_backend_mode(s->backend);
   if (load_graph(&s->graph, o, path, &e)) return report(o, &e);
@@ -249,7 +261,7 @@ int session_report(const session *s, ad_error *e) {
 int session_program(session *s, ad_program_options p) {
   ad_error e = {0};
   ad_node *nodes = ad_calloc(s->output_count + 1, sizeof *nodes);
-  if (!nodes) return out_of_memory();
+  if (!nodes) return out_of_memory(s->o);
   for (size_t i = 0; i < s->output_count; i++) nodes[i] = ad_graph_output_node(s->graph, s->output[i]);
   p.output_count = s->output_count;
   p.outputs = nodes;
@@ -326,6 +338,17 @@ void put_output_name(ad_buffer *b, const session *s, size_t i) {
     put_element(b, ad_graph_node_shape(s->graph, ad_graph_output_node(s->graph, s->output[i])), s->element[i]);
 }
 
+ad_span session_part(const session *s, size_t i, ad_span v, ad_shape *shape) {
+  *shape = *ad_graph_node_shape(s->graph, ad_graph_output_node(s->graph, s->output[i]));
+  if (s->element[i] == SIZE_MAX) return v;
+  *shape = (ad_shape){0};
+  return span_element(&v, s->element[i]);
+}
+
+ad_span session_value(const session *s, size_t i, ad_shape *shape) {
+  return session_part(s, i, ad_workspace_value(s->workspace, ad_graph_output_node(s->graph, s->output[i])), shape);
+}
+
 /* ---- Notes */
 
 typedef struct seen {
@@ -353,6 +376,16 @@ static void notice(void *context, ad_node n, size_t element, unsigned flags) {
                                            : "made an infinity, by";
   note(c->s->o, "%s: %s%s %s %s%s", c->s->path, node, where, what, op,
        flags & AD_AT_KINK && !(flags & ~(unsigned)AD_AT_KINK) ? ": its derivative there is the graph's policy" : "");
+}
+
+void session_note_wrt(const session *s) {
+  const size_t inputs = ad_graph_input_count(s->graph);
+  bool any = s->wrt_count;
+  for (ad_node n = 0; !any && n < inputs; n++) any = !ad_graph_input_fixed(s->graph, n);
+  if (!any)
+    note(s->o, inputs ? "%s: all inputs are `diff: no`; name those to differentiate by with --wrt"
+                      : "%s: there is no input to differentiate by",
+         s->path);
 }
 
 int session_notes(const session *s) {

@@ -13,20 +13,12 @@ static void put_csv_rows(ad_buffer *b, const char *output, const ad_span *v, uns
   }
 }
 
-/* The part of a span over output i's elements that --output chose. */
-static ad_span chosen(const session *s, size_t i, ad_span v, ad_shape *shape) {
-  *shape = *ad_graph_node_shape(s->graph, ad_graph_output_node(s->graph, s->output[i]));
-  if (s->element[i] == SIZE_MAX) return v;
-  *shape = (ad_shape){0};
-  return span_element(&v, s->element[i]);
-}
-
 /* ---- Series along a direction */
 
 /* What moves is what is differentiated by, `diff: no` or not. */
 static int add_wrt(session *s, ad_node input) {
   if (!s->wrt) s->wrt = ad_calloc(ad_graph_input_count(s->graph) + 1, sizeof *s->wrt);
-  if (!s->wrt) return out_of_memory();
+  if (!s->wrt) return out_of_memory(s->o);
   for (size_t i = 0; i < s->wrt_count; i++)
     if (s->wrt[i] == input) return 0;
   s->wrt[s->wrt_count++] = input;
@@ -37,21 +29,26 @@ static int add_wrt(session *s, ad_node input) {
 static int default_direction(session *s, ad_point *d) {
   ad_error e = {0};
   ad_node x = AD_NO_NODE;
-  size_t free_inputs = 0;
+  uint64_t numbers = 0;
   for (ad_node n = 0; n < ad_graph_input_count(s->graph); n++)
-    if (!ad_graph_input_fixed(s->graph, n)) x = n, free_inputs++;
-  if (free_inputs != 1 || ad_shape_size(ad_graph_node_shape(s->graph, x)) != 1)
-    return usage_error("%s has more than one number to move: say which way with --direction NAME=VALUE", s->path);
+    if (!ad_graph_input_fixed(s->graph, n)) x = n, numbers += (uint64_t)ad_shape_size(ad_graph_node_shape(s->graph, n));
+  if (!ad_graph_input_count(s->graph)) return usage_error(s->o, "%s has no input that could move", s->path);
+  if (x == AD_NO_NODE)
+    return usage_error(s->o, "all inputs of %s are `diff: no`: say which one moves with --direction NAME=VALUE",
+                       s->path);
+  if (numbers != 1)
+    return usage_error(s->o, "%s has %s number to move: say which way with --direction NAME=VALUE", s->path,
+                       numbers ? "more than one" : "no");
   return ad_point_set_double(d, x, &(double){1}, 1, &e) ? report(s->o, &e) : add_wrt(s, x);
 }
 
 static int read_direction(session *s, ad_point **d) {
   ad_error e = {0};
   int status = ad_point_new(d, s->graph, &e) ? report(s->o, &e) : 0;
-  if (!status && !s->o->direction_count) return default_direction(s, *d);
+  if (!status && !s->o->direction_count) return s->o->order ? default_direction(s, *d) : 0;
   for (size_t i = 0; !status && i < s->o->direction_count; i++) {
     ad_node x;
-    status = session_set(s, *d, "direction", s->o->direction[i], &x);
+    status = session_set(s, *d, "direction", &s->o->direction[i], &x);
     if (!status) status = add_wrt(s, x);
   }
   return status;
@@ -59,6 +56,7 @@ static int read_direction(session *s, ad_point **d) {
 
 static int run_direction(const session *s, const ad_point *d) {
   ad_error e = {0};
+  if (!s->order) return 0; /* the primal run has the value */
   if (!ad_workspace_set_direction(s->workspace, d, &e) && !ad_workspace_taylor(s->workspace, &e)) return 0;
   return report(s->o, &e);
 }
@@ -71,7 +69,7 @@ static void put_series(ad_buffer *b, const session *s, size_t i, const char *nam
   if (f == FORMAT_TEXT) ad_buffer_printf(b, "%s\n", name);
   if (f == FORMAT_JSON) ad_buffer_puts(b, "[");
   for (uint32_t j = 0; j <= s->order; j++) {
-    const ad_span c = chosen(s, i, ad_workspace_coefficient(s->workspace, j, n), &shape);
+    const ad_span c = session_part(s, i, ad_workspace_coefficient(s->workspace, j, n), &shape);
     char what[24];
     snprintf(what, sizeof what, f == FORMAT_CSV ? "%u" : "t^%u", j);
     if (f == FORMAT_CSV) {
@@ -95,38 +93,29 @@ typedef struct mixed_words {
   ad_variable *variable;
 } mixed_words;
 
-/* The end of a name in a list: a comma within brackets is part of it. */
-static size_t name_length(const char *p) {
-  size_t n = 0;
-  for (bool inside = false; p[n] && (inside || p[n] != ','); n++) inside = p[n] == '[' || (inside && p[n] != ']');
-  return n;
-}
-
 static int read_mixed(mixed_words *m, session *s) {
   const options *o = s->o;
   size_t room = 0;
   for (size_t i = 0; i < o->mixed_count; i++) room += strlen(o->mixed[i]) + 1;
   m->count = o->mixed_count;
   m->variable = ad_calloc(room, sizeof *m->variable);
-  if (!m->variable) return out_of_memory();
+  if (!m->variable) return out_of_memory(o);
   size_t used = 0;
   for (size_t i = 0; i < o->mixed_count; i++) {
     const size_t before = used;
     for (const char *p = o->mixed[i];; p++) {
-      char name[AD_MAX_NAME + 100];
-      const size_t n = name_length(p);
-      snprintf(name, sizeof name, "%.*s", (int)(n < sizeof name ? n : sizeof name - 1), p);
-      int status = session_variable(s, "mixed", name, &m->variable[used]);
+      int status = session_variable(s, "mixed", &p, &m->variable[used]);
       if (!status) status = add_wrt(s, m->variable[used++].input);
       if (status) return status;
-      p += n;
       if (!*p) break;
     }
     if (i && used - before != m->order)
-      return usage_error("all --mixed derivatives are of one order; '%s' is not of order %zu", o->mixed[i], m->order);
+      return usage_error(o, "all --mixed derivatives are of one order; '%s' is not of order %zu", o->mixed[i],
+                         m->order);
     m->order = used - before;
   }
-  if (o->order && o->order != m->order) return usage_error("--order %u is not that of --mixed: leave it out", o->order);
+  if (o->given[OPT_ORDER] && o->order != m->order)
+    return usage_error(o, "--order %u is not that of --mixed: leave it out", o->order);
   return 0;
 }
 
@@ -136,7 +125,7 @@ static void put_mixed(ad_buffer *b, const session *s, const ad_mixed *m, size_t 
   if (f == FORMAT_TEXT) ad_buffer_printf(b, "%s\n", name);
   if (f == FORMAT_JSON) ad_buffer_puts(b, "{");
   for (size_t k = 0; k < s->o->mixed_count; k++) {
-    const ad_span v = chosen(s, i, ad_mixed_derivative(m, k, i), &shape);
+    const ad_span v = session_part(s, i, ad_mixed_derivative(m, k, i), &shape);
     const char *what = s->o->mixed[k];
     if (f == FORMAT_CSV) {
       put_csv_rows(b, name, &v, s->o->digits, what);
@@ -147,7 +136,7 @@ static void put_mixed(ad_buffer *b, const session *s, const ad_mixed *m, size_t 
       put_json_tensor(b, &v, &shape, s->o->digits);
     } else {
       ad_buffer_printf(b, "  d/d(%s) = ", what);
-      put_text_tensor(b, &v, &shape, s->o->digits, (int)strlen(what) + 10);
+      put_text_tensor(b, &v, &shape, s->o->digits, text_width(what) + 10);
       ad_buffer_puts(b, "\n");
     }
   }
@@ -157,7 +146,7 @@ static void put_mixed(ad_buffer *b, const session *s, const ad_mixed *m, size_t 
 static int plan_mixed(ad_mixed **out, const session *s, const mixed_words *m) {
   ad_error e = {0};
   ad_node *nodes = ad_calloc(s->output_count + 1, sizeof *nodes);
-  if (!nodes) return out_of_memory();
+  if (!nodes) return out_of_memory(s->o);
   for (size_t i = 0; i < s->output_count; i++) nodes[i] = ad_graph_output_node(s->graph, s->output[i]);
   const ad_mixed_request r = {(uint32_t)m->order, m->count, m->variable, s->output_count, nodes};
   ad_status status = ad_mixed_new(out, s->workspace, &r, &e);
@@ -196,9 +185,8 @@ static int run_one(const options *o, const char *path, ad_buffer *b) {
   ad_point *direction = NULL;
   ad_mixed *m = NULL;
   if (o->mixed_count && o->direction_count)
-    return usage_error("--mixed has directions of its own: leave --direction out");
-  if (!o->mixed_count && !o->order) return usage_error("taylor wants --order K, or --mixed NAME,...");
-  if (o->format == FORMAT_NPY) return usage_error("taylor writes text, json or csv");
+    return usage_error(o, "--mixed has directions of its own: leave --direction out");
+  if (!o->mixed_count && !o->given[OPT_ORDER]) return usage_error(o, "taylor wants --order K, or --mixed NAME,...");
   int status = session_open(&s, o, path);
   if (!status) status = o->mixed_count ? read_mixed(&words, &s) : read_direction(&s, &direction);
   s.order = o->mixed_count ? (uint32_t)words.order : o->order;
@@ -218,9 +206,8 @@ static int run(const options *o) {
   return for_each_graph(o, run_one);
 }
 
-static const option_id takes[] = {OPT_ORDER,   OPT_DIRECTION, OPT_MIXED,     OPT_AT,     OPT_POINT, OPT_OUTPUT,
-                                  OPT_BACKEND, OPT_PRECISION, OPT_DIGITS,    OPT_FORMAT, OPT_OUT,   OPT_STRICT,
-                                  OPT_THREADS, OPT_QUIET,     OPT_BIND, OPT_MAX_NODES, OPT_COUNT};
+static const option_id takes[] = {OPT_ORDER,  OPT_DIRECTION,      OPT_MIXED,   OPTIONS_OF_POINT,
+                                  OPT_OUTPUT, OPTIONS_OF_NUMBERS, OPT_THREADS, OPTIONS_OF_RESULT};
 const command command_taylor = {
     "taylor",
     "GRAPH...",
@@ -236,4 +223,5 @@ const command command_taylor = {
     1,
     SIZE_MAX,
     takes,
+    FORMATS_WORDS | FORMAT_BIT(FORMAT_CSV),
     run};

@@ -24,22 +24,16 @@ static void add_cell(table *t, ad_buffer *b) {
   *b = (ad_buffer){0};
 }
 
-static size_t characters(const char *s) {
-  size_t n = 0;
-  for (; *s; s++) n += ((unsigned char)*s & 0xC0) != 0x80;
-  return n;
-}
-
 static void put_table(ad_buffer *b, table *t) {
   size_t width[MAX_COLUMNS + 4] = {0};
   for (size_t i = 0; i < t->count; i++) {
-    size_t n = characters(t->cell[i]);
+    size_t n = (size_t)text_width(t->cell[i]);
     if (n > width[i % t->columns] && n <= MAX_WIDTH) width[i % t->columns] = n;
   }
   for (size_t i = 0; i < t->count; i++) {
     bool last = i % t->columns + 1 == t->columns;
     ad_buffer_puts(b, t->cell[i]);
-    size_t n = characters(t->cell[i]);
+    size_t n = (size_t)text_width(t->cell[i]);
     if (last)
       ad_buffer_puts(b, "\n");
     else
@@ -56,9 +50,9 @@ static void add_text(table *t, const char *text) {
   add_cell(t, &b);
 }
 
-static void add_span(table *t, const ad_span *v, unsigned digits) {
+static void add_tensor(table *t, const ad_span *v, const session *s, ad_node n) {
   ad_buffer b = {0};
-  put_short_span(&b, v, digits);
+  put_short_tensor(&b, v, ad_graph_node_shape(s->graph, n), s->o->digits);
   add_cell(t, &b);
 }
 
@@ -69,8 +63,8 @@ static void add_headings(table *t, const session *s) {
     int64_t size = ad_shape_size(ad_graph_node_shape(s->graph, x));
     for (int64_t j = 0; j < size; j++) {
       ad_buffer b = {0};
-      ad_buffer_printf(&b, "d/d%s", ad_graph_node_name(s->graph, x));
-      if (ad_graph_node_shape(s->graph, x)->rank) ad_buffer_printf(&b, "[%lld]", (long long)j);
+      ad_buffer_puts(&b, "d/d");
+      put_element_name(&b, ad_graph_node_name(s->graph, x), ad_graph_node_shape(s->graph, x), (size_t)j);
       add_cell(t, &b);
     }
   }
@@ -105,12 +99,12 @@ void put_trace(ad_buffer *b, const session *s) {
     add_cell(&t, &name);
     add_cell(&t, &text);
     ad_span v = ad_workspace_value(s->workspace, n), d = ad_workspace_adjoint(s->workspace, n);
-    add_span(&t, &v, s->o->digits);
+    add_tensor(&t, &v, s, n);
     for (uint32_t k = 0; forward && k < columns; k++) {
       d = ad_workspace_tangent(s->workspace, k, n);
-      add_span(&t, &d, s->o->digits);
+      add_tensor(&t, &d, s, n);
     }
-    if (!forward) add_span(&t, &d, s->o->digits);
+    if (!forward) add_tensor(&t, &d, s, n);
   }
   ad_yaml_speller_free(speller);
   put_table(b, &t);

@@ -23,6 +23,12 @@ void put_number(ad_buffer *b, const ad_span *s, size_t i, unsigned digits) {
   ad_free(large);
 }
 
+int text_width(const char *s) {
+  int n = 0;
+  for (; *s; s++) n += ((unsigned char)*s & 0xC0) != 0x80;
+  return n;
+}
+
 void put_json_string(ad_buffer *b, const char *s) {
   ad_buffer_puts(b, "\"");
   for (; *s; s++) {
@@ -95,15 +101,31 @@ void put_text_tensor(ad_buffer *b, const ad_span *s, const ad_shape *shape, unsi
   put_text_axis(b, s, shape, digits, indent, 0, 0);
 }
 
-void put_short_span(ad_buffer *b, const ad_span *s, unsigned digits) {
-  enum { SHOWN = 6 };
-  if (s->count != 1) ad_buffer_puts(b, "[");
-  for (size_t i = 0; i < s->count && i < SHOWN; i++) {
-    if (i) ad_buffer_puts(b, ", ");
-    put_number(b, s, i, digits);
+enum { SHOWN = 6 }; /* elements on one line */
+
+static size_t put_short_axis(ad_buffer *b, const ad_span *s, const ad_shape *shape, unsigned digits, int axis,
+                             size_t at, bool *cut) {
+  if (axis == shape->rank) {
+    put_number(b, s, at, digits);
+    return at + 1;
   }
-  if (s->count > SHOWN) ad_buffer_printf(b, ", ... %zu in all", s->count);
-  if (s->count != 1) ad_buffer_puts(b, "]");
+  ad_buffer_puts(b, "[");
+  int64_t i = 0;
+  for (; i < shape->dim[axis] && i < SHOWN && at < SHOWN; i++) {
+    if (i) ad_buffer_puts(b, ", ");
+    at = put_short_axis(b, s, shape, digits, axis + 1, at, cut);
+  }
+  if (i < shape->dim[axis] && !*cut) {
+    ad_buffer_printf(b, ", ... %zu in all", s->count);
+    *cut = true;
+  }
+  ad_buffer_puts(b, "]");
+  return at;
+}
+
+void put_short_tensor(ad_buffer *b, const ad_span *s, const ad_shape *shape, unsigned digits) {
+  bool cut = false;
+  put_short_axis(b, s, shape, digits, 0, 0, &cut);
 }
 
 void put_csv_name(ad_buffer *b, const char *name) {
@@ -133,12 +155,6 @@ void put_npy_span(ad_buffer *b, const ad_span *v, const ad_shape *shape) {
   for (size_t i = 0; i < v->count; i++) numbers[i] = ad_span_double(v, i);
   ad_npy_write(b, shape, numbers);
   ad_free(numbers);
-}
-
-void put_npy(ad_buffer *b, const session *s, ad_node value, const ad_node *input) {
-  const ad_node n = input ? *input : value;
-  const ad_span v = input ? ad_workspace_gradient(s->workspace, n) : ad_workspace_value(s->workspace, n);
-  put_npy_span(b, &v, ad_graph_node_shape(s->graph, n));
 }
 
 void put_element_name(ad_buffer *b, const char *name, const ad_shape *shape, size_t element) {

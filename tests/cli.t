@@ -152,7 +152,7 @@ $ adtool jac j.yaml --sparse --format npy
 adtool: --format npy holds a dense matrix; for --sparse there are npz and mtx
 ? 2
 $ adtool grad j.yaml --format npz
-adtool: --format npz is for matrices: `adtool jac`
+adtool: --format of grad is text, json, csv or npy, not 'npz'
 ? 2
 $ adtool jac j.yaml --backend dual --mode reverse
 adtool: the backend 'dual' has no reverse mode
@@ -182,13 +182,13 @@ $ adtool jvp j.yaml
 adtool: a product wants a vector: --direction NAME=VALUE
 ? 2
 $ adtool jvp j.yaml --direction z=1
---direction z: error: the graph has no input 'z'; `adtool info` lists them
-? 3
+adtool: j.yaml has no input 'z'; `adtool info` lists them
+? 2
 $ adtool jvp j.yaml --direction x='[1, 2]'
 --direction x:1:1: error: the value for 'x' has 2 numbers, but its shape [3] has 3 elements
   [1, 2]
   ^
-? 3
+? 2
 $ adtool jvp j.yaml --direction x=1 --backend tape
 adtool: the backend 'tape' has no forward mode
 ? 2
@@ -206,6 +206,88 @@ adtool: j.yaml has no output 'Y' (did you mean 'y'?)
 $ printf 'adtool: 1\ninputs: {x: [1, 2, 3]}\noutputs: {y: x^2}\n' >v.yaml && adtool grad v.yaml
 adtool: the output 'y' has shape [3]; ask for one element (--output 'y[0]') or for a weighted sum (--output y --seed 1)
 ? 2
+$ printf 'adtool: 1\ninputs: {x: {shape: [2, 0], value: [[], []]}, y: 1}\noutputs: {em: x, s: sum(x)*y, "a,b": "stack(y, y)"}\n' >empty.yaml
+$ adtool grad empty.yaml --output em
+adtool: the output 'em' has shape [2, 0]; it has no element to differentiate: choose another one with --output
+? 2
+$ adtool grad empty.yaml --output em --seed 1
+adtool: the output 'em' has shape [2, 0]; it has no element to differentiate: choose another one with --output
+? 2
+$ adtool hess empty.yaml --output em --seed '[[], []]'
+adtool: the output 'em' has shape [2, 0]; it has no element to differentiate: choose another one with --output
+? 2
+$ adtool diff empty.yaml --output em --seed 1 --to yaml
+adtool: the output 'em' has shape [2, 0]; it has no element to differentiate: choose another one with --output
+? 2
+$ adtool grad empty.yaml --output 'a,b'
+adtool: the output 'a,b' has shape [2]; ask for one element (--output '`a,b`[0]') or for a weighted sum (--output '`a,b`' --seed 1)
+? 2
+$ adtool check empty.yaml --output em
+empty.yaml: pass: there is nothing to differentiate
+  0 derivatives, at up to 192 bits
+  double keeps every digit
+$ printf 'adtool: 1\ninputs: {α: [[1, 2], [3, 4]], "日本": 2}\noutputs: {ééé: α*日本, abc: α}\n' >utf8.yaml
+$ adtool eval utf8.yaml
+ééé = [[2, 4],
+       [6, 8]]
+abc = [[1, 2],
+       [3, 4]]
+$ adtool grad utf8.yaml --output ééé --seed 1 --trace
+ééé = [[2, 4],
+       [6, 8]]
+  d/dα  = [[2, 2],
+           [2, 2]]
+  d/d日本 = 10
+node  expression  value             adjoint
+α     input       [[1, 2], [3, 4]]  [[2, 2], [2, 2]]
+日本    input       2                 10
+%2    α*日本        [[2, 4], [6, 8]]  [[1, 1], [1, 1]]
+$ adtool vjp utf8.yaml --weight ééé=1
+α = [[2, 2],
+     [2, 2]]
+日本 = 10
+$ adtool jac utf8.yaml --output ééé
+d ééé/d α = [[2, 0, 0, 0],
+             [0, 2, 0, 0],
+             [0, 0, 2, 0],
+             [0, 0, 0, 2]]
+d ééé/d 日本 = [[1],
+              [2],
+              [3],
+              [4]]
+$ adtool grad utf8.yaml --output 'ééé[0,1]' --trace --backend dual
+ééé[0,1] = 4
+  d/dα  = [[0, 2],
+           [0, 0]]
+  d/d日本 = 2
+node  expression  value             d/dα[0,0]         d/dα[0,1]         d/dα[1,0]         d/dα[1,1]         d/d日本
+α     input       [[1, 2], [3, 4]]  [[1, 0], [0, 0]]  [[0, 1], [0, 0]]  [[0, 0], [1, 0]]  [[0, 0], [0, 1]]  [[0, 0], [0, 0]]
+日本    input       2                 0                 0                 0                 0                 1
+%2    α*日本        [[2, 4], [6, 8]]  [[2, 0], [0, 0]]  [[0, 2], [0, 0]]  [[0, 0], [2, 0]]  [[0, 0], [0, 2]]  [[1, 2], [3, 4]]
+$ printf 'adtool: 1\ninputs: {a: [[1, 2, 3], [4, 5, 6], [7, 8, 9]], b: [[1, 2, 3, 4], [5, 6, 7, 8]], c: [[[1, 2], [3, 4]]], d: {shape: [9, 0], fill: 1}}\noutputs: {s: sum(a) + sum(b) + sum(c) + sum(d)}\n' | adtool grad - --trace | tail -n +19
+a     input       [[1, 2, 3], [4, 5, 6], ... 9 in all]    [[1, 1, 1], [1, 1, 1], ... 9 in all]
+b     input       [[1, 2, 3, 4], [5, 6, ... 8 in all]]    [[1, 1, 1, 1], [1, 1, ... 8 in all]]
+c     input       [[[1, 2], [3, 4]]]                      [[[1, 1], [1, 1]]]
+d     input       [[], [], [], [], [], [], ... 0 in all]  [[], [], [], [], [], [], ... 0 in all]
+%4    sum(a)      45                                      1
+%5    sum(b)      36                                      1
+%6    %4 + %5     81                                      1
+%7    sum(c)      10                                      1
+%8    %6 + %7     91                                      1
+%9    sum(d)      0                                       1
+%10   %8 + %9     91                                      1
+$ adtool grad utf8.yaml --output éé
+adtool: utf8.yaml has no output 'éé' (did you mean 'ééé'?)
+? 2
+$ adtool eval v.yaml --output 'y[1]'
+y[1] = 4
+$ adtool eval v.yaml --output 'y[-1]' --format json
+{"outputs": {"y[2]": 9}}
+$ adtool eval v.yaml --output 'y[1]' --format csv
+output,element,value
+y[1],0,4
+$ adtool eval v.yaml --output 'y[2]' --format npy | tail -c 2 | od -A n -t x1
+ 22 40
 $ adtool grad v.yaml --output 'y[1]'
 y[1] = 4
   d/dx = [0, 4, 0]
@@ -254,10 +336,10 @@ $ adtool eval v.yaml --at x='[1, 2]'
 --at x:1:1: error: the value for 'x' has 2 numbers, but its shape [3] has 3 elements
   [1, 2]
   ^
-? 3
+? 2
 $ adtool eval v.yaml --at z=1
---at z: error: the graph has no input 'z'; `adtool info` lists them
-? 3
+adtool: v.yaml has no input 'z'; `adtool info` lists them
+? 2
 $ adtool eval v.yaml --at x=
 adtool: --at x= has no value after the =
 ? 2
@@ -279,6 +361,100 @@ s.yaml: error: a number left the domain of its operation (--strict)
 ? 4
 $ adtool grad s.yaml --at x=0 --format json --quiet
 {"backend": "tape", "outputs": {"y": {"value": 0, "gradient": {"x": "inf"}}}}
+$ printf 'adtool: 1\ninputs: {"a=b": 2, "c,d": [1, 2], "e[0]": 3, e: [5, 7]}\noutputs: {"f=g,h": "`a=b`^2*sum(`c,d`)*`e[0]`*e[1]"}\n' >n.yaml
+$ adtool eval n.yaml --at '`a=b`=1' --at '`c,d` = [1, 1]' --at 'e[0]=2'
+f=g,h = 28
+$ adtool grad n.yaml --wrt '`c,d`, `a=b`' --wrt 'e[0]' --output '`f=g,h`'
+f=g,h = 252
+  d/dc,d  = [84, 84]
+  d/da=b  = 252
+  d/de[0] = 84
+$ adtool jvp n.yaml --direction '`a=b`=1' --output 'f=g,h'
+f=g,h = 252
+$ adtool vjp n.yaml --weight '`f=g,h`=1' --wrt '`a=b`'
+a=b = 252
+$ adtool taylor n.yaml --mixed '`a=b`,`c,d`[1]' --mixed 'e[0],e[1]' --mixed '`e`[1],`e[0]`'
+f=g,h
+  d/d(`a=b`,`c,d`[1]) = 84
+  d/d(e[0],e[1]) = 12
+  d/d(`e`[1],`e[0]`) = 12
+$ adtool taylor n.yaml --mixed '`e[0]`[1]'
+adtool: --mixed `e[0]`[1]: 'e[0]' is a scalar; leave the index out
+? 2
+$ adtool taylor n.yaml --mixed '`c,d`x[1]'
+adtool: --mixed `c,d`x[1]: behind the name in backquotes only an index may stand
+? 2
+$ adtool eval n.yaml --at '`a=b=1'
+adtool: --at: the backquote in '`a=b=1' has no second one
+? 2
+$ adtool eval n.yaml --at '`a=b`1'
+adtool: --at wants NAME=VALUE, not '`a=b`1'
+? 2
+$ adtool eval n.yaml --at '=1'
+adtool: --at: a name is missing before '=1'
+? 2
+$ adtool grad n.yaml --wrt '`a=b` e'
+adtool: --wrt: 'e' stands behind the name 'a=b' where a comma would
+? 2
+$ adtool grad n.yaml --wrt ''
+adtool: --wrt: a name is missing
+? 2
+$ adtool grad n.yaml --wrt 'e,'
+adtool: --wrt: a name is missing
+? 2
+$ adtool grad n.yaml --wrt 'e,,`a=b`'
+adtool: --wrt: a name is missing before ',`a=b`'
+? 2
+$ adtool grad n.yaml --output ''
+adtool: --output: a name is missing
+? 2
+$ adtool taylor n.yaml --mixed 'e[1],'
+adtool: --mixed: a name is missing
+? 2
+$ adtool grad n.yaml --output "$(printf %300s x | tr ' ' x)"
+adtool: --output: a name has at most 255 bytes, not 300: 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...'
+? 2
+$ adtool grad n.yaml --at "$(printf %300s x | tr ' ' x)=1"
+adtool: --at: a name has at most 255 bytes, not 300: 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...'
+? 2
+$ adtool eval n.yaml --at e=1 --at '`e`=2'
+adtool: --at gives 'e' two values
+? 2
+$ adtool jvp n.yaml --direction e=1 --direction e=2
+adtool: --direction gives 'e' two values
+? 2
+$ adtool grad n.yaml --output e --output e
+adtool: --output stands twice; it takes one value
+? 2
+$ adtool grad n.yaml --seed 1 --seed=2
+adtool: --seed stands twice; it takes one value
+? 2
+$ adtool eval n.yaml --format json --format json
+{"error": {"message": "--format stands twice; it takes one value", "status": 2}}
+? 2
+$ adtool eval n.yaml -o a --out b
+adtool: --out stands twice; it takes one value
+? 2
+$ adtool eval n.yaml -q --quiet --at e=1
+f=g,h = 36
+$ adtool eval tests/examples/net.onnx --bind batch=1 --bind batch=2
+adtool: --bind gives 'batch' two values
+? 2
+$ adtool eval tests/examples/net.onnx --bind batch=two
+--bind batch: error: 'two' is not a number; write 0.1, -2.5e-3, 0x1.8p+0, 1/3 (denominator not 0), pi, e, inf or nan
+? 2
+$ adtool eval v.yaml v.yaml --format npy
+adtool: --format npy holds the result of one graph: give them one by one
+? 2
+$ adtool jac v.yaml v.yaml --sparse --format mtx
+adtool: --format mtx holds the result of one graph: give them one by one
+? 2
+$ adtool grad tanh.yaml tests/examples/tutorial.yaml --format csv
+adtool: --format csv holds the result of one graph: give them one by one
+? 2
+$ adtool eval v.yaml v.yaml --format json
+{"outputs": {"y": [1, 4, 9]}}
+{"outputs": {"y": [1, 4, 9]}}
 $ adtool taylor tests/examples/tutorial.yaml --order 3 --direction w=1 --direction x=1/2
 loss
   t^0  1
@@ -356,11 +532,37 @@ $ adtool taylor tests/examples/tutorial.yaml --order 2
 adtool: tests/examples/tutorial.yaml has more than one number to move: say which way with --direction NAME=VALUE
 ? 2
 $ adtool taylor tanh.yaml --order 0
-adtool: --order wants a whole number from 1 to 4294967294, not '0'
+f
+  t^0  0
+$ adtool taylor tanh.yaml --order 0 --direction x=1 --at x=inf --format json
+{"order": 0, "outputs": {"f": [1]}}
+$ adtool taylor tests/examples/tutorial.yaml --order 0 --backend mpfr --format csv
+output,element,power,coefficient
+loss,0,0,1
+$ adtool taylor tanh.yaml --order -1
+adtool: --order wants a whole number from 0 to 4294967294, not '-1'
+? 2
+$ adtool taylor tanh.yaml --mixed x --order 0
+adtool: --order 0 is not that of --mixed: leave it out
+? 2
+$ printf 'adtool: 1\ninputs: {c: {value: 2, diff: no}}\noutputs: {f: c*c}\n' >fixed.yaml
+$ adtool taylor fixed.yaml --order 2
+adtool: all inputs of fixed.yaml are `diff: no`: say which one moves with --direction NAME=VALUE
+? 2
+$ adtool taylor fixed.yaml --order 2 --direction c=1
+f
+  t^0  4
+  t^1  4
+  t^2  1
+$ printf 'adtool: 1\noutputs: {f: sqr(3)}\n' | adtool taylor - --order 1
+adtool: standard input has no input that could move
+? 2
+$ printf 'adtool: 1\ninputs: {x: {shape: [0], value: []}}\noutputs: {f: sum(x)}\n' | adtool taylor - --order 1
+adtool: standard input has no number to move: say which way with --direction NAME=VALUE
 ? 2
 $ adtool taylor tanh.yaml --order 2 --direction y=1
---direction y: error: the graph has no input 'y'; `adtool info` lists them
-? 3
+adtool: tanh.yaml has no input 'y'; `adtool info` lists them
+? 2
 $ adtool taylor tanh.yaml --order 2 --direction x
 adtool: --direction wants NAME=VALUE, not 'x'
 ? 2
@@ -368,7 +570,7 @@ $ adtool taylor tanh.yaml --order 2 --direction x='[1, 2]'
 --direction x:1:1: error: the value for 'x' has 2 numbers, but its shape [] has 1 elements
   [1, 2]
   ^
-? 3
+? 2
 $ adtool taylor tanh.yaml --mixed x,y
 adtool: tanh.yaml has no input 'y'; `adtool info` lists them
 ? 2
@@ -391,7 +593,7 @@ $ adtool taylor tanh.yaml --mixed x,x --direction x=1
 adtool: --mixed has directions of its own: leave --direction out
 ? 2
 $ adtool taylor tanh.yaml --order 2 --format npy
-adtool: taylor writes text, json or csv
+adtool: --format of taylor is text, json or csv, not 'npy'
 ? 2
 $ adtool taylor tanh.yaml --order 4000000000
 adtool: error: series of order 4000000000 need more memory than the limit of 16384 MiB (--max-memory)
@@ -534,8 +736,47 @@ y = -4.2
 $ adtool hvp v.yaml --output 'y[1]' --direction 'x=[1, 2, 3]' --format json
 {"hvp": {"x": [0, 4, 0]}}
 $ adtool hvp tests/examples/tutorial.yaml --direction w=1 --wrt x
-adtool: --direction names an input that is not differentiated by; see --wrt
-? 2
+x = 2
+$ adtool hvp tests/examples/tutorial.yaml --direction w=1 --direction y=2 --wrt x,w --backend mpfr --format json
+{"hvp": {"w": "0", "x": "-2"}}
+$ printf 'adtool: 1\ninputs: {c: {value: [2, 3], diff: no}, x: 5, y: 7}\noutputs: {f: "c[0]^2*x^3*y + c[1]*y^2"}\n' >mixed.yaml
+$ adtool hvp mixed.yaml --direction 'c=[1, 10]'
+x = 2100
+y = 640
+$ adtool hvp mixed.yaml --direction 'c=[1, 10]' --direction y=1 --wrt c,x --mode reverse
+c = [2250, 14]
+x = 2400
+$ adtool hess mixed.yaml --wrt c,x,y
+d2 f/d c d c = [[1750, 0],
+                [0, 0]]
+d2 f/d c d x = [[2100],
+                [0]]
+d2 f/d c d y = [[500],
+                [14]]
+d2 f/d x d c = [[2100, 0]]
+d2 f/d x d x = [[840]]
+d2 f/d x d y = [[300]]
+d2 f/d y d c = [[500, 14]]
+d2 f/d y d x = [[300]]
+d2 f/d y d y = [[6]]
+$ adtool hvp fixed.yaml --direction c=1
+note: fixed.yaml: all inputs are `diff: no`; name those to differentiate by with --wrt
+$ adtool hvp fixed.yaml --direction c=1 --wrt c
+c = 2
+$ adtool grad fixed.yaml
+note: fixed.yaml: all inputs are `diff: no`; name those to differentiate by with --wrt
+f = 4
+$ adtool jac fixed.yaml --format json
+note: fixed.yaml: all inputs are `diff: no`; name those to differentiate by with --wrt
+{"outputs": {"f": {}}}
+$ adtool hess fixed.yaml --quiet
+$ adtool vjp fixed.yaml --weight f=1
+note: fixed.yaml: all inputs are `diff: no`; name those to differentiate by with --wrt
+$ adtool vjp fixed.yaml --weight f=1 --wrt c
+c = 4
+$ printf 'adtool: 1\noutputs: {f: sqr(3)}\n' | adtool grad -
+note: standard input: there is no input to differentiate by
+f = 9
 $ adtool hvp tests/examples/tutorial.yaml
 adtool: a product wants a vector: --direction NAME=VALUE
 ? 2
@@ -547,10 +788,10 @@ $ adtool convert n.adg
 adtool: convert wants -o FILE, or --to FORMAT for standard output
 ? 2
 $ adtool convert n.adg -o n.txt
-adtool: error: 'n.txt' does not say by its name which format to write; end it in .adg, .nl, .json, .yaml or .dot, or use --to
+adtool: 'n.txt' does not say by its name which format to write; end it in .adg, .nl, .json, .yaml or .dot, or use --to
 ? 2
 $ adtool convert n.adg --to xml
-adtool: error: unknown format 'xml'; it may be adg, nl, cppad, yaml or dot
+adtool: unknown format 'xml'; it may be adg, nl, cppad, yaml or dot
 ? 2
 $ adtool fmt v.yaml
 adtool: 1
@@ -615,13 +856,13 @@ $ adtool ops powi
 adtool: unknown operation 'powi' (did you mean 'pow'?)
 ? 2
 $ adtool info v.yaml --format csv
-adtool: info has the formats text and json
+adtool: --format of info is text or json, not 'csv'
 ? 2
 $ adtool backends --format npy
-adtool: backends has the formats text and json
+adtool: --format of backends is text or json, not 'npy'
 ? 2
 $ adtool ops --format json >/dev/full
-adtool: can't write to standard output: No space left on device
+{"error": {"message": "can't write to standard output: No space left on device", "status": 5}}
 ? 5
 $ adtool backends
 tape   double  reverse           reverse mode over the recorded values, in double
@@ -656,7 +897,7 @@ Derivatives of saved computational graphs.
   help      what a command does, and its options
 
 `adtool help COMMAND` shows the options of a command. GRAPH is a file, or - for standard input.
-Exit status: 0 fine, 1 a check failed, 2 usage, 3 bad input, 4 a number out of domain (--strict),
+Exit status: 0 fine, 1 a check failed, 2 a wrong command line, 3 a wrong file, 4 a number out of domain (--strict),
 5 input or output, 6 a limit or out of memory.
 ? 2
 $ adtool help grad
@@ -670,18 +911,18 @@ With --format json the result is
 
   --at NAME=VALUE            give an input a value: a number, a nested list, or @FILE.npy; repeatable
   --point FILE               read input values from a YAML or JSON file of names and values
-  --wrt NAME,...             differentiate by these inputs (default: all that are not `diff: no`)
+  --wrt NAME,...             differentiate by these inputs (default: all that are not `diff: no`); repeatable
   --output NAME              only this output, or one element of it: NAME[i,j]
   --seed LIST                weights of a non-scalar output's elements: a nested list, or one number for all
-  --backend NAME             compute with this backend (see `adtool backends`; default tape)
   --mode forward|reverse     the mode, where the backend has both
+  --backend NAME             compute with this backend (see `adtool backends`; default tape)
   --precision BITS           precision of the mpfr backend, from 2 (default 256)
   --digits N                 show N significant digits; mpfr computes with the bits for them and 64 more
   --trace                    show every node with its expression, value and derivative
-  --format text|json|csv|npy the form of the result (jac: also npz, mtx; ops: text, json or texinfo; batch: npy, csv or ndjson)
+  --threads N                use N threads (default: one for each processor)
+  --format FORMAT            the form of the result: text, json, csv or npy
   -o, --out FILE             write to a file, replaced in one step, instead of standard output
   --strict                   exit 4 when a number leaves an operation's domain
-  --threads N                use N threads (default: one for each processor)
   -q, --quiet                no notes
   --bind NAME=VALUE          fix a size that an ONNX model leaves open, or an input that sizes come from; repeatable
   --max-nodes N              limit on nodes (default 100000000)
@@ -702,19 +943,28 @@ $ adtool grad v.yaml --fromat json
 adtool: unknown option --fromat (did you mean --format?)
 ? 2
 $ adtool grad v.yaml --format xml
-adtool: --format is one of text, json, csv, npy, ndjson, texinfo, mtx, npz, not 'xml'
+adtool: --format of grad is text, json, csv or npy, not 'xml'
 ? 2
 $ adtool grad v.yaml --format texinfo
-adtool: --format texinfo is for `adtool ops`
+adtool: --format of grad is text, json, csv or npy, not 'texinfo'
 ? 2
 $ adtool grad v.yaml --precision 100
 adtool: --precision is for --backend mpfr; double has 53 bits
 ? 2
 $ adtool grad v.yaml --backend mpfr --precision 1
-adtool: --precision wants a whole number from 2 to 4294967295, not '1'
+adtool: --precision wants a whole number from 2 to 10000000 (--max-precision), not '1'
 ? 2
 $ adtool grad v.yaml --backend mpfr --precision 20000000 --output 'y[0]'
-adtool: error: a precision of 20000000 bits is above the limit of 10000000 (--max-precision)
+adtool: --precision wants a whole number from 2 to 10000000 (--max-precision), not '20000000'
+? 2
+$ adtool grad v.yaml --backend mpfr --precision 5000000000
+adtool: --precision wants a whole number from 2 to 10000000 (--max-precision), not '5000000000'
+? 2
+$ adtool eval tests/examples/constants.yaml --output one --backend mpfr --precision 200 --max-precision 100
+adtool: --precision wants a whole number from 2 to 100 (--max-precision), not '200'
+? 2
+$ adtool eval tests/examples/constants.yaml --output one --backend mpfr --digits 60 --max-precision 100
+adtool: error: a precision of 264 bits is above the limit of 100 (--max-precision)
 ? 6
 $ adtool eval v.yaml --max-nodes 1
 v.yaml:5:8: error: the graph has more than 1 nodes, the limit (--max-nodes)
@@ -727,6 +977,24 @@ adtool: error: can't open 'missing.yaml': No such file or directory
 $ adtool eval missing.yaml --format json
 {"error": {"message": "can't open 'missing.yaml': No such file or directory", "status": 5}}
 ? 5
+$ adtool hlep --format json
+{"error": {"message": "unknown command 'hlep' (did you mean 'help'?)", "status": 2}}
+? 2
+$ adtool eval v.yaml --fromat=json --format=json
+{"error": {"message": "unknown option --fromat (did you mean --format?)", "status": 2}}
+? 2
+$ adtool grad v.yaml --format json --output z
+{"error": {"message": "v.yaml has no output 'z'; `adtool info` lists them", "status": 2}}
+? 2
+$ adtool grad v.yaml --format json --digits 0
+{"error": {"message": "--digits wants a whole number from 1 to 1000000000, not '0'", "status": 2}}
+? 2
+$ adtool eval --format json
+{"error": {"message": "eval wants GRAPH...; see `adtool help eval`", "status": 2}}
+? 2
+$ adtool eval v.yaml --format json >/dev/full
+{"error": {"message": "can't write to standard output: No space left on device", "status": 5}}
+? 5
 $ adtool eval .
 adtool: error: can't read '.': Is a directory
 ? 5
@@ -737,7 +1005,7 @@ $ adtool eval v.yaml -o /dev/full
 adtool: error: can't write '/dev/full': No space left on device
 ? 5
 $ adtool eval v.yaml >/dev/full
-adtool: can't write to standard output: No space left on device
+adtool: error: can't write to standard output: No space left on device
 ? 5
 $ adtool batch tests/examples/tutorial.yaml --points tests/examples/points.csv --do check --format ndjson
 {"row": 0, "verdict": "pass", "digits": 17, "ulps": 0, "entries": 3, "agrees": 3}
@@ -755,13 +1023,13 @@ $ printf 'x,W\n1,2\n' | adtool batch tests/examples/tutorial.yaml --points -
 standard input:1:3: error: the column 'W' is no input of the graph (did you mean 'w'?)
 ? 3
 $ printf 'x\n1\n' | adtool batch tests/examples/tutorial.yaml --points - --format npy
-adtool: error: the header of an .npy file has the number of rows, which is not known yet; write to a file (-o), or choose --format csv
+adtool: the header of an .npy file has the number of rows, which is not known yet; write to a file (-o), or choose --format csv
 ? 2
 $ printf 'x\n1\n' | adtool batch tests/examples/tutorial.yaml --points - --shard 1/2
 adtool: --shard wants -o FILE
 ? 2
 $ adtool batch tests/examples/tutorial.yaml --points tests/examples/points.csv --shard 3/2 -o x
-adtool: error: --shard: shard 3 of 2 does not exist; shards count from 1, to 1000000 at most
+adtool: --shard: shard 3 of 2 does not exist; shards count from 1, to 1000000 at most
 ? 2
 $ adtool batch tests/examples/network.yaml --points tests/examples/points.csv
 tests/examples/points.csv:1:1: error: the column 'w' is no input of the graph; `adtool info` lists them
@@ -773,7 +1041,7 @@ $ adtool batch tests/examples/tutorial.yaml --points tests/examples/points.csv -
 adtool: --reduce is not for --do check
 ? 2
 $ adtool grad tests/examples/tutorial.yaml --format ndjson
-adtool: --format ndjson is for `adtool batch`
+{"error": {"message": "--format of grad is text, json, csv or npy, not 'ndjson'", "status": 2}}
 ? 2
 $ adtool convert --optimize --to yaml tests/examples/repeats.yaml
 adtool: 1
@@ -838,7 +1106,7 @@ operations
   sqr            1
   sum            1
 $ adtool info --after fold tests/examples/repeats.yaml --format json
-{"name": "repeats", "nodes": 21, "constants": 5, "named": 5, "depth": 5, "elements": 25, "inputs": {"x": [], "v": [3]}, "outputs": {"y": [], "z": [], "w": []}, "operations": {"neg": 2, "add": 3, "mul": 4, "div": 2, "pow": 1, "slice": 1, "sum": 1}}
+{"passes": [{"name": "dead", "nodes": 22, "before": 23}, {"name": "fold", "nodes": 21, "before": 22}], "name": "repeats", "nodes": 21, "constants": 5, "named": 5, "depth": 5, "elements": 25, "inputs": {"x": [], "v": [3]}, "outputs": {"y": [], "z": [], "w": []}, "operations": {"neg": 2, "add": 3, "mul": 4, "div": 2, "pow": 1, "slice": 1, "sum": 1}}
 $ adtool info --after best tests/examples/repeats.yaml
 adtool: --after is one of dead, fold, identities, common, not 'best'
 ? 2
@@ -972,7 +1240,7 @@ digraph "pendulum-step" {
 }
 $ adtool convert tests/examples/tutorial.yaml -o t.dot && adtool dot tests/examples/tutorial.yaml | cmp - t.dot
 $ printf 'adtool: 1\ninputs: {"a\\"b\\\\n&": [[1, 2], [3, 4]]}\noutputs: {"é": "`a\\"b\\\\n&`[:, 1]/3"}\n' | adtool dot - --values --adjoints --output 'é[0]' | grep label
-  n0 [label="a\"b\\n&amp;\ninput\n= [1, 2, 3, 4]\nadjoint [0, 0.333333, 0, 0]", fillcolor="#dcebfa"];
+  n0 [label="a\"b\\n&amp;\ninput\n= [[1, 2], [3, 4]]\nadjoint [[0, 0.333333], [0, 0]]", fillcolor="#dcebfa"];
     label="é";
     n1 [label="slice [:, 1]\n= [2, 4]\nadjoint [0.333333, 0]"];
     n2 [label="é\ndiv(_, 3)\n= [0.666667, 1.33333]\nadjoint [1, 0]", peripheries=2];
@@ -987,6 +1255,12 @@ adtool: the backend 'dual' has no adjoints; use tape or mpfr
 ? 2
 $ adtool dot tests/examples/tutorial.yaml --max-shown 7
 adtool: --max-shown wants a whole number from 8 to 10000, not '7'
+? 2
+$ adtool dot tests/examples/tutorial.yaml --at x=5
+adtool: --at would do nothing here: it wants --values or --adjoints
+? 2
+$ adtool dot tests/examples/tutorial.yaml --values --wrt x
+adtool: --wrt would do nothing here: it wants --adjoints
 ? 2
 $ adtool eval t.dot
 t.dot:1:1: error: a graph file is a mapping of keys to values

@@ -25,8 +25,8 @@ static inline double ad_scale_power(double x, double y, double p) {
   return signbit(p) == signbit(y) ? r : -r;
 }
 
-/* y x^(y-1).  y - 1 is exact from y = 1/2 to 2^53; below, y z / x is as good; above, all doubles are even, and the
- * power has the sign of x. */
+/* y x^(y-1).  y - 1 is exact from y = 1/2 to 2^53; below, y z / x is as good; from 2^53 on, all doubles are even, and
+ * the power has the sign of x. */
 static inline double ad_pow_partial(const ad_kinks *k, double x, double y, double z) {
   if (y == 0) return k->pow00_nan && x == 0 ? (double)NAN : 0;
   if (y < 0.5 && x != 0 && fabs(z) >= DBL_MIN && isfinite(z) && isfinite(x)) return y * z / x;
@@ -35,7 +35,7 @@ static inline double ad_pow_partial(const ad_kinks *k, double x, double y, doubl
     x = fabs(x);
   }
   double p = pow(x, y - 1);
-  return ad_scale_power(x, y, fabs(y) > 0x1p53 ? copysign(p, x) : p);
+  return ad_scale_power(x, y, fabs(y) >= 0x1p53 ? copysign(p, x) : p);
 }
 
 static inline double ad_powi_partial(double x, double y) {

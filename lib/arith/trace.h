@@ -108,6 +108,18 @@ static inline V trace_sub(CX *cx, V a, V b) {
   return OP2(SUB, a, b);
 }
 
+/* An x other than 0 and infinities. */
+static inline V trace_inside(CX *cx, V x) {
+  return AND(NE(x, ZERO), LT(ABS(x), NUM((double)INFINITY)));
+}
+
+/* y z / x for |y| >= 2^53, where y - 1 may round to y and lose the parity.  Where z / x is 0/0 or inf/inf, z x has its
+ * size and sign. */
+static inline V trace_far_power_partial(CX *cx, V x, V y, V z) {
+  const V yz = MUL(y, z);
+  return SELECT(OR(trace_inside(cx, x), LT(y, ZERO)), DIV(yz, x), MUL(yz, x));
+}
+
 /* y x^(y-1).  y - 1 is exact from y = 1/2 to 2^53; beyond, y z / x is as good, and has the right sign.  Where z is nan,
  * by a negative base or by the policy for pow(0, 0), a rounded y - 1 does not hide it. */
 static inline V trace_pow_partial(CX *cx, V x, V y, V z) {
@@ -115,13 +127,14 @@ static inline V trace_pow_partial(CX *cx, V x, V y, V z) {
   if (cx->status) return AD_SYM_NONE;
   const bool constant = ad_graph_node_op(cx->g, node) == AD_OP_CONSTANT && ad_graph_node_values(cx->g, node).count == 1;
   const double v = constant ? ad_graph_node_values(cx->g, node).value[0] : 0, size = fabs(v);
-  const V infinity = NUM((double)INFINITY), inside = AND(NE(x, ZERO), LT(ABS(x), infinity));
   if (constant && v >= 0.5 && v < 0x1p53) return MUL(y, POW(x, SUB(y, ONE)));
-  /* y - 1 may round to an odd number, which sees the sign of -0; -0 + 0 is 0. */
-  const V power = MUL(y, POW(ADD(x, ZERO), SUB(y, ONE))), from_z = DIV(MUL(y, z), x);
+  /* Of other than integers y - 1 may round to an odd number, which sees the sign of -0; -0 + 0 is 0. */
+  const V base = SELECT(EQ(FLOOR(y), y), x, ADD(x, ZERO));
+  const V power = MUL(y, POW(base, SUB(y, ONE))), inside = trace_inside(cx, x), from_z = DIV(MUL(y, z), x);
   if (constant && size > 0 && size < 0.5) return SELECT(inside, from_z, power);
-  const V far = OR(LT(ABS(y), HALF), GE(ABS(y), NUM(0x1p53)));
-  return SELECT(LE(ABS(z), infinity), SELECT(AND(far, inside), from_z, SELECT(EQ(y, ZERO), ZERO, power)), z);
+  const V near = SELECT(inside, from_z, SELECT(EQ(y, ZERO), ZERO, power)), far = trace_far_power_partial(cx, x, y, z);
+  const V partial = SELECT(LT(ABS(y), HALF), near, SELECT(LT(ABS(y), NUM(0x1p53)), power, far));
+  return SELECT(LE(ABS(z), NUM((double)INFINITY)), partial, z);
 }
 
 /* A constant like the node n, with f of each of its numbers. */
