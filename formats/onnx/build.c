@@ -91,12 +91,15 @@ typedef struct type_row {
 } type_row;
 
 static const type_row types[] = {
-    {"undefined", false, false, 0},  {"float", true, false, 0},    {"uint8", false, true, 8},
-    {"int8", false, true, -8},       {"uint16", false, true, 16},  {"int16", false, true, -16},
-    {"int32", false, true, -32},     {"int64", false, true, -64},  {"string", false, false, 0},
-    {"bool", false, false, 1},       {"float16", true, false, 0},  {"double", true, false, 0},
-    {"uint32", false, true, 32},     {"uint64", false, true, 64},  {"complex64", false, false, 0},
-    {"complex128", false, false, 0}, {"bfloat16", true, false, 0},
+    {"undefined", false, false, 0},      {"float", true, false, 0},       {"uint8", false, true, 8},
+    {"int8", false, true, -8},           {"uint16", false, true, 16},     {"int16", false, true, -16},
+    {"int32", false, true, -32},         {"int64", false, true, -64},     {"string", false, false, 0},
+    {"bool", false, false, 1},           {"float16", true, false, 0},     {"double", true, false, 0},
+    {"uint32", false, true, 32},         {"uint64", false, true, 64},     {"complex64", false, false, 0},
+    {"complex128", false, false, 0},     {"bfloat16", true, false, 0},    {"float8e4m3fn", false, false, 0},
+    {"float8e4m3fnuz", false, false, 0}, {"float8e5m2", false, false, 0}, {"float8e5m2fnuz", false, false, 0},
+    {"uint4", false, false, 0},          {"int4", false, false, 0},       {"float4e2m1", false, false, 0},
+    {"float8e8m0", false, false, 0},     {"uint2", false, false, 0},      {"int2", false, false, 0},
 };
 
 static const type_row *row_of(int type) {

@@ -10,7 +10,7 @@
 #include "onnx/onnx.h"
 #include "onnx/scan.h"
 
-enum { NEWEST_OPSET = 17, NEWEST_IR = 8 };
+enum { NEWEST_OPSET = 21, NEWEST_IR = 13 };
 
 /* ---- protobuf-c's memory */
 
