@@ -13,8 +13,8 @@
 #include "yaml/yaml.h"
 
 /* sniff, read: NULL where the format is only written; write: where it is only read.  beside, save_beside: what further
- * files beside this one say; read_bound: reads where something is left open, instead of read.  All of these may be
- * NULL. */
+ * files beside this one say; read_bound: reads where something is left open, instead of read, and gets the file's path
+ * for what lies beside it, NULL when the bytes are from memory.  All of these may be NULL. */
 typedef struct format {
   ad_format_info info;
   bool (*sniff)(const void *bytes, size_t size);
@@ -23,8 +23,8 @@ typedef struct format {
   ad_status (*write)(const ad_graph *g, ad_buffer *out, const ad_write_options *o, ad_error *e);
   ad_status (*beside)(ad_graph *g, const char *path, ad_error *e);
   ad_status (*save_beside)(const ad_graph *g, const char *path, ad_error *e);
-  ad_status (*read_bound)(ad_graph **g, const void *bytes, size_t size, size_t count, const ad_binding *bindings,
-                          const ad_limits *limits, ad_error *e);
+  ad_status (*read_bound)(ad_graph **g, const void *bytes, size_t size, const char *file, size_t count,
+                          const ad_binding *bindings, const ad_limits *limits, ad_error *e);
 } format;
 
 static const format formats[] = {
@@ -60,13 +60,14 @@ const ad_format_info *ad_format_get(size_t i) {
   return i < ad_format_count() ? &formats[i].info : NULL;
 }
 
-/* *f is the format that it was. */
-static ad_status read_as(ad_graph **g, const format **f, const void *bytes, size_t size, const char *path, size_t count,
-                         const ad_binding *bindings, const ad_limits *limits, ad_error *e) {
+/* *f is the format that it was.  path: for messages; file: NULL when there is none. */
+static ad_status read_as(ad_graph **g, const format **f, const void *bytes, size_t size, const char *path,
+                         const char *file, size_t count, const ad_binding *bindings, const ad_limits *limits,
+                         ad_error *e) {
   ad_status s = AD_OK;
   for (*f = formats; *f < formats + ad_format_count() && !((*f)->sniff && (*f)->sniff(bytes, size));) ++*f;
   if (*f < formats + ad_format_count() && (*f)->read_bound)
-    s = (*f)->read_bound(g, bytes, size, count, bindings, limits, e);
+    s = (*f)->read_bound(g, bytes, size, file, count, bindings, limits, e);
   else if (*f < formats + ad_format_count() && count)
     s = ad_fail(e, AD_EUSAGE, "'%.80s' can't be bound: %s leaves nothing open", bindings[0].name, (*f)->info.name);
   else if (*f < formats + ad_format_count())
@@ -80,7 +81,7 @@ static ad_status read_as(ad_graph **g, const format **f, const void *bytes, size
 ad_status ad_graph_read_bound(ad_graph **g, const void *bytes, size_t size, const char *path, size_t count,
                               const ad_binding *bindings, const ad_limits *limits, ad_error *e) {
   const format *f;
-  return read_as(g, &f, bytes, size, path, count, bindings, limits, e);
+  return read_as(g, &f, bytes, size, path, NULL, count, bindings, limits, e);
 }
 
 ad_status ad_graph_read(ad_graph **g, const void *bytes, size_t size, const char *path, const ad_limits *limits,
@@ -100,7 +101,9 @@ ad_status ad_graph_load_bound(ad_graph **g, const char *path, size_t count, cons
   ad_graph *loaded;
   ad_status s = ad_file_read(&bytes, &size, path, e);
   if (s) return s;
-  s = read_as(&loaded, &f, bytes, size, strcmp(path, "-") ? path : "standard input", count, bindings, limits, e);
+  const bool input = !strcmp(path, "-");
+  s = read_as(&loaded, &f, bytes, size, input ? "standard input" : path, input ? NULL : path, count, bindings, limits,
+              e);
   ad_free(bytes);
   if (s) return s;
   if (f->beside) s = f->beside(loaded, path, e);

@@ -188,7 +188,7 @@ START_TEST(messages_name_what_is_not_supported) {
   Onnx__TensorProto *t = onnx_floats(m->graph, "w", DIMS(2), (double[]){1, 2});
   t->has_data_location = true;
   t->data_location = ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
-  refuse(m, "lies in another file");
+  refuse(m, "lies in another file, which it does not name");
   m = unary("Neg");
   onnx_ints(m->graph, "i", DIMS(2), (int64_t[]){INT64_MAX, 1});
   onnx_node(m->graph, "Add", "i i", "k");
@@ -223,7 +223,7 @@ START_TEST(loops_are_bounded) {
   onnx_node(m->graph, "Neg", "x", "y");
   onnx_output(m->graph, "y");
   void *bytes = onnx_pack(m, &size);
-  must_fail(AD_ELIMIT, "loops of the model", ad_graph_read(&g, bytes, size, "model", NULL, &graphs_error));
+  must_fail(AD_ELIMIT, "loops and functions of the model", ad_graph_read(&g, bytes, size, "model", NULL, &graphs_error));
   free(bytes);
   onnx_free(m);
 }

@@ -116,18 +116,51 @@ Onnx__TensorProto *onnx_ints(Onnx__GraphProto *g, const char *name, int rank, co
   return t;
 }
 
-Onnx__NodeProto *onnx_node(Onnx__GraphProto *g, const char *op, const char *inputs, const char *outputs) {
+/* Appends the words of a line to a list; - is an empty one. */
+static void words(const char *line, char ***list, size_t *count) {
+  char *copy = text(line), *rest = NULL;
+  for (char *s = strtok_r(copy, " ", &rest); s; s = strtok_r(NULL, " ", &rest))
+    APPEND(*list, *count, text(strcmp(s, "-") ? s : ""));
+  free(copy);
+}
+
+static Onnx__NodeProto *node(const char *op, const char *inputs, const char *outputs) {
   MAKE(Onnx__NodeProto, n, ONNX__NODE_PROTO__INIT);
-  char *copy = text(inputs), *rest = NULL;
   n->op_type = text(op);
-  for (char *s = strtok_r(copy, " ", &rest); s; s = strtok_r(NULL, " ", &rest))
-    APPEND(n->input, n->n_input, text(strcmp(s, "-") ? s : ""));
-  free(copy);
-  copy = text(outputs);
-  for (char *s = strtok_r(copy, " ", &rest); s; s = strtok_r(NULL, " ", &rest))
-    APPEND(n->output, n->n_output, text(strcmp(s, "-") ? s : ""));
-  free(copy);
+  words(inputs, &n->input, &n->n_input);
+  words(outputs, &n->output, &n->n_output);
+  return n;
+}
+
+Onnx__NodeProto *onnx_node(Onnx__GraphProto *g, const char *op, const char *inputs, const char *outputs) {
+  Onnx__NodeProto *n = node(op, inputs, outputs);
   APPEND(g->node, g->n_node, n);
+  return n;
+}
+
+Onnx__FunctionProto *onnx_function(Onnx__ModelProto *m, const char *name, int opset, const char *inputs,
+                                   const char *outputs) {
+  MAKE(Onnx__FunctionProto, f, ONNX__FUNCTION_PROTO__INIT);
+  MAKE(Onnx__OperatorSetIdProto, o, ONNX__OPERATOR_SET_ID_PROTO__INIT);
+  f->name = text(name);
+  f->domain = text("local");
+  words(inputs, &f->input, &f->n_input);
+  words(outputs, &f->output, &f->n_output);
+  o->has_version = true;
+  o->version = opset;
+  APPEND(f->opset_import, f->n_opset_import, o);
+  APPEND(m->functions, m->n_functions, f);
+  return f;
+}
+
+Onnx__NodeProto *onnx_function_node(Onnx__FunctionProto *f, const char *op, const char *inputs, const char *outputs) {
+  Onnx__NodeProto *n = node(op, inputs, outputs);
+  APPEND(f->node, f->n_node, n);
+  return n;
+}
+
+Onnx__NodeProto *onnx_local(Onnx__NodeProto *n) {
+  n->domain = text("local");
   return n;
 }
 
@@ -162,6 +195,19 @@ void onnx_word(Onnx__NodeProto *n, const char *name, const char *v) {
 void onnx_list(Onnx__NodeProto *n, const char *name, int count, const int64_t *v) {
   Onnx__AttributeProto *a = attribute(n, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS);
   for (int i = 0; i < count; i++) APPEND(a->ints, a->n_ints, v[i]);
+}
+
+void onnx_refer(Onnx__NodeProto *n, const char *name, const char *to) {
+  attribute(n, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT)->ref_attr_name = text(to);
+}
+
+void onnx_external(Onnx__TensorProto *t, const char *key, const char *value) {
+  MAKE(Onnx__StringStringEntryProto, e, ONNX__STRING_STRING_ENTRY_PROTO__INIT);
+  e->key = text(key);
+  e->value = text(value);
+  t->has_data_location = true;
+  t->data_location = ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
+  APPEND(t->external_data, t->n_external_data, e);
 }
 
 Onnx__GraphProto *onnx_body(Onnx__NodeProto *n, const char *name) {

@@ -32,6 +32,15 @@ void onnx_word(Onnx__NodeProto *n, const char *name, const char *v);
 void onnx_list(Onnx__NodeProto *n, const char *name, int count, const int64_t *v);
 Onnx__GraphProto *onnx_body(Onnx__NodeProto *n, const char *name);
 
+/* A function of the domain "local"; its nodes; and how its calls are marked: onnx_local(onnx_node(...)). */
+Onnx__FunctionProto *onnx_function(Onnx__ModelProto *m, const char *name, int opset, const char *inputs,
+                                   const char *outputs);
+Onnx__NodeProto *onnx_function_node(Onnx__FunctionProto *f, const char *op, const char *inputs, const char *outputs);
+Onnx__NodeProto *onnx_local(Onnx__NodeProto *n);
+void onnx_refer(Onnx__NodeProto *n, const char *name, const char *to); /* to a float attribute of the function */
+/* One of the words on where a tensor's data lies. */
+void onnx_external(Onnx__TensorProto *t, const char *key, const char *value);
+
 /* The graph of a model that is freed; both must succeed. */
 ad_graph *onnx_load(Onnx__ModelProto *m);
 ad_graph *onnx_load_bound(Onnx__ModelProto *m, size_t count, const ad_binding *b);

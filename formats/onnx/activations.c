@@ -1,4 +1,6 @@
 /* Activations and the softmax family, as formulas of operations. */
+#include <string.h>
+
 #include "onnx/operators.h"
 
 static ad_onnx_value zero_of(ad_onnx_build *b, const ad_onnx_value *x) {
@@ -64,6 +66,26 @@ void ad_onnx_lower_prelu(ad_onnx_build *b, ad_onnx_call *c) {
     slope = ad_onnx_reshape(b, slope, &shape);
   }
   c->out[0] = ad_onnx_binary(b, AD_OP_LEAKY_RELU, c->in[0], slope);
+}
+
+void ad_onnx_lower_gelu(ad_onnx_build *b, ad_onnx_call *c) {
+  const char *how = ad_onnx_word(b, c, "approximate", "none");
+  const ad_onnx_value x = c->in[0];
+  if (!strcmp(how, "none")) {
+    c->out[0] = ad_onnx_unary(b, AD_OP_GELU, x);
+    return;
+  }
+  if (strcmp(how, "tanh") != 0) ad_onnx_refuse(b, "the approximation '%.40s'", how);
+  const double slope = 0.797884560802865355879892119869; /* sqrt(2 / pi) */
+  ad_onnx_value y = ad_onnx_with(b, AD_OP_MUL, ad_onnx_with(b, AD_OP_POW, x, 3), 0.044715);
+  y = ad_onnx_with(b, AD_OP_MUL, ad_onnx_binary(b, AD_OP_ADD, x, y), slope);
+  y = ad_onnx_with(b, AD_OP_ADD, ad_onnx_unary(b, AD_OP_TANH, y), 1);
+  c->out[0] = ad_onnx_binary(b, AD_OP_MUL, ad_onnx_with(b, AD_OP_MUL, x, 0.5), y);
+}
+
+void ad_onnx_lower_mish(ad_onnx_build *b, ad_onnx_call *c) {
+  const ad_onnx_value y = ad_onnx_unary(b, AD_OP_TANH, ad_onnx_unary(b, AD_OP_SOFTPLUS, c->in[0]));
+  c->out[0] = ad_onnx_binary(b, AD_OP_MUL, c->in[0], y);
 }
 
 void ad_onnx_lower_softsign(ad_onnx_build *b, ad_onnx_call *c) {

@@ -15,11 +15,15 @@ static void prefix(const ad_onnx_build *b, char *out, size_t size) {
   const Onnx__NodeProto *n = b->node;
   const char *name = n && n->name && *n->name ? n->name : n && n->n_output ? n->output[0] : "";
   out[0] = '\0';
-  if (n) snprintf(out, size, "node '%.80s' (%.60s): ", name, n->op_type ? n->op_type : "?");
+  if (n && b->within)
+    snprintf(out, size, "node '%.80s' (%.60s) in the function '%.80s': ", name, n->op_type ? n->op_type : "?",
+             b->within);
+  else if (n)
+    snprintf(out, size, "node '%.80s' (%.60s): ", name, n->op_type ? n->op_type : "?");
 }
 
 static void fail_with(ad_onnx_build *b, const char *between, const char *format, va_list list) {
-  char front[200], text[500];
+  char front[300], text[500];
   if (b->status) return;
   prefix(b, front, sizeof front);
   vsnprintf(text, sizeof text, format, list);
@@ -41,12 +45,12 @@ void ad_onnx_refuse(ad_onnx_build *b, const char *format, ...) {
 }
 
 void ad_onnx_check(ad_onnx_build *b, ad_status s) {
-  char front[200], text[sizeof b->e->message];
+  char front[300], text[sizeof b->e->message];
   if (b->status || !s) return;
   b->status = s;
   prefix(b, front, sizeof front);
   snprintf(text, sizeof text, "%s", b->e->message);
-  snprintf(b->e->message, sizeof b->e->message, "%s%.590s", front, text);
+  snprintf(b->e->message, sizeof b->e->message, "%s%.490s", front, text);
   ad_clean(b->e->message);
 }
 
@@ -87,12 +91,15 @@ typedef struct type_row {
 } type_row;
 
 static const type_row types[] = {
-    {"undefined", false, false, 0},  {"float", true, false, 0},    {"uint8", false, true, 8},
-    {"int8", false, true, -8},       {"uint16", false, true, 16},  {"int16", false, true, -16},
-    {"int32", false, true, -32},     {"int64", false, true, -64},  {"string", false, false, 0},
-    {"bool", false, false, 1},       {"float16", true, false, 0},  {"double", true, false, 0},
-    {"uint32", false, true, 32},     {"uint64", false, true, 64},  {"complex64", false, false, 0},
-    {"complex128", false, false, 0}, {"bfloat16", true, false, 0},
+    {"undefined", false, false, 0},      {"float", true, false, 0},       {"uint8", false, true, 8},
+    {"int8", false, true, -8},           {"uint16", false, true, 16},     {"int16", false, true, -16},
+    {"int32", false, true, -32},         {"int64", false, true, -64},     {"string", false, false, 0},
+    {"bool", false, false, 1},           {"float16", true, false, 0},     {"double", true, false, 0},
+    {"uint32", false, true, 32},         {"uint64", false, true, 64},     {"complex64", false, false, 0},
+    {"complex128", false, false, 0},     {"bfloat16", true, false, 0},    {"float8e4m3fn", false, false, 0},
+    {"float8e4m3fnuz", false, false, 0}, {"float8e5m2", false, false, 0}, {"float8e5m2fnuz", false, false, 0},
+    {"uint4", false, false, 0},          {"int4", false, false, 0},       {"float4e2m1", false, false, 0},
+    {"float8e8m0", false, false, 0},     {"uint2", false, false, 0},      {"int2", false, false, 0},
 };
 
 static const type_row *row_of(int type) {

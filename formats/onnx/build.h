@@ -11,6 +11,7 @@
 #include "adtool.h"
 #include "ir/names.h"
 #include "ir/ops.h"
+#include "mem.h"
 #include "onnx.pb-c.h"
 
 /* TensorProto.DataType, short. */
@@ -44,17 +45,51 @@ typedef struct ad_onnx_value {
   ad_node node;
 } ad_onnx_value;
 
+/* A function of the model, and the defaults of its attributes (functions.c). */
+typedef struct ad_onnx_function {
+  const Onnx__FunctionProto *proto;
+  size_t defaults;
+  Onnx__AttributeProto *const *value;
+  Onnx__AttributeProto **unpacked; /* NULL: they are the message's own */
+} ad_onnx_function;
+
+typedef struct ad_onnx_functions {
+  ad_onnx_function *item;
+  size_t count;
+  ad_names names; /* ids are positions in item */
+  ad_buffer key;
+} ad_onnx_functions;
+
+/* The call of a function whose nodes are being lowered. */
+typedef struct ad_onnx_frame {
+  const struct ad_onnx_frame *outer; /* the one that the call stands in */
+  const Onnx__NodeProto *call;
+  const ad_onnx_function *function;
+} ad_onnx_frame;
+
 /* The names of a graph; those of a body see the ones outside. */
 typedef struct ad_onnx_scope {
   const struct ad_onnx_scope *outer;
-  ad_names names; /* ids are positions in value */
+  const ad_onnx_frame *frame; /* NULL: in no function */
+  ad_names names;             /* ids are positions in value */
   ad_onnx_value *value;
   size_t count, capacity;
 } ad_onnx_scope;
 
-/* What may be done when a model is loaded: elements of known values and index tables, besides as many as the file has
- * bytes, and nodes that are lowered, each time that a loop comes to them. */
+/* What may be done when a model is loaded: elements of known values and index tables, besides as many as the file
+ * and those beside it have bytes, and nodes that are lowered, each time that a loop or call comes to them. */
 enum { AD_ONNX_MOST_ELEMENTS = 1 << 26, AD_ONNX_MOST_STEPS = 1 << 22 };
+enum { AD_ONNX_MOST_NESTED = 100 }; /* bodies and functions in each other */
+
+/* Files beside the model (external.c).  One is open at a time. */
+typedef struct ad_onnx_files {
+  const char *model; /* its path; NULL: it was read from memory, and has no folder */
+  ad_names seen;     /* whose sizes are in the budget */
+  bool open;
+  int fd;
+  const char *place; /* as the model names it */
+  uint64_t size;
+} ad_onnx_files;
 
 typedef struct ad_onnx_build {
   ad_graph *g;
@@ -62,12 +97,17 @@ typedef struct ad_onnx_build {
   ad_status status;
   int opset;
   const Onnx__NodeProto *node; /* at hand, for messages; NULL: none */
+  const char *within;          /* the function that it stands in; NULL: none */
+  int nested;
+  ad_onnx_functions functions;
+  ProtobufCAllocator *memory;
   size_t bindings;
   const ad_binding *binding;
   bool *bound;     /* which were used */
   uint64_t budget; /* elements that may still be made */
   uint64_t steps;  /* ONNX nodes that may still be lowered */
-  void **owned;    /* freed at the end */
+  ad_onnx_files files;
+  void **owned; /* freed at the end */
   size_t owned_count, owned_capacity;
 } ad_onnx_build;
 
@@ -125,5 +165,8 @@ ad_onnx_value ad_onnx_tensor(ad_onnx_build *b, const Onnx__TensorProto *t);
 void ad_onnx_define(ad_onnx_build *b, ad_onnx_scope *s, const char *name, const ad_onnx_value *v);
 const ad_onnx_value *ad_onnx_find(const ad_onnx_scope *s, const char *name); /* NULL: unknown */
 void ad_onnx_scope_clear(ad_onnx_scope *s);
+
+/* Takes the version of the operators from what a model or function imports. */
+void ad_onnx_versions(ad_onnx_build *b, size_t count, Onnx__OperatorSetIdProto *const *imports);
 
 #endif

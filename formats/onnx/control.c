@@ -8,7 +8,7 @@
 /* Lowers a body with these operands, and finds its results. */
 static void run_body(ad_onnx_build *b, const ad_onnx_scope *outer, const Onnx__GraphProto *g, size_t inputs,
                      const ad_onnx_value *in, size_t outputs, ad_onnx_value *out) {
-  ad_onnx_scope s = {.outer = outer};
+  ad_onnx_scope s = {.outer = outer, .frame = outer->frame};
   if (b->status) return;
   if (g->n_input != inputs || g->n_output != outputs || g->n_sparse_initializer)
     ad_onnx_fail(b, "the body has %zu operands and %zu results, and should have %zu and %zu", g->n_input, g->n_output,
@@ -19,7 +19,7 @@ static void run_body(ad_onnx_build *b, const ad_onnx_scope *outer, const Onnx__G
     const ad_onnx_value v = ad_onnx_tensor(b, g->initializer[i]);
     ad_onnx_define(b, &s, g->initializer[i]->name ? g->initializer[i]->name : "", &v);
   }
-  ad_onnx_run(b, &s, g);
+  ad_onnx_run(b, &s, g->n_node, g->node);
   for (size_t i = 0; i < outputs && !b->status; i++) {
     const char *name = g->output[i]->name ? g->output[i]->name : "";
     const ad_onnx_value *v = ad_onnx_find(&s, name);

@@ -93,6 +93,11 @@ void ad_onnx_lower_cast_like(ad_onnx_build *b, ad_onnx_call *c) {
   c->out[0] = ad_onnx_cast(b, c->in[0], c->in[1].type);
 }
 
+/* Tensors are optional values that are there. */
+void ad_onnx_lower_has_element(ad_onnx_build *b, ad_onnx_call *c) {
+  c->out[0] = ad_onnx_number(b, AD_ONNX_BOOL, ad_onnx_given(c, 0));
+}
+
 void ad_onnx_lower_identity(ad_onnx_build *b, ad_onnx_call *c) {
   (void)b;
   c->out[0] = c->in[0];

@@ -340,15 +340,16 @@ ad_onnx_value ad_onnx_scatter_add(ad_onnx_build *b, ad_onnx_value x, ad_onnx_val
 /* Integers at once: products and sums of sizes. */
 static bool reduce_integers(ad_onnx_build *b, ad_onnx_value *out, ad_op op, const ad_onnx_value *x,
                             const ad_shape *kept, unsigned axes) {
-  int64_t index[AD_MAX_RANK], stride[AD_MAX_RANK];
+  int64_t index[AD_MAX_RANK], stride[AD_MAX_RANK], lo, hi;
   if (!x->data || ad_onnx_is_real(x->type) || op == AD_OP_MEAN || op == AD_OP_LOGSUMEXP) return false;
   ad_onnx_value r = ad_onnx_known(b, x->type, kept);
   bool bad = false;
   ad_onnx_charge(b, (uint64_t)ad_shape_size(&x->shape));
   if (b->status) return true;
+  ad_onnx_type_range(x->type, &lo, &hi);
   ad_onnx_strides(kept, stride);
   for (int64_t i = 0, n = ad_shape_size(kept); i < n; i++)
-    r.data->v[i].i = op == AD_OP_PROD ? 1 : op == AD_OP_REDUCE_MAX ? INT64_MIN : op == AD_OP_REDUCE_MIN ? INT64_MAX : 0;
+    r.data->v[i].i = op == AD_OP_PROD ? 1 : op == AD_OP_REDUCE_MAX ? lo : op == AD_OP_REDUCE_MIN ? hi : 0;
   for (int64_t i = 0, n = ad_shape_size(&x->shape); i < n; i++) {
     int64_t at = 0;
     ad_onnx_unravel(&x->shape, i, index);
@@ -365,6 +366,16 @@ static bool reduce_integers(ad_onnx_build *b, ad_onnx_value *out, ad_op op, cons
   return true;
 }
 
+/* Of no elements at all. */
+static ad_onnx_value reduce_nothing(ad_onnx_build *b, ad_op op, int type, const ad_shape *shape) {
+  if (op == AD_OP_MEAN) ad_onnx_refuse(b, "the mean of no elements");
+  return ad_onnx_full(b, type, shape,
+                      op == AD_OP_SUM          ? 0
+                      : op == AD_OP_PROD       ? 1
+                      : op == AD_OP_REDUCE_MIN ? (double)INFINITY
+                                               : -(double)INFINITY);
+}
+
 ad_onnx_value ad_onnx_reduce(ad_onnx_build *b, ad_op op, ad_onnx_value x, unsigned axes, bool keep) {
   int64_t axis[AD_MAX_RANK], count = 0;
   const int64_t keepdims = keep;
@@ -377,6 +388,8 @@ ad_onnx_value ad_onnx_reduce(ad_onnx_build *b, ad_op op, ad_onnx_value x, unsign
   }
   if (!count) return x;
   if (reduce_integers(b, &r, op, &x, &kept, axes)) return ad_onnx_reshape(b, r, &left);
+  for (int i = 0; i < x.shape.rank; i++)
+    if (axes >> i & 1 && !x.shape.dim[i] && ad_onnx_is_real(x.type)) return reduce_nothing(b, op, x.type, &left);
   const ad_attr attrs[] = {list_attr("axis", count, axis), {"keepdims", {0}, &keepdims}};
   return apply(b, op, x.type, 1, &x, 2, attrs);
 }

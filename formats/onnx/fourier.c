@@ -43,7 +43,9 @@ static ad_onnx_value transform(ad_onnx_build *b, ad_onnx_value x, int64_t n, int
 void ad_onnx_lower_dft(ad_onnx_build *b, ad_onnx_call *c) {
   const int rank = c->in[0].shape.rank;
   ad_onnx_need_rank(b, c, 0, 2);
-  const int axis = ad_onnx_axis(b, ad_onnx_int(b, c, "axis", 1), rank);
+  const int64_t usual = b->opset < 20 ? 1 : -2; /* where an operand took the place of the attribute */
+  const int axis = ad_onnx_axis(
+      b, ad_onnx_given(c, 2) ? ad_onnx_operand_int(b, c, 2, "the axis") : ad_onnx_int(b, c, "axis", usual), rank);
   const bool inverse = ad_onnx_int(b, c, "inverse", 0) != 0, onesided = ad_onnx_int(b, c, "onesided", 0) != 0;
   if (b->status) return;
   const int64_t parts = c->in[0].shape.dim[rank - 1];

@@ -1,4 +1,5 @@
 /* Operators that pick and put elements by indices, which must be known. */
+#include <math.h>
 #include <string.h>
 
 #include "onnx/operators.h"
@@ -107,16 +108,41 @@ void ad_onnx_lower_gather_nd(ad_onnx_build *b, ad_onnx_call *c) {
 
 /* ---- Scatter: `to` are places in x, one for each element of the updates */
 
-static bool any_twice(ad_onnx_build *b, const int64_t *to, int64_t count, int64_t size) {
-  bool *seen = ad_onnx_room(b, (uint64_t)size + 1, sizeof *seen);
-  for (int64_t i = 0; seen && i < count; i++) {
-    if (seen[to[i]]) return true;
-    seen[to[i]] = true;
+/* For each of the `count` places in x of size `size`, and with it the updates that go there, one reduced element; `to`
+ * becomes the number of its place among those, *places of them. */
+static ad_onnx_value combine(ad_onnx_build *b, ad_op op, ad_onnx_value x, ad_onnx_value updates, int64_t *to,
+                             int64_t count, int64_t *places) {
+  const int64_t size = ad_shape_size(&x.shape);
+  int64_t *row = ad_onnx_room(b, (uint64_t)size + 1, sizeof *row); /* of a place, from 1 */
+  int64_t *used = ad_onnx_room(b, (uint64_t)count + 1, sizeof *used);
+  int64_t *own = ad_onnx_room(b, (uint64_t)count + 1, sizeof *own);
+  int64_t most = 1, cells, lo, hi;
+  *places = 0;
+  if (b->status) return x;
+  for (int64_t i = 0; i < count; i++) {
+    if (!row[to[i]]) own[(*places)++] = to[i], row[to[i]] = *places;
+    to[i] = row[to[i]] - 1;
+    if (++used[to[i]] > most) most = used[to[i]];
   }
-  return false;
+  if (__builtin_mul_overflow(*places, most + 1, &cells)) ad_onnx_fail(b, "the updates are too large");
+  int64_t *table = b->status ? NULL : ad_onnx_room(b, (uint64_t)cells + 1, sizeof *table);
+  if (!table) return x;
+  for (int64_t i = 0; i < cells; i++) table[i] = i % (most + 1) ? -1 : own[i / (most + 1)];
+  for (int64_t i = 0; i < count; i++) table[to[i] * (most + 1) + used[to[i]]--] = size + i;
+  ad_onnx_value nothing = ad_onnx_number(b, x.type, 1);
+  ad_onnx_type_range(x.type, &lo, &hi);
+  if (nothing.data && op != AD_OP_PROD) {
+    if (ad_onnx_is_real(x.type))
+      nothing.data->v[0].r = op == AD_OP_REDUCE_MAX ? -(double)INFINITY : (double)INFINITY;
+    else
+      nothing.data->v[0].i = op == AD_OP_REDUCE_MAX ? lo : hi;
+  }
+  x = ad_onnx_concat(b, 2, (ad_onnx_value[]){x, updates}, 0);
+  x = ad_onnx_pick(b, x, &(ad_shape){2, {*places, most + 1}}, table, nothing);
+  return ad_onnx_reduce(b, op, x, 1u << 1, false);
 }
 
-static ad_onnx_value scatter(ad_onnx_build *b, ad_onnx_call *c, const int64_t *to, int64_t count) {
+static ad_onnx_value scatter(ad_onnx_build *b, ad_onnx_call *c, int64_t *to, int64_t count) {
   const char *how = ad_onnx_word(b, c, "reduction", "none");
   ad_onnx_value x = c->in[0], updates = c->in[2];
   const ad_shape shape = x.shape, row = {1, {count}};
@@ -126,11 +152,15 @@ static ad_onnx_value scatter(ad_onnx_build *b, ad_onnx_call *c, const int64_t *t
   x = ad_onnx_reshape(b, x, &(ad_shape){1, {size}});
   updates = ad_onnx_reshape(b, updates, &row);
   if (!strcmp(how, "add")) return ad_onnx_reshape(b, ad_onnx_scatter_add(b, x, updates, 0, &row, to), &shape);
-  if (!strcmp(how, "mul")) {
-    if (any_twice(b, to, count, size)) ad_onnx_refuse(b, "a product over an index that is there twice");
-    updates = ad_onnx_binary(b, AD_OP_MUL, ad_onnx_gather(b, x, 0, &row, to), updates);
-  } else if (strcmp(how, "none") != 0) {
-    ad_onnx_refuse(b, "the reduction '%.40s'", how);
+  if (strcmp(how, "none") != 0) {
+    const ad_op op = !strcmp(how, "mul") ? AD_OP_PROD : !strcmp(how, "max") ? AD_OP_REDUCE_MAX : AD_OP_REDUCE_MIN;
+    int64_t *number = ad_onnx_room(b, (uint64_t)count + 1, sizeof *number), places;
+    if (op == AD_OP_REDUCE_MIN && strcmp(how, "min") != 0) ad_onnx_refuse(b, "the reduction '%.40s'", how);
+    if (b->status) return (ad_onnx_value){0};
+    memcpy(number, to, (size_t)count * sizeof *to);
+    updates = combine(b, op, x, updates, number, count, &places);
+    for (int64_t i = 0; i < count && !b->status; i++) to[number[i]] = to[i]; /* number[i] <= i */
+    count = places;
   }
   int64_t *from = ad_onnx_room(b, (uint64_t)size + 1, sizeof *from);
   if (!from) return (ad_onnx_value){0};

@@ -5,11 +5,12 @@
 #include "error.h"
 #include "ir/number.h"
 #include "mem.h"
+#include "onnx/external.h"
+#include "onnx/functions.h"
 #include "onnx/onnx.h"
-#include "onnx/operators.h"
 #include "onnx/scan.h"
 
-enum { NEWEST_OPSET = 17, NEWEST_IR = 8 };
+enum { NEWEST_OPSET = 21, NEWEST_IR = 13 };
 
 /* ---- protobuf-c's memory */
 
@@ -136,15 +137,15 @@ static void read_input(ad_onnx_build *b, ad_onnx_scope *s, const Onnx__ValueInfo
 }
 
 /* Which initializers are used as numbers, not only as sizes and the like: bodies count, whose names may be others. */
-static void mark_weights(const Onnx__GraphProto *g, const ad_names *initial, bool *weight) {
+static void mark_weights(ad_onnx_build *b, const Onnx__GraphProto *g, const ad_names *initial, bool *weight) {
   uint32_t id;
   for (size_t i = 0; i < g->n_node; i++) {
     const Onnx__NodeProto *n = g->node[i];
-    const ad_onnx_operator *row = n->op_type ? ad_onnx_operator_find(n->op_type) : NULL;
+    const ad_onnx_operator *row = n->op_type && !ad_onnx_function_of(b, n) ? ad_onnx_operator_find(n->op_type) : NULL;
     for (size_t k = 0; k < n->n_input; k++)
       if (!(row && k < 32 && row->constants >> k & 1) && ad_names_find(initial, n->input[k], &id)) weight[id] = true;
     for (size_t k = 0; k < n->n_attribute; k++)
-      if (n->attribute[k]->g) mark_weights(n->attribute[k]->g, initial, weight);
+      if (n->attribute[k]->g) mark_weights(b, n->attribute[k]->g, initial, weight);
   }
   for (size_t i = 0; i < g->n_output; i++)
     if (g->output[i]->name && ad_names_find(initial, g->output[i]->name, &id)) weight[id] = true;
@@ -172,7 +173,7 @@ static void read_inputs(ad_onnx_build *b, ad_onnx_scope *s, const Onnx__GraphPro
     else if (!ad_names_add(&initial, name, (uint32_t)i))
       ad_onnx_check(b, ad_fail_memory(b->e));
   }
-  if (!b->status) mark_weights(g, &initial, weight);
+  if (!b->status) mark_weights(b, g, &initial, weight);
   for (size_t i = 0; i < g->n_initializer && !b->status; i++) /* without elements there is nothing to differentiate */
     for (size_t k = 0; k < g->initializer[i]->n_dims; k++) weight[i] = weight[i] && g->initializer[i]->dims[k];
   for (size_t i = 0; i < g->n_input && !b->status; i++)
@@ -202,12 +203,10 @@ static void read_outputs(ad_onnx_build *b, const ad_onnx_scope *s, const Onnx__G
   if (!g->n_output) ad_onnx_fail(b, "the model has no outputs");
 }
 
-static void read_versions(ad_onnx_build *b, const Onnx__ModelProto *m) {
-  if (m->ir_version < 1 || m->ir_version > NEWEST_IR)
-    ad_onnx_refuse(b, "version %lld of the file format; adtool knows 1 to %d", (long long)m->ir_version, NEWEST_IR);
+void ad_onnx_versions(ad_onnx_build *b, size_t count, Onnx__OperatorSetIdProto *const *imports) {
   b->opset = 1; /* as it was before there were numbers */
-  for (size_t i = 0; i < m->n_opset_import; i++) {
-    const Onnx__OperatorSetIdProto *o = m->opset_import[i];
+  for (size_t i = 0; i < count; i++) {
+    const Onnx__OperatorSetIdProto *o = imports[i];
     if (o->domain && *o->domain && strcmp(o->domain, "ai.onnx") != 0) continue;
     if (o->version < 1 || o->version > NEWEST_OPSET)
       ad_onnx_refuse(b, "version %lld of the operators; adtool knows 1 to %d", (long long)o->version, NEWEST_OPSET);
@@ -225,12 +224,15 @@ static void put_meta(ad_onnx_build *b, const char *key, const char *text) {
 
 static void read_model(ad_onnx_build *b, const Onnx__ModelProto *m) {
   ad_onnx_scope scope = {0};
-  read_versions(b, m);
+  if (m->ir_version < 1 || m->ir_version > NEWEST_IR)
+    ad_onnx_refuse(b, "version %lld of the file format; adtool knows 1 to %d", (long long)m->ir_version, NEWEST_IR);
+  ad_onnx_versions(b, m->n_opset_import, m->opset_import);
+  ad_onnx_functions_read(b, m);
   if (!m->graph) ad_onnx_fail(b, "the model has no graph");
   if (!b->status && m->graph->n_sparse_initializer) ad_onnx_refuse(b, "sparse initializers");
   put_meta(b, "onnx.producer", m->producer_name);
   if (!b->status) read_inputs(b, &scope, m->graph);
-  if (!b->status) ad_onnx_run(b, &scope, m->graph);
+  if (!b->status) ad_onnx_run(b, &scope, m->graph->n_node, m->graph->node);
   if (!b->status) read_outputs(b, &scope, m->graph);
   for (size_t i = 0; i < b->bindings && !b->status; i++)
     if (!b->bound[i]) {
@@ -241,12 +243,12 @@ static void read_model(ad_onnx_build *b, const Onnx__ModelProto *m) {
   ad_onnx_scope_clear(&scope);
 }
 
-ad_status ad_onnx_read(ad_graph **g, const void *bytes, size_t size, size_t count, const ad_binding *bindings,
-                       const ad_limits *limits, ad_error *e) {
+ad_status ad_onnx_read(ad_graph **g, const void *bytes, size_t size, const char *file, size_t count,
+                       const ad_binding *bindings, const ad_limits *limits, ad_error *e) {
   bool out_of_memory = false;
   ProtobufCAllocator a = {take, give, &out_of_memory};
   ad_error own;
-  ad_onnx_build b = {.e = e ? e : &own, .bindings = count, .binding = bindings};
+  ad_onnx_build b = {.e = e ? e : &own, .bindings = count, .binding = bindings, .files = {.model = file}, .memory = &a};
   ad_status s = ad_onnx_scan(&onnx__model_proto__descriptor, bytes, size, b.e);
   if (s) return s;
   b.budget = (uint64_t)size + AD_ONNX_MOST_ELEMENTS;
@@ -258,6 +260,9 @@ ad_status ad_onnx_read(ad_graph **g, const void *bytes, size_t size, size_t coun
   if (!b.bound) ad_onnx_check(&b, ad_fail_memory(b.e));
   ad_onnx_check(&b, ad_graph_new(&b.g, limits, b.e));
   if (!b.status) read_model(&b, m);
+  ad_onnx_external_close(&b);
+  ad_names_clear(&b.files.seen);
+  ad_onnx_functions_clear(&b);
   onnx__model_proto__free_unpacked(m, &a);
   for (size_t i = 0; i < b.owned_count; i++) ad_free(b.owned[i]);
   ad_free(b.owned);

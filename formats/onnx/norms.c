@@ -67,6 +67,27 @@ void ad_onnx_lower_instance_normalization(ad_onnx_build *b, ad_onnx_call *c) {
   c->out[0] = scaled(b, y, channels(b, c->in[1], rank), channels(b, c->in[2], rank));
 }
 
+/* Scale and shift belonged to groups in version 18, and to channels since 21. */
+void ad_onnx_lower_group_normalization(ad_onnx_build *b, ad_onnx_call *c) {
+  const ad_shape shape = c->in[0].shape;
+  const int64_t groups = ad_onnx_int(b, c, "num_groups", 0);
+  ad_onnx_need_rank(b, c, 0, 2);
+  if (!b->status && (groups < 1 || shape.dim[1] % groups)) ad_onnx_fail(b, "%lld groups don't fit", (long long)groups);
+  const bool by_group = b->opset < 21;
+  for (size_t i = 1; i < 3 && !b->status; i++)
+    if (ad_shape_size(&c->in[i].shape) != (by_group ? groups : shape.dim[1]))
+      ad_onnx_fail(b, "operand %zu must have one element for each %s", i, by_group ? "group" : "channel");
+  if (b->status) return;
+  ad_shape grouped = {3, {shape.dim[0], groups, shape.dim[1] / groups}};
+  for (int i = 2; i < shape.rank; i++) grouped.dim[2] *= shape.dim[i];
+  const moments m = moments_of(b, ad_onnx_reshape(b, c->in[0], &grouped), 1u << 2);
+  const double epsilon = ad_onnx_float(b, c, "epsilon", (double)1e-5f);
+  ad_onnx_value y = ad_onnx_binary(b, AD_OP_DIV, m.centred, deviation(b, m.variance, epsilon));
+  if (!by_group) y = ad_onnx_reshape(b, y, &shape);
+  const int rank = y.shape.rank;
+  c->out[0] = ad_onnx_reshape(b, scaled(b, y, channels(b, c->in[1], rank), channels(b, c->in[2], rank)), &shape);
+}
+
 void ad_onnx_lower_layer_normalization(ad_onnx_build *b, ad_onnx_call *c) {
   const int rank = c->in[0].shape.rank, axis = ad_onnx_axis(b, ad_onnx_int(b, c, "axis", -1), rank);
   const moments m = moments_of(b, c->in[0], ((1u << rank) - 1) & ~((1u << axis) - 1));

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "error.h"
-#include "mem.h"
+#include "onnx/functions.h"
 
 static const ad_onnx_operator operators[] = {
 #define OPERATOR(name, min, max, outputs, constants, attributes, lower, op) \
@@ -57,9 +57,8 @@ void ad_onnx_need_rank(ad_onnx_build *b, const ad_onnx_call *c, size_t i, int le
 /* ---- Attributes */
 
 static const Onnx__AttributeProto *attribute(const ad_onnx_call *c, const char *name) {
-  for (size_t i = 0; i < c->node->n_attribute; i++)
-    if (c->node->attribute[i]->name && !strcmp(c->node->attribute[i]->name, name)) return c->node->attribute[i];
-  return NULL;
+  bool moved;
+  return ad_onnx_attribute(c->scope->frame, c->node, name, &moved);
 }
 
 bool ad_onnx_has(const ad_onnx_call *c, const char *name) {
@@ -125,8 +124,10 @@ const Onnx__TensorProto *ad_onnx_tensor_of(ad_onnx_build *b, const ad_onnx_call 
 }
 
 const Onnx__GraphProto *ad_onnx_graph_of(ad_onnx_build *b, const ad_onnx_call *c, const char *name) {
-  const Onnx__AttributeProto *a = attribute(c, name);
+  bool moved;
+  const Onnx__AttributeProto *a = ad_onnx_attribute(c->scope->frame, c->node, name, &moved);
   if (!a || !a->g) mistyped(b, name, "a graph");
+  if (moved) ad_onnx_refuse(b, "a graph that is an attribute of a function"); /* its names are the caller's */
   return a ? a->g : NULL;
 }
 
@@ -159,7 +160,7 @@ static bool listed(const char *list, const char *name) {
   return false;
 }
 
-static const ad_onnx_operator *row_of(ad_onnx_build *b, const Onnx__NodeProto *n) {
+static const ad_onnx_operator *row_of(ad_onnx_build *b, const ad_onnx_scope *s, const Onnx__NodeProto *n) {
   const char *domain = n->domain ? n->domain : "", *type = n->op_type ? n->op_type : "";
   const bool own = !*domain || !strcmp(domain, "ai.onnx");
   const ad_onnx_operator *row = own ? ad_onnx_operator_find(type) : NULL;
@@ -177,22 +178,24 @@ static const ad_onnx_operator *row_of(ad_onnx_build *b, const Onnx__NodeProto *n
   for (size_t i = 0; i < n->n_attribute; i++) {
     const char *name = n->attribute[i]->name ? n->attribute[i]->name : "";
     if (!listed(row->attributes, name)) ad_onnx_refuse(b, "the attribute '%.60s'", name);
-    if (n->attribute[i]->ref_attr_name && *n->attribute[i]->ref_attr_name)
-      ad_onnx_refuse(b, "the attribute '%.60s', which refers to that of a function", name);
+    if (!s->frame && n->attribute[i]->ref_attr_name && *n->attribute[i]->ref_attr_name)
+      ad_onnx_fail(b, "the attribute '%.60s' refers to that of a function, but stands in none", name);
   }
   return row;
 }
 
-/* A result's name goes to its node where it is a good one and free. */
-static void name_node(ad_onnx_build *b, const char *name, const ad_onnx_value *v) {
+/* A result's name goes to its node where it is a good one and free; those in functions are left to the callers'. */
+static void name_node(ad_onnx_build *b, const ad_onnx_scope *s, const char *name, const ad_onnx_value *v) {
   ad_error ignored;
-  if (v->data || b->status || ad_graph_node_name(b->g, v->node)) return;
+  if (v->data || b->status || s->frame || ad_graph_node_name(b->g, v->node)) return;
   if (ad_graph_set_node_name(b->g, v->node, name, &ignored) == AD_ENOMEM) ad_onnx_check(b, ad_fail_memory(b->e));
 }
 
 static void lower_node(ad_onnx_build *b, ad_onnx_scope *s, const Onnx__NodeProto *n) {
   ad_onnx_value few[2 * AD_ONNX_OPERANDS] = {{0}}, *room = few;
-  const ad_onnx_operator *row = row_of(b, n);
+  const ad_onnx_function *f = ad_onnx_function_of(b, n);
+  const ad_onnx_operator *row = f || b->status ? NULL : row_of(b, s, n);
+  const size_t least = row ? row->min : 0;
   if (b->status) return;
   const size_t in = n->n_input > AD_ONNX_OPERANDS ? n->n_input : AD_ONNX_OPERANDS;
   const size_t out = n->n_output > AD_ONNX_OPERANDS ? n->n_output : AD_ONNX_OPERANDS;
@@ -200,35 +203,38 @@ static void lower_node(ad_onnx_build *b, ad_onnx_scope *s, const Onnx__NodeProto
   if (!room) return;
   ad_onnx_call c = {n, row, s, n->n_input, n->n_output, room, room + in};
   for (size_t i = 0; i < n->n_input; i++) {
-    if (!n->input[i][0]) {
-      if (i < row->min) ad_onnx_fail(b, "operand %zu is missing", i);
-      continue;
-    }
-    const ad_onnx_value *v = ad_onnx_find(s, n->input[i]);
-    if (v)
-      c.in[i] = *v;
-    else
+    const ad_onnx_value *v = n->input[i][0] ? ad_onnx_find(s, n->input[i]) : NULL;
+    if (v) c.in[i] = *v;
+    if (!v && n->input[i][0])
       ad_onnx_fail(b, "there is no value '%.80s' before this node", n->input[i]);
+    else if (!c.in[i].type && i < least)
+      ad_onnx_fail(b, "operand %zu is missing", i);
   }
-  if (!b->status) row->lower(b, &c);
+  if (f)
+    ad_onnx_function_call(b, &c, f);
+  else if (!b->status)
+    row->lower(b, &c);
   for (size_t i = 0; i < n->n_output && !b->status; i++) {
     if (!n->output[i][0]) continue;
     if (!c.out[i].type)
       ad_onnx_refuse(b, "result %zu", i);
     else
-      name_node(b, n->output[i], &c.out[i]);
+      name_node(b, s, n->output[i], &c.out[i]);
     ad_onnx_define(b, s, n->output[i], &c.out[i]);
   }
 }
 
-void ad_onnx_run(ad_onnx_build *b, ad_onnx_scope *s, const Onnx__GraphProto *g) {
+void ad_onnx_run(ad_onnx_build *b, ad_onnx_scope *s, size_t count, Onnx__NodeProto *const *nodes) {
   const Onnx__NodeProto *outside = b->node;
-  for (size_t i = 0; i < g->n_node && !b->status; i++) {
-    b->node = g->node[i];
+  if (++b->nested > AD_ONNX_MOST_NESTED) ad_onnx_fail(b, "bodies and functions are nested too deeply");
+  for (size_t i = 0; i < count && !b->status; i++) {
+    b->node = nodes[i];
     if (b->steps-- == 0)
-      ad_onnx_check(b, ad_fail(b->e, AD_ELIMIT, "loops of the model run over more than %d nodes", AD_ONNX_MOST_STEPS));
+      ad_onnx_check(b, ad_fail(b->e, AD_ELIMIT, "loops and functions of the model run over more than %d nodes",
+                               AD_ONNX_MOST_STEPS));
     else
-      lower_node(b, s, g->node[i]);
+      lower_node(b, s, nodes[i]);
   }
+  b->nested--;
   if (!b->status) b->node = outside;
 }

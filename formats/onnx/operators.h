@@ -23,14 +23,14 @@ const ad_onnx_operator *ad_onnx_operator_get(size_t i);
 enum { AD_ONNX_OPERANDS = 16 }; /* in[] has at least so many; those not given have no type */
 typedef struct ad_onnx_call {
   const Onnx__NodeProto *node;
-  const ad_onnx_operator *row;
+  const ad_onnx_operator *row; /* NULL: a function's */
   ad_onnx_scope *scope;
   size_t inputs, outputs; /* as the node has them */
   ad_onnx_value *in, *out;
 } ad_onnx_call;
 
-/* Lowers the nodes of a graph into its scope. */
-void ad_onnx_run(ad_onnx_build *b, ad_onnx_scope *s, const Onnx__GraphProto *g);
+/* Lowers the nodes of a graph or function into its scope. */
+void ad_onnx_run(ad_onnx_build *b, ad_onnx_scope *s, size_t count, Onnx__NodeProto *const *nodes);
 
 /* ---- Operands */
 

@@ -1,14 +1,18 @@
 /* Reductions, and running sums. */
 #include "onnx/operators.h"
 
-/* Over the axes of the attribute or operand; without any, over all. */
+/* Over the axes of the attribute or operand; without any, over all.  What is to be reduced may have been made of the
+ * operand; whether that is still done when nothing is reduced, versions of the definition don't agree. */
 static ad_onnx_value reduce(ad_onnx_build *b, ad_onnx_call *c, ad_op op, ad_onnx_value x) {
   int64_t count = 0;
   const int rank = x.shape.rank;
   const int64_t *axes =
       ad_onnx_given(c, 1) ? ad_onnx_operand_ints(b, c, 1, "the axes", &count) : ad_onnx_ints(b, c, "axes", &count);
   unsigned mask = axes ? ad_onnx_axes(b, axes, count, rank) : 0;
-  if (!count && ad_onnx_int(b, c, "noop_with_empty_axes", 0)) return x;
+  if (!count && ad_onnx_int(b, c, "noop_with_empty_axes", 0)) {
+    if (c->row->op == AD_OP_INPUT) ad_onnx_refuse(b, "noop_with_empty_axes without axes");
+    return x;
+  }
   if (!count) mask = (1u << rank) - 1;
   return ad_onnx_reduce(b, op, x, mask, ad_onnx_int(b, c, "keepdims", 1) != 0);
 }

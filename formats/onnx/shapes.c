@@ -145,10 +145,12 @@ void ad_onnx_lower_split(ad_onnx_build *b, ad_onnx_call *c) {
   const int axis = ad_onnx_axis(b, ad_onnx_int(b, c, "axis", 0), c->in[0].shape.rank);
   const int64_t n = b->status ? 0 : c->in[0].shape.dim[axis], parts = (int64_t)c->outputs;
   const int64_t *split = sizes(b, c, 1, "split", "the sizes", &count);
-  if (split ? count != parts : n % parts != 0)
+  const bool uneven = ad_onnx_has(c, "num_outputs"); /* the last part may be smaller */
+  const int64_t each = uneven && n ? 1 + (n - 1) / parts : n / parts, last = n - (parts - 1) * each;
+  if (split ? count != parts : last < 0 || (!uneven && n % parts) || ad_onnx_int(b, c, "num_outputs", parts) != parts)
     ad_onnx_fail(b, "the axis can't be split into %lld parts", (long long)parts);
   for (int64_t i = 0; i < parts && !b->status; i++) {
-    const int64_t size = split ? split[i] : n / parts;
+    const int64_t size = split ? split[i] : i + 1 < parts ? each : last;
     if (size < 0 || size > n - at)
       ad_onnx_fail(b, "the parts are larger than the axis");
     else
@@ -200,9 +202,10 @@ static ad_onnx_value block(ad_onnx_build *b, ad_onnx_value fill, const ad_onnx_v
   return ad_onnx_broadcast(b, ad_onnx_reshape(b, fill, &(ad_shape){0}), &shape);
 }
 
-/* Where element i of the padded axis comes from: mirrored at both ends, or the nearest. */
-static int64_t source(int64_t i, int64_t n, bool reflect) {
-  if (!reflect || n == 1) return clamp(i, 0, n - 1);
+/* Where element i of the padded axis comes from: mirrored at both ends, from the other end, or the nearest. */
+static int64_t source(int64_t i, int64_t n, const char *mode) {
+  if (!strcmp(mode, "wrap")) return (i % n + n) % n;
+  if (strcmp(mode, "reflect") != 0 || n == 1) return clamp(i, 0, n - 1);
   const int64_t period = 2 * (n - 1), k = (i % period + period) % period;
   return k < n ? k : period - k;
 }
@@ -220,7 +223,7 @@ static ad_onnx_value pad_axis(ad_onnx_build *b, ad_onnx_value x, int axis, int64
   if (!constant) {
     const int64_t size = n + before + after;
     int64_t *index = ad_onnx_room(b, (uint64_t)size, sizeof *index);
-    for (int64_t i = 0; index && i < size; i++) index[i] = source(i - before, n, !strcmp(mode, "reflect"));
+    for (int64_t i = 0; index && i < size; i++) index[i] = source(i - before, n, mode);
     return index ? take(b, x, axis, index, size) : x;
   }
   if (before < 0 || after < 0)
@@ -234,18 +237,43 @@ static ad_onnx_value pad_axis(ad_onnx_build *b, ad_onnx_value x, int axis, int64
 }
 
 void ad_onnx_lower_pad(ad_onnx_build *b, ad_onnx_call *c) {
-  int64_t count;
+  int64_t count, some = c->in[0].shape.rank;
   ad_onnx_value x = c->in[0], fill = c->in[2];
   const char *mode = ad_onnx_word(b, c, "mode", "constant");
   const int64_t *pads = needed_sizes(b, c, 1, ad_onnx_has(c, "pads") ? "pads" : "paddings", "the pads", &count);
   if (!fill.type) fill = ad_onnx_float_number(b, x.type, ad_onnx_float(b, c, "value", 0));
+  const int64_t *axes = ad_onnx_given(c, 3) ? ad_onnx_operand_ints(b, c, 3, "the axes", &some) : NULL;
+  if (axes) ad_onnx_axes(b, axes, some, x.shape.rank);
   if (b->status) return;
-  if (count != 2 * x.shape.rank) ad_onnx_fail(b, "%lld pads for %d axes", (long long)count, x.shape.rank);
-  if (strcmp(mode, "constant") != 0 && strcmp(mode, "reflect") != 0 && strcmp(mode, "edge") != 0)
+  if (count != 2 * some) ad_onnx_fail(b, "%lld pads for %lld axes", (long long)count, (long long)some);
+  if (strcmp(mode, "constant") != 0 && strcmp(mode, "reflect") != 0 && strcmp(mode, "edge") != 0 &&
+      strcmp(mode, "wrap") != 0)
     ad_onnx_refuse(b, "the mode '%.40s'", mode);
   if (!b->status && ad_shape_size(&fill.shape) != 1) ad_onnx_fail(b, "the value must be one number");
-  for (int i = 0; i < x.shape.rank && !b->status; i++)
-    x = pad_axis(b, x, i, pads[i], pads[i + x.shape.rank], mode, fill);
+  for (int64_t i = 0; i < some && !b->status; i++)
+    x = pad_axis(b, x, axes ? ad_onnx_axis(b, axes[i], x.shape.rank) : (int)i, pads[i], pads[i + some], mode, fill);
+  c->out[0] = x;
+}
+
+/* Of an odd difference the larger half is cut off or put at the end. */
+void ad_onnx_lower_center_crop_pad(ad_onnx_build *b, ad_onnx_call *c) {
+  int64_t count, axes;
+  ad_onnx_value x = c->in[0];
+  const int64_t *size = ad_onnx_operand_ints(b, c, 1, "the shape", &count);
+  const int64_t *axis = ad_onnx_ints(b, c, "axes", &axes);
+  const ad_onnx_value zero = ad_onnx_number(b, x.type, 0);
+  if (!b->status && count != (axis ? axes : x.shape.rank)) ad_onnx_fail(b, "the shape doesn't fit the axes");
+  if (axis) ad_onnx_axes(b, axis, axes, x.shape.rank);
+  for (int64_t i = 0; i < count && !b->status; i++) {
+    const int a = axis ? ad_onnx_axis(b, axis[i], x.shape.rank) : (int)i;
+    const int64_t n = x.shape.dim[a];
+    if (size[i] < 0)
+      ad_onnx_fail(b, "size %lld is negative", (long long)i);
+    else if (size[i] < n)
+      x = ad_onnx_part(b, x, a, (n - size[i]) / 2, size[i]);
+    else
+      x = pad_axis(b, x, a, (size[i] - n) / 2, size[i] - n - (size[i] - n) / 2, "constant", zero);
+  }
   c->out[0] = x;
 }
 

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "error.h"
-#include "onnx/build.h"
+#include "onnx/external.h"
 
 bool ad_onnx_tensor_shape(ad_onnx_build *b, const Onnx__TensorProto *t, ad_shape *shape) {
   const char *name = t->name ? t->name : "";
@@ -115,26 +115,45 @@ static ad_onnx_element field_element(const Onnx__TensorProto *t, size_t i) {
   }
 }
 
+static void set_bytes(ad_onnx_value *v, uint64_t from, uint64_t count, const uint8_t *p, int bytes) {
+  for (uint64_t i = 0; i < count; i++, p += bytes) v->data->v[from + i] = element_of(v->type, little(p, bytes));
+}
+
+static void read_external(ad_onnx_build *b, const Onnx__TensorProto *t, ad_onnx_value *v, uint64_t count, int bytes,
+                          uint64_t offset) {
+  uint8_t piece[1 << 14];
+  for (uint64_t done = 0; done < count && !b->status;) {
+    const uint64_t left = count - done, n = left < sizeof piece / 8 ? left : sizeof piece / 8;
+    if (ad_onnx_external_read(b, t, offset + done * (uint64_t)bytes, piece, (size_t)n * (size_t)bytes))
+      set_bytes(v, done, n, piece, bytes);
+    done += n;
+  }
+}
+
 ad_onnx_value ad_onnx_tensor(ad_onnx_build *b, const Onnx__TensorProto *t) {
   const char *name = t->name ? t->name : "";
   const int bytes = bytes_of(t->data_type);
+  const bool external = ad_onnx_is_external(t);
   ad_shape shape;
   ad_onnx_value r = {0};
+  uint64_t offset = 0;
   if (!ad_onnx_tensor_shape(b, t, &shape)) return r;
   const uint64_t n = (uint64_t)ad_shape_size(&shape);
-  if ((t->has_data_location && t->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL) || t->n_external_data)
-    ad_onnx_refuse(b, "the tensor '%.80s' lies in another file; save the model with its weights in one file", name);
+  if (!ad_onnx_is_real(t->data_type) && !ad_onnx_is_integer(t->data_type) && t->data_type != AD_ONNX_BOOL)
+    ad_onnx_refuse(b, "the tensor '%.80s' of %s", name, ad_onnx_type_name(t->data_type));
   else if (t->segment)
     ad_onnx_refuse(b, "the tensor '%.80s' comes in segments", name);
+  else if (external)
+    ad_onnx_external_open(b, t, n * (uint64_t)bytes, &offset);
   else if (t->has_raw_data ? t->raw_data.len % (size_t)bytes || t->raw_data.len / (size_t)bytes != n
                            : field_count(t) != n)
-    if (ad_onnx_is_real(t->data_type) || ad_onnx_is_integer(t->data_type) || t->data_type == AD_ONNX_BOOL)
-      ad_onnx_fail(b, "the tensor '%.80s' of %llu elements has data for another number of them", name,
-                   (unsigned long long)n);
+    ad_onnx_fail(b, "the tensor '%.80s' of %llu elements has data for another number of them", name,
+                 (unsigned long long)n);
   r = ad_onnx_known(b, t->data_type, &shape);
+  if (r.data && external) read_external(b, t, &r, n, bytes, offset);
+  if (r.data && !external && t->has_raw_data) set_bytes(&r, 0, n, t->raw_data.data, bytes);
   for (size_t i = 0; r.data && i < n; i++) {
-    r.data->v[i] = t->has_raw_data ? element_of(t->data_type, little(t->raw_data.data + i * (size_t)bytes, bytes))
-                                   : field_element(t, i);
+    if (!external && !t->has_raw_data) r.data->v[i] = field_element(t, i);
     if (t->data_type == ONNX__TENSOR_PROTO__DATA_TYPE__UINT64 && r.data->v[i].i < 0)
       ad_onnx_refuse(b, "the tensor '%.80s' has an integer above 2^63", name);
   }

@@ -40,12 +40,11 @@ static int64_t extent(const windows *w, int i) {
   return w->dilation[i] * (w->kernel[i] - 1) + 1;
 }
 
-/* kernel: NULL for the attribute kernel_shape. */
-static void read_windows(ad_onnx_build *b, const ad_onnx_call *c, windows *w, const int64_t *kernel) {
-  const ad_shape *x = &c->in[0].shape;
+/* Of an image of this size.  kernel: NULL for the attribute kernel_shape. */
+static void read_windows_of(ad_onnx_build *b, const ad_onnx_call *c, windows *w, int axes, const int64_t *size,
+                            const int64_t *kernel) {
   int64_t pads[2 * MOST];
-  *w = (windows){.axes = x->rank - 2};
-  ad_onnx_need_rank(b, c, 0, 3);
+  *w = (windows){.axes = axes};
   if (b->status) return;
   if (!kernel && !ad_onnx_has(c, "kernel_shape")) ad_onnx_fail(b, "the attribute 'kernel_shape' is missing");
   list(b, c, "kernel_shape", w->kernel, w->axes, 1, 1);
@@ -53,7 +52,7 @@ static void read_windows(ad_onnx_build *b, const ad_onnx_call *c, windows *w, co
   list(b, c, "dilations", w->dilation, w->axes, 1, 1);
   list(b, c, "pads", pads, 2 * w->axes, 0, 0);
   for (int i = 0; i < w->axes && !b->status; i++) {
-    w->size[i] = x->dim[i + 2];
+    w->size[i] = size[i];
     w->before[i] = pads[i];
     w->after[i] = pads[i + w->axes];
     if (kernel && ad_onnx_has(c, "kernel_shape") && w->kernel[i] != kernel[i])
@@ -61,6 +60,14 @@ static void read_windows(ad_onnx_build *b, const ad_onnx_call *c, windows *w, co
     if (kernel) w->kernel[i] = kernel[i];
     if (w->kernel[i] < 1 || w->kernel[i] > INT64_C(1) << 30) ad_onnx_fail(b, "the size of the kernel is out of range");
   }
+}
+
+/* Of the first operand. */
+static void read_windows(ad_onnx_build *b, const ad_onnx_call *c, windows *w, const int64_t *kernel) {
+  const ad_shape *x = &c->in[0].shape;
+  *w = (windows){0};
+  ad_onnx_need_rank(b, c, 0, 3);
+  if (!b->status) read_windows_of(b, c, w, x->rank - 2, x->dim + 2, kernel);
 }
 
 static void finish(ad_onnx_build *b, windows *w) {
@@ -214,27 +221,54 @@ static void place_transposed(ad_onnx_build *b, const ad_onnx_call *c, windows *w
   finish(b, w);
 }
 
+/* Adds up windows [N, C, window, place] where they lie in the image. */
+static ad_onnx_value scatter_windows(ad_onnx_build *b, windows *w, ad_onnx_value y) {
+  bool any;
+  const int64_t *t = table_of(b, w, &any);
+  if (!t || b->status) return y;
+  const ad_shape image = {3, {y.shape.dim[0], y.shape.dim[1], w->pixels + 1}};
+  const ad_onnx_value zero = ad_onnx_full(b, y.type, &image, 0);
+  y = ad_onnx_scatter_add(b, zero, y, 2, &(ad_shape){2, {w->window, w->places}}, t);
+  y = ad_onnx_part(b, y, 2, 0, w->pixels);
+  memcpy(w->out, w->size, sizeof w->out);
+  return as_image(b, w, y);
+}
+
 void ad_onnx_lower_conv_transpose(ad_onnx_build *b, ad_onnx_call *c) {
   static const int64_t swap[] = {0, 2, 1};
   windows w;
-  bool any;
   const int64_t g = groups_of(b, c);
   const ad_shape *x = &c->in[0].shape, *k = &c->in[1].shape;
   if (!b->status && k->dim[0] != x->dim[1]) ad_onnx_fail(b, "the weights don't fit the channels of the image");
   read_windows(b, c, &w, k->dim + 2);
   place_transposed(b, c, &w);
-  const int64_t *t = table_of(b, &w, &any);
-  if (!t) return;
+  if (b->status) return;
   const int64_t n = x->dim[0], in = x->dim[1] / g, out = k->dim[1];
   ad_onnx_value f = ad_onnx_reshape(b, c->in[1], &(ad_shape){3, {g, in, out * w.window}});
   ad_onnx_value y = ad_onnx_reshape(b, c->in[0], &(ad_shape){4, {n, g, in, w.places}});
   y = ad_onnx_matmul(b, ad_onnx_transpose(b, f, swap), y); /* [n, g, out * window, places] */
   y = ad_onnx_reshape(b, y, &(ad_shape){4, {n, g * out, w.window, w.places}});
-  const ad_onnx_value zero = ad_onnx_full(b, y.type, &(ad_shape){3, {n, g * out, w.pixels + 1}}, 0);
-  y = ad_onnx_scatter_add(b, zero, y, 2, &(ad_shape){2, {w.window, w.places}}, t);
-  y = ad_onnx_part(b, y, 2, 0, w.pixels);
-  memcpy(w.out, w.size, sizeof w.out);
-  c->out[0] = add_bias(b, c, as_image(b, &w, y));
+  c->out[0] = add_bias(b, c, scatter_windows(b, &w, y));
+}
+
+/* Blocks [N, C * block, place], added up to an image. */
+void ad_onnx_lower_col2im(ad_onnx_build *b, ad_onnx_call *c) {
+  windows w = {0};
+  int64_t axes, same;
+  const int64_t *size = ad_onnx_operand_ints(b, c, 1, "the shape of the image", &axes);
+  const int64_t *block = ad_onnx_operand_ints(b, c, 2, "the shape of a block", &same);
+  const ad_shape *x = &c->in[0].shape;
+  ad_onnx_need_rank(b, c, 0, 3);
+  if (!b->status && (x->rank != 3 || axes != same || axes < 1 || axes > MOST))
+    ad_onnx_fail(b, "the shapes of the image and the block don't fit");
+  if (!b->status) read_windows_of(b, c, &w, (int)axes, size, block);
+  for (int i = 0; i < w.axes && !b->status; i++)
+    if (size[i] < 0 || size[i] > INT64_C(1) << 40) ad_onnx_fail(b, "the shape of the image is out of range");
+  place_windows(b, c, &w);
+  if (!b->status && (x->dim[1] % w.window || x->dim[2] != w.places)) ad_onnx_fail(b, "the blocks don't fit the image");
+  if (b->status) return;
+  const ad_shape split = {4, {x->dim[0], x->dim[1] / w.window, w.window, w.places}};
+  c->out[0] = scatter_windows(b, &w, ad_onnx_reshape(b, c->in[0], &split));
 }
 
 /* ---- Pooling */
