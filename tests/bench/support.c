@@ -1,4 +1,4 @@
-/* What ends a process, and its temporary file. */
+/* What ends a process, and its temporary files. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,15 +6,29 @@
 
 #include "bench/bench.h"
 
-static char temporary[64];
+static char temporary[64], folder[64];
 
 const char *bench_temporary(void) {
   if (!*temporary) snprintf(temporary, sizeof temporary, "/tmp/adtool-bench-%ld.nl", (long)getpid());
   return temporary;
 }
 
+const char *bench_folder(void) {
+  static const char *const places[] = {"/dev/shm", "/tmp"};
+  for (size_t i = 0; i < 2 && !*folder; i++) {
+    snprintf(folder, sizeof folder, "%s/adtool-bench-XXXXXX", places[i]);
+    if (!mkdtemp(folder)) *folder = '\0';
+  }
+  if (!*folder) bench_fail("no temporary folder");
+  return folder;
+}
+
 void bench_remove_temporary(void) {
+  char command[sizeof folder + 8];
   if (*temporary) unlink(temporary);
+  if (!*folder) return;
+  snprintf(command, sizeof command, "rm -rf %s", folder);
+  if (system(command)) fprintf(stderr, "bench: %s is left\n", folder);
 }
 
 ad_error bench_error;
