@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "batch/checksum.h"
 #include "error.h"
 #include "exec/program.h"
 
@@ -151,6 +152,7 @@ static ad_status compute(ad_batch_line *l, slot *s, unsigned thread) {
   ad_status status = r->points->decode(r->points->self, &s->in, l->rows[thread], &s->error);
   if (!status) status = ad_batch_work(l->worker[thread], l->rows[thread], s->in.count, s->results, &s->error);
   if (!status) status = r->sink.render(r->sink.context, s->in.first, s->results, &s->piece, &s->text, &s->error);
+  if (!status) s->piece.checksum = ad_checksum_of(s->piece.bytes, s->piece.size);
   return status;
 }
 
