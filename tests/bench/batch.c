@@ -10,8 +10,9 @@
 #include <unistd.h>
 
 #include "bench/bench.h"
+#include "npy/npy.h"
 
-enum { INPUTS = BENCH_POINTS_INPUTS, COLUMNS = INPUTS + 1, HEAD = 128 };
+enum { INPUTS = BENCH_POINTS_INPUTS, COLUMNS = INPUTS + 1 };
 
 extern char **environ;
 
@@ -35,7 +36,7 @@ static void write_all(int fd, const void *bytes, size_t n) {
   }
 }
 
-static void save(const code *c, const char *path) {
+static void save(const code *c, const char *format, const char *path) {
   bench_tool t;
   bench_tool_code(&t, c);
   for (ad_node i = 0; i < c->inputs; i++) {
@@ -44,7 +45,13 @@ static void save(const code *c, const char *path) {
     bench_must(ad_graph_set_input_value(t.g, i, v, AD_F64, &bench_error));
     ad_numbers_free(v);
   }
-  bench_must(ad_graph_save(t.g, path, NULL, &bench_error));
+  void *bytes;
+  size_t size;
+  const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+  bench_must(ad_graph_write(t.g, &bytes, &size, &(ad_write_options){.format = format}, &bench_error));
+  write_all(fd, bytes, size);
+  close(fd);
+  ad_free(bytes);
   ad_graph_free(t.g);
 }
 
@@ -67,8 +74,7 @@ static void run(const char *const *argv) {
 
 typedef struct table {
   size_t count;
-  const char *graph, *points, *out;
-  const char *threads;
+  const char *graph, *points, *out, *copy, *threads;
   double *gradient; /* from the file, once */
   bool compared;
 } table;
@@ -76,7 +82,7 @@ typedef struct table {
 static void load_gradient(table *t) {
   FILE *f = fopen(t->out, "rb");
   double row[COLUMNS];
-  if (!f || fseek(f, HEAD, SEEK_SET)) bench_fail("no %s", t->out);
+  if (!f || fseek(f, AD_NPY_HEAD, SEEK_SET)) bench_fail("no %s", t->out);
   for (size_t i = 0; i < t->count; i++) {
     if (fread(row, sizeof row, 1, f) != 1) bench_fail("%s ends at point %zu", t->out, i);
     memcpy(t->gradient + i * INPUTS, row + 1, INPUTS * sizeof *row);
@@ -97,25 +103,27 @@ static void copy(void *state) {
   const table *t = state;
   static char buf[1 << 18];
   const int from = open(t->points, O_RDONLY);
-  const char *path = text("%s.copy", t->out);
-  const int to = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+  const int to = open(t->copy, O_WRONLY | O_CREAT | O_TRUNC, 0666);
   if (from < 0 || to < 0) bench_fail("can't copy %s", t->points);
   while (read(from, buf, sizeof buf / COLUMNS * INPUTS) > 0) write_all(to, buf, sizeof buf);
-  if (fsync(to)) bench_fail("can't write %s", path);
+  if (fsync(to)) bench_fail("can't write %s", t->copy);
   close(from);
   close(to);
-  unlink(path);
+}
+
+/* To put a file in the place of another means to take the other away, which is not what is compared. */
+static void remove_out(void *state) {
+  unlink(((const table *)state)->out);
+}
+
+static void remove_copy(void *state) {
+  unlink(((const table *)state)->copy);
 }
 
 static void write_points(const table *t, const double *x) {
-  char head[HEAD];
+  char head[AD_NPY_HEAD];
   const int fd = open(t->points, O_WRONLY | O_CREAT | O_TRUNC, 0666);
-  memset(head, ' ', sizeof head);
-  memcpy(head, "\x93NUMPY\1\0\x76\0", 10);
-  const int n = snprintf(head + 10, sizeof head - 10, "{'descr': '<f8', 'fortran_order': False, 'shape': (%zu, %d), }",
-                         t->count, INPUTS);
-  head[10 + n] = ' ';
-  head[HEAD - 1] = '\n';
+  ad_npy_head(head, t->count, INPUTS);
   write_all(fd, head, sizeof head);
   write_all(fd, x, t->count * INPUTS * sizeof *x);
   close(fd);
@@ -130,18 +138,21 @@ static void build_points(bench_run *b, unsigned threads) {
                text("%s/graph.adg", in),
                text("%s/points.npy", in),
                text("%s/out.npy", in),
+               text("%s/copy", in),
                text("%u", threads),
                bench_alloc(b->size * INPUTS, sizeof(double)),
                false};
   bench_points_code(&c);
-  save(&c, t->graph);
+  save(&c, "adg", t->graph);
   write_points(t, x);
   const double units = (double)b->size;
   bench_add(b, (bench_rival){"adtool", 0, units, batch, t, t->gradient, b->size * INPUTS});
+  b->after[b->count - 1] = remove_out;
   bench_rival engine = bench_points_tool("its engine, no files", x, b->size, threads);
   engine.limit = 1 / 0.85;
   bench_add(b, engine);
   bench_add(b, (bench_rival){"copying the files", 0, units, copy, t, NULL, 0});
+  b->after[b->count - 1] = remove_copy;
 }
 
 static void one_thread(bench_run *b) {
@@ -181,7 +192,7 @@ static void build_files(bench_run *b) {
     char path[128];
     snprintf(path, sizeof path, "%s/%04zu.yaml", f->folder, i);
     c.x[i % c.inputs] += 1 / (double)b->size;
-    save(&c, path);
+    save(&c, "yaml", path);
   }
   bench_add(b, (bench_rival){"adtool", 0, (double)b->size, batch_files, f, NULL, 0});
   bench_add(b, (bench_rival){"shell loop of adtool grad", 0.02, 100, shell_loop, f, NULL, 0}); /* 0000 .. 0099 */

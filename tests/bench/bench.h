@@ -13,7 +13,7 @@
 
 /* support.c */
 const char *bench_temporary(void); /* a path for this process; bench_fail removes it, too */
-const char *bench_folder(void);    /* the same for a folder, in memory where there is such a file system */
+const char *bench_folder(void);    /* the same for a folder in $TMPDIR, or /tmp */
 void bench_remove_temporary(void);
 /* Ends the process with the library's message unless the call succeeds. */
 #define bench_must(call) bench_must_at(__FILE__, __LINE__, call)
@@ -38,9 +38,10 @@ enum { BENCH_RIVALS = 8 };
 /* One workload at one size, built in a process of its own. */
 typedef struct bench_run {
   size_t size, count;
-  bench_rival rival[BENCH_RIVALS]; /* the first is adtool */
-  double seconds[BENCH_RIVALS];    /* of one run, the best of all rounds */
-  double bytes;                    /* a node: see bytes_of, and 0 where not measured */
+  bench_rival rival[BENCH_RIVALS];          /* the first is adtool */
+  void (*after[BENCH_RIVALS])(void *state); /* each run of it, and not timed; NULL: nothing */
+  double seconds[BENCH_RIVALS];             /* of one run, the best of all rounds */
+  double bytes;                             /* a node: see bytes_of, and 0 where not measured */
   const char *bytes_of;
   double bytes_limit;
 } bench_run;
@@ -58,7 +59,9 @@ typedef struct bench_workload {
 /* Each ends with a row without a name. */
 extern const bench_workload bench_scalar[], bench_designs[], bench_points[], bench_dense[], bench_mixture[],
     bench_bundle[], bench_load[], bench_matrices[], bench_batch[];
-#define BENCH_FAMILIES bench_scalar, bench_designs, bench_points, bench_dense, bench_mixture, bench_bundle, bench_load, bench_matrices, bench_batch
+#define BENCH_FAMILIES                                                                                             \
+  bench_scalar, bench_designs, bench_points, bench_dense, bench_mixture, bench_bundle, bench_load, bench_matrices, \
+      bench_batch
 
 /* tool.c: adtool on one graph at one point. */
 typedef struct bench_tool {

@@ -6,7 +6,7 @@
 
 #include "bench/bench.h"
 
-static char temporary[64], folder[64];
+static char temporary[64], folder[256];
 
 const char *bench_temporary(void) {
   if (!*temporary) snprintf(temporary, sizeof temporary, "/tmp/adtool-bench-%ld.nl", (long)getpid());
@@ -14,12 +14,13 @@ const char *bench_temporary(void) {
 }
 
 const char *bench_folder(void) {
-  static const char *const places[] = {"/dev/shm", "/tmp"};
-  for (size_t i = 0; i < 2 && !*folder; i++) {
-    snprintf(folder, sizeof folder, "%s/adtool-bench-XXXXXX", places[i]);
-    if (!mkdtemp(folder)) *folder = '\0';
+  const char *place = getenv("TMPDIR");
+  if (*folder) return folder;
+  snprintf(folder, sizeof folder, "%s/adtool-bench-XXXXXX", place ? place : "/tmp");
+  if (!mkdtemp(folder)) {
+    *folder = '\0';
+    bench_fail("no temporary folder in %s", place ? place : "/tmp");
   }
-  if (!*folder) bench_fail("no temporary folder");
   return folder;
 }
 
