@@ -231,7 +231,8 @@ static void lost(void *context, uint64_t item, ad_pool_loss why, int detail, ad_
 
 static ad_status flush(collection *c, ad_error *e) {
   ad_status s = c->records.failed ? ad_fail_memory(e) : AD_OK;
-  const ad_piece p = {c->records.data, c->records.size, c->waiting, c->bad};
+  const ad_piece p = {c->records.data, c->records.size, ad_checksum_of(c->records.data, c->records.size), c->waiting,
+                      c->bad};
   if (!s && c->waiting) s = ad_output_write(c->place.out, &p, e);
   c->records.size = 0;
   c->waiting = c->bad = 0;

@@ -3,6 +3,8 @@
 
 #ifdef HAVE_CBLAS
 #include <cblas.h>
+/* In OpenBLAS with threads of its own; not in its headers. */
+extern int blas_thread_shutdown_(void) __attribute__((weak));
 #endif
 
 #include "cli.h"
@@ -32,6 +34,7 @@ int main(int argc, char **argv) {
   signal(SIGPIPE, SIG_IGN); /* a closed pipe is a write error with a message and a status */
 #ifdef HAVE_CBLAS
   openblas_set_num_threads(1); /* the threads are ours, else bits would depend on their number */
+  if (blas_thread_shutdown_) blas_thread_shutdown_(); /* those that it has already would be busy waiting for a while */
 #endif
   options o;
   options_start(&o, argc, argv);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "batch/checksum.h"
 #include "batch/output.h"
 #include "batch/shard.h"
 #include "cli.h"
@@ -106,7 +107,7 @@ static ad_status each_piece(const part *p, size_t unit, piece_fn *fn, void *cont
 }
 
 static ad_status append(void *context, void *bytes, size_t size, ad_error *e) {
-  return ad_output_write(context, &(ad_piece){.bytes = bytes, .size = size, .rows = 1}, e);
+  return ad_output_write(context, &(ad_piece){bytes, size, ad_checksum_of(bytes, size), .rows = 1}, e);
 }
 
 static ad_status concatenate(const options *o, const part *p, size_t count, ad_error *e) {

@@ -17,7 +17,7 @@ enum { TAG_ASK = 1, TAG_RESULT, TAG_BYTES, TAG_LEAVE, TAG_CHUNK };
 enum { MOST_BYTES = 1 << 16 }; /* of a message */
 
 typedef struct result {
-  uint64_t chunk, size, rows, failed;
+  uint64_t chunk, size, checksum, rows, failed;
   int64_t status;
 } result;
 
@@ -121,7 +121,7 @@ static void take_result(ad_batch_line *l, int rank) {
   result x;
   ad_error e = {0};
   MPI_Recv(&x, sizeof x, MPI_BYTE, rank, TAG_RESULT, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
-  ad_piece p = {.size = (size_t)x.size, .rows = x.rows, .failed = x.failed};
+  ad_piece p = {.size = (size_t)x.size, .checksum = x.checksum, .rows = x.rows, .failed = x.failed};
   ad_status s = (ad_status)x.status;
   if (s) {
     receive((char *)&e, sizeof e, rank);
@@ -200,6 +200,7 @@ static void done(void *context, uint64_t chunk, const ad_piece *p, ad_status s, 
   ranks *r = context;
   const result x = {.chunk = chunk,
                     .size = s ? sizeof *e : p->size,
+                    .checksum = s ? 0 : p->checksum,
                     .rows = s ? 0 : p->rows,
                     .failed = s ? 0 : p->failed,
                     .status = s};

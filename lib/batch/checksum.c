@@ -18,13 +18,19 @@ static uint64_t mix(uint64_t h, uint64_t w) {
   return h ^ (h >> 29);
 }
 
-static void add_line(ad_checksum *c, const unsigned char *p) {
-  for (int i = 0; i < 4; i++) c->lane[i] = mix(c->lane[i], word_at(p + 8 * i));
+/* As many lanes as it takes for a multiplication not to wait for the one before. */
+static void add_lines(ad_checksum *c, const unsigned char *p, size_t lines) {
+  uint64_t lane[AD_CHECKSUM_LANES];
+  memcpy(lane, c->lane, sizeof lane);
+  for (; lines; lines--, p += sizeof lane) {
+    _Pragma("GCC unroll 8") for (int i = 0; i < AD_CHECKSUM_LANES; i++) lane[i] = mix(lane[i], word_at(p + 8 * i));
+  }
+  memcpy(c->lane, lane, sizeof lane);
 }
 
 void ad_checksum_start(ad_checksum *c) {
   memset(c, 0, sizeof *c);
-  for (int i = 0; i < 4; i++) c->lane[i] = (uint64_t)(i + 1) * 0x9e3779b97f4a7c15u;
+  for (int i = 0; i < AD_CHECKSUM_LANES; i++) c->lane[i] = (uint64_t)(i + 1) * 0x9e3779b97f4a7c15u;
 }
 
 void ad_checksum_add(ad_checksum *c, const void *bytes, size_t size) {
@@ -37,10 +43,11 @@ void ad_checksum_add(ad_checksum *c, const void *bytes, size_t size) {
     p += n;
     size -= n;
     if (n < want) return;
-    add_line(c, c->rest);
+    add_lines(c, c->rest, 1);
   }
-  for (; size >= sizeof c->rest; size -= sizeof c->rest, p += sizeof c->rest) add_line(c, p);
-  if (size) memcpy(c->rest, p, size);
+  const size_t lines = size / sizeof c->rest;
+  add_lines(c, p, lines);
+  if (size % sizeof c->rest) memcpy(c->rest, p + lines * sizeof c->rest, size % sizeof c->rest);
 }
 
 uint64_t ad_checksum_end(const ad_checksum *c) {
@@ -48,10 +55,10 @@ uint64_t ad_checksum_end(const ad_checksum *c) {
   ad_checksum last = *c;
   if (have) {
     memset(last.rest + have, 0, sizeof last.rest - have);
-    add_line(&last, last.rest);
+    add_lines(&last, last.rest, 1);
   }
   uint64_t h = c->size;
-  for (int i = 0; i < 4; i++) h = mix(h, last.lane[i]);
+  for (int i = 0; i < AD_CHECKSUM_LANES; i++) h = mix(h, last.lane[i]);
   return mix(h, 0);
 }
 

@@ -5,9 +5,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { AD_CHECKSUM_LANES = 8 };
+
 typedef struct ad_checksum {
-  uint64_t lane[4], size;
-  unsigned char rest[32]; /* size % 32 bytes that wait for more */
+  uint64_t lane[AD_CHECKSUM_LANES], size;
+  unsigned char rest[8 * AD_CHECKSUM_LANES]; /* what is there of a line that waits for more */
 } ad_checksum;
 
 void ad_checksum_start(ad_checksum *c);

@@ -7,6 +7,10 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <linux/magic.h>
+#include <sys/vfs.h>
+#endif
 
 #include "batch/checksum.h"
 #include "error.h"
@@ -14,6 +18,7 @@
 #include "mem.h"
 
 enum { PIECE = 1 << 18 };
+static const uint64_t least_ahead = 1 << 22, most_ahead = 1 << 26;
 
 static const char magic[8] = {'A', 'D', 'J', 'N', 'L', '2', '\r', '\n'};
 
@@ -28,6 +33,8 @@ struct ad_output {
   bool direct;
   size_t head_size;
   uint64_t chunks, rows, failed, size; /* size: behind the head */
+  bool in_memory;                      /* the file system has no disk to wait for */
+  uint64_t room, sent;                 /* the file has room up to here, and is on its way to the disk up to there */
 };
 
 /* All n bytes at an offset, or fewer at the end of the file; -1 on an error. */
@@ -131,6 +138,16 @@ static ad_status open_direct(ad_output *o, const void *head, ad_error *e) {
   return ad_write_all(o->fd, head, o->head_size) ? AD_OK : ad_fail_errno(e, "write", o->path);
 }
 
+static bool in_memory(int fd) {
+#ifdef __linux__
+  struct statfs f;
+  return !fstatfs(fd, &f) && f.f_type == TMPFS_MAGIC;
+#else
+  (void)fd;
+  return true;
+#endif
+}
+
 static ad_status open_part(ad_output *o, const char *key, const void *head, const struct stat *old, ad_error *e) {
   o->journal = open(o->journal_path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (o->journal < 0) return ad_fail_errno(e, "create", o->journal_path);
@@ -139,10 +156,31 @@ static ad_status open_part(ad_output *o, const char *key, const void *head, cons
     return ad_fail(e, AD_EIO, "another run is writing '%s'; wait for it, or end it", o->path);
   o->fd = open(o->part, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (o->fd < 0) return ad_fail_errno(e, "create", o->part);
+  o->in_memory = in_memory(o->fd);
   if (old && fchmod(o->fd, old->st_mode & 07777)) return ad_fail_errno(e, "set the mode of", o->part);
   uint64_t entries;
   bool there = !fstat(o->fd, &st) && (uint64_t)st.st_size >= o->head_size && same_run(o, key, &entries);
   return there ? resume(o, entries, e) : begin(o, key, head, e);
+}
+
+/* Room in large pieces makes writing cheaper, and what is on its way to the disk early need not be waited for at the
+ * end.  Where this can't be had, nothing is lost but time. */
+static void look_ahead(ad_output *o) {
+#ifdef __linux__
+  const uint64_t end = o->head_size + o->size;
+  if (o->in_memory || end < least_ahead) return;
+  if (end + least_ahead / 2 > o->room) {
+    const uint64_t more = end < most_ahead ? end : most_ahead;
+    fallocate(o->fd, FALLOC_FL_KEEP_SIZE, (off_t)end, (off_t)more);
+    o->room = end + more;
+  }
+  if (end - o->sent >= least_ahead) {
+    sync_file_range(o->fd, (off_t)o->sent, (off_t)(end - o->sent), SYNC_FILE_RANGE_WRITE);
+    o->sent = end;
+  }
+#else
+  (void)o;
+#endif
 }
 
 static void close_all(ad_output *o) {
@@ -201,7 +239,7 @@ ad_status ad_output_write(ad_output *o, const ad_piece *p, ad_error *e) {
     return ad_fail_errno(e, "write", o->direct ? strcmp(o->path, "-") ? o->path : "standard output" : o->part);
   entry x = {.rows = p->rows, .failed = p->failed, .size = p->size};
   if (!o->direct) {
-    x.data = ad_checksum_of(p->bytes, p->size);
+    x.data = p->checksum;
     x.self = self_of(&x, o->chunks);
     if (!ad_write_all(o->journal, &x, sizeof x)) return ad_fail_errno(e, "write", o->journal_path);
   }
@@ -209,6 +247,7 @@ ad_status ad_output_write(ad_output *o, const ad_piece *p, ad_error *e) {
   o->rows += p->rows;
   o->failed += p->failed;
   o->size += p->size;
+  if (!o->direct) look_ahead(o);
   return AD_OK;
 }
 
@@ -220,6 +259,7 @@ ad_status ad_output_read(ad_output *o, uint64_t at, void *bytes, size_t size, ad
 
 static ad_status settle(ad_output *o, const void *head, uint64_t *size, uint64_t *checksum, ad_error *e) {
   if (head && pwrite(o->fd, head, o->head_size, 0) != (ssize_t)o->head_size) return ad_fail_errno(e, "write", o->part);
+  if (o->room && ftruncate(o->fd, (off_t)(o->head_size + o->size))) return ad_fail_errno(e, "write", o->part);
   ad_status s = AD_OK;
   if (checksum) s = sum_range(o->fd, o->part, 0, UINT64_MAX, checksum, size, e);
   if (!s && fsync(o->fd)) s = ad_fail_errno(e, "write", o->part);

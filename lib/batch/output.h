@@ -15,6 +15,7 @@ typedef struct ad_output ad_output;
 typedef struct ad_piece {
   const void *bytes;
   size_t size;
+  uint64_t checksum;     /* of the bytes */
   uint64_t rows, failed; /* failed: rows that the batch's exit status must tell of */
 } ad_piece;
 

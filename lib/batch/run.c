@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "batch/checksum.h"
 #include "error.h"
 #include "exec/program.h"
 
@@ -39,7 +40,7 @@ static uint64_t sweeps(const ad_batch_plan *p) {
 }
 
 size_t ad_batch_chunk(const ad_batch_plan *p) {
-  enum { NUMBERS = 1 << 16, WORK = 1 << 21, MOST = 1 << 15, CHECKS = 4 };
+  enum { NUMBERS = 1 << 18, WORK = 1 << 21, MOST = 1 << 15, CHECKS = 4 };
   const uint64_t numbers = (uint64_t)p->inputs + p->width, work = p->program->size * (sweeps(p) + 1) / 2;
   size_t rows = 1;
   const size_t most = p->o.task == AD_BATCH_CHECK ? CHECKS : MOST;
@@ -151,6 +152,7 @@ static ad_status compute(ad_batch_line *l, slot *s, unsigned thread) {
   ad_status status = r->points->decode(r->points->self, &s->in, l->rows[thread], &s->error);
   if (!status) status = ad_batch_work(l->worker[thread], l->rows[thread], s->in.count, s->results, &s->error);
   if (!status) status = r->sink.render(r->sink.context, s->in.first, s->results, &s->piece, &s->text, &s->error);
+  if (!status) s->piece.checksum = ad_checksum_of(s->piece.bytes, s->piece.size);
   return status;
 }
 

@@ -89,24 +89,30 @@ static void compare(const bench_workload *w, const bench_run *b) {
   }
 }
 
-static double time_of(const bench_rival *r, size_t runs) {
-  const double start = now();
-  for (size_t i = 0; i < runs; i++) r->run(r->state);
-  return (now() - start) / (double)runs;
+static double time_of(const bench_run *b, size_t rival, size_t runs) {
+  const bench_rival *r = &b->rival[rival];
+  double seconds = 0;
+  for (size_t i = 0; i < runs; i++) {
+    const double start = now();
+    r->run(r->state);
+    seconds += now() - start;
+    if (b->after[rival]) b->after[rival](r->state);
+  }
+  return seconds / (double)runs;
 }
 
 static void measure(const bench_workload *w, bench_run *b, int rounds) {
   const double turn = 0.03; /* seconds that a rival runs before the next one does */
   size_t runs[BENCH_RIVALS];
-  for (size_t i = 0; i < b->count; i++) b->rival[i].run(b->rival[i].state);
+  for (size_t i = 0; i < b->count; i++) time_of(b, i, 1);
   compare(w, b);
   for (size_t i = 0; i < b->count; i++) {
-    const double once = time_of(&b->rival[i], 1);
+    const double once = time_of(b, i, 1);
     runs[i] = once < turn ? (size_t)(turn / once) + 1 : 1;
     b->seconds[i] = INFINITY;
   }
   for (int k = 0; k < rounds; k++)
-    for (size_t i = 0; i < b->count; i++) b->seconds[i] = fmin(b->seconds[i], time_of(&b->rival[i], runs[i]));
+    for (size_t i = 0; i < b->count; i++) b->seconds[i] = fmin(b->seconds[i], time_of(b, i, runs[i]));
 }
 
 /* In a process of its own, which sends the numbers back: no workload finds memory as another left it. */

@@ -13,6 +13,7 @@
 
 /* support.c */
 const char *bench_temporary(void); /* a path for this process; bench_fail removes it, too */
+const char *bench_folder(void);    /* the same for a folder in $TMPDIR, or /tmp */
 void bench_remove_temporary(void);
 /* Ends the process with the library's message unless the call succeeds. */
 #define bench_must(call) bench_must_at(__FILE__, __LINE__, call)
@@ -37,9 +38,10 @@ enum { BENCH_RIVALS = 8 };
 /* One workload at one size, built in a process of its own. */
 typedef struct bench_run {
   size_t size, count;
-  bench_rival rival[BENCH_RIVALS]; /* the first is adtool */
-  double seconds[BENCH_RIVALS];    /* of one run, the best of all rounds */
-  double bytes;                    /* a node: see bytes_of, and 0 where not measured */
+  bench_rival rival[BENCH_RIVALS];          /* the first is adtool */
+  void (*after[BENCH_RIVALS])(void *state); /* each run of it, and not timed; NULL: nothing */
+  double seconds[BENCH_RIVALS];             /* of one run, the best of all rounds */
+  double bytes;                             /* a node: see bytes_of, and 0 where not measured */
   const char *bytes_of;
   double bytes_limit;
 } bench_run;
@@ -56,8 +58,10 @@ typedef struct bench_workload {
 
 /* Each ends with a row without a name. */
 extern const bench_workload bench_scalar[], bench_designs[], bench_points[], bench_dense[], bench_mixture[],
-    bench_bundle[], bench_load[], bench_matrices[];
-#define BENCH_FAMILIES bench_scalar, bench_designs, bench_points, bench_dense, bench_mixture, bench_bundle, bench_load, bench_matrices
+    bench_bundle[], bench_load[], bench_matrices[], bench_batch[];
+#define BENCH_FAMILIES                                                                                             \
+  bench_scalar, bench_designs, bench_points, bench_dense, bench_mixture, bench_bundle, bench_load, bench_matrices, \
+      bench_batch
 
 bench_workload bench_load_file(char *path); /* load.c: a file from elsewhere */
 
@@ -77,6 +81,12 @@ void bench_tool_primal(void *tool);
 void bench_tool_gradient(void *tool);
 const double *bench_tool_value(const bench_tool *t);
 const double *bench_tool_gradients(const bench_tool *t);
+
+/* points.c: its graph, random values of the inputs at so many points, and adtool's gradients there. */
+enum { BENCH_POINTS_INPUTS = 10 };
+void bench_points_code(code *c);
+double *bench_points_rows(size_t count);
+bench_rival bench_points_tool(const char *name, const double *x, size_t count, unsigned threads);
 
 /* designs.c: a plain interpreter of the code. */
 void bench_add_switch(bench_run *b, const code *c, double limit);

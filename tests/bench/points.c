@@ -4,8 +4,9 @@
 
 #include "bench/bench.h"
 #include "bench/hand.h"
+#include "team.h"
 
-enum { INPUTS = 10, OPERATIONS = 200, ENTRIES = INPUTS + OPERATIONS, LAST = ENTRIES - 1 };
+enum { INPUTS = BENCH_POINTS_INPUTS, OPERATIONS = 200, ENTRIES = INPUTS + OPERATIONS, LAST = ENTRIES - 1 };
 
 /* Rows of inputs, rows of gradients. */
 typedef struct points {
@@ -18,7 +19,7 @@ static points points_of(const double *x, size_t count) {
   return (points){count, x, bench_alloc(count * INPUTS, sizeof(double))};
 }
 
-static double *random_rows(size_t count) {
+double *bench_points_rows(size_t count) {
   double *x = bench_alloc(count * INPUTS, sizeof *x);
   uint32_t s = 1;
   for (size_t i = 0; i < count * INPUTS; i++) {
@@ -131,21 +132,41 @@ enum { BLOCK = 256 };
 
 typedef struct blocks {
   points p;
-  bench_tool tool;
+  unsigned threads;
+  bench_tool *tool; /* of each */
+  ad_team *team;
 } blocks;
+
+static void tool_block(void *state, size_t number, unsigned thread) {
+  const blocks *b = state;
+  const bench_tool *t = &b->tool[thread];
+  const size_t first = number * BLOCK, n = b->p.count - first < BLOCK ? b->p.count - first : BLOCK;
+  for (ad_node j = 0; j < INPUTS; j++)
+    bench_must(ad_workspace_set_points(t->w, j, b->p.x + first * INPUTS + j, INPUTS, n, &bench_error));
+  bench_must(ad_workspace_primal(t->w, &bench_error));
+  bench_must(ad_workspace_run_gradient(t->w, &t->request, &bench_error));
+  const double *g = bench_tool_gradients(t);
+  for (size_t i = 0; i < n; i++)
+    for (int j = 0; j < INPUTS; j++) b->p.gradient[(first + i) * INPUTS + j] = g[j * BLOCK + i];
+}
 
 static void tool_points(void *state) {
   const blocks *b = state;
-  for (size_t first = 0; first < b->p.count; first += BLOCK) {
-    const size_t n = b->p.count - first < BLOCK ? b->p.count - first : BLOCK;
-    for (ad_node j = 0; j < INPUTS; j++)
-      bench_must(ad_workspace_set_points(b->tool.w, j, b->p.x + first * INPUTS + j, INPUTS, n, &bench_error));
-    bench_must(ad_workspace_primal(b->tool.w, &bench_error));
-    bench_must(ad_workspace_run_gradient(b->tool.w, &b->tool.request, &bench_error));
-    const double *g = bench_tool_gradients(&b->tool);
-    for (size_t i = 0; i < n; i++)
-      for (int j = 0; j < INPUTS; j++) b->p.gradient[(first + i) * INPUTS + j] = g[j * BLOCK + i];
+  ad_team_run(b->team, tool_block, state, (b->p.count + BLOCK - 1) / BLOCK);
+}
+
+bench_rival bench_points_tool(const char *name, const double *x, size_t count, unsigned threads) {
+  code c;
+  bench_points_code(&c);
+  blocks *t = bench_alloc(1, sizeof *t);
+  t->p = points_of(x, count);
+  t->tool = bench_alloc(threads, sizeof *t->tool);
+  for (unsigned i = 0; i < threads; i++) {
+    bench_tool_code(&t->tool[i], &c);
+    bench_tool_open(&t->tool[i], &(ad_workspace_options){.reverse = true, .points = BLOCK});
   }
+  bench_must(ad_team_new(&t->team, threads, NULL, &bench_error));
+  return (bench_rival){name, 0, (double)count, tool_points, t, t->p.gradient, count * INPUTS};
 }
 
 /* ---- Peers, a point after the other */
@@ -165,7 +186,7 @@ static void run_peer_points(void *state) {
   }
 }
 
-static void code_of(code *c) {
+void bench_points_code(code *c) {
   code_start(c, ENTRIES);
   for (int i = 0; i < INPUTS; i++) code_input(c, 1);
 #define R(I, OP, A, B) code_op(c, CODE_##OP, A, B);
@@ -176,22 +197,16 @@ static void code_of(code *c) {
 static void add_peer(bench_run *b, const char *name, bool (*open)(bench_peer **, const code *), const double *x) {
   const size_t count = b->size / 50; /* they are slow */
   peer_points *s = bench_alloc(1, sizeof *s);
-  code_of(&s->c);
+  bench_points_code(&s->c);
   if (!open(&s->peer, &s->c)) return;
   s->p = points_of(x, count);
   bench_add(b, (bench_rival){name, 0.2, (double)count, run_peer_points, s, s->p.gradient, count * INPUTS});
 }
 
 static void build(bench_run *b) {
-  const double *x = random_rows(b->size);
+  const double *x = bench_points_rows(b->size);
   const double units = (double)b->size;
-  code c;
-  code_of(&c);
-  blocks *t = bench_alloc(1, sizeof *t);
-  t->p = points_of(x, b->size);
-  bench_tool_code(&t->tool, &c);
-  bench_tool_open(&t->tool, &(ad_workspace_options){.reverse = true, .points = BLOCK});
-  bench_add(b, (bench_rival){"adtool", 0, units, tool_points, t, t->p.gradient, b->size * INPUTS});
+  bench_add(b, bench_points_tool("adtool", x, b->size, 1));
 #ifdef HAND_LANES
   points *lanes = bench_alloc(1, sizeof *lanes);
   *lanes = points_of(x, b->size);

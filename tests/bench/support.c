@@ -1,4 +1,4 @@
-/* What ends a process, and its temporary file. */
+/* What ends a process, and its temporary files. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,15 +6,30 @@
 
 #include "bench/bench.h"
 
-static char temporary[64];
+static char temporary[64], folder[256];
 
 const char *bench_temporary(void) {
   if (!*temporary) snprintf(temporary, sizeof temporary, "/tmp/adtool-bench-%ld.nl", (long)getpid());
   return temporary;
 }
 
+const char *bench_folder(void) {
+  const char *place = getenv("TMPDIR");
+  if (*folder) return folder;
+  snprintf(folder, sizeof folder, "%s/adtool-bench-XXXXXX", place ? place : "/tmp");
+  if (!mkdtemp(folder)) {
+    *folder = '\0';
+    bench_fail("no temporary folder in %s", place ? place : "/tmp");
+  }
+  return folder;
+}
+
 void bench_remove_temporary(void) {
+  char command[sizeof folder + 8];
   if (*temporary) unlink(temporary);
+  if (!*folder) return;
+  snprintf(command, sizeof command, "rm -rf %s", folder);
+  if (system(command)) fprintf(stderr, "bench: %s is left\n", folder);
 }
 
 ad_error bench_error;
