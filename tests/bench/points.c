@@ -190,6 +190,7 @@ static void build(bench_run *b) {
   blocks *t = bench_alloc(1, sizeof *t);
   t->p = points_of(x, b->size);
   bench_tool_code(&t->tool, &c);
+  t->tool.outputs_only = true;
   bench_tool_open(&t->tool, &(ad_workspace_options){.reverse = true, .points = BLOCK});
   bench_add(b, (bench_rival){"adtool", 0, units, tool_points, t, t->p.gradient, b->size * INPUTS});
 #ifdef HAND_LANES
