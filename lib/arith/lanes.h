@@ -52,6 +52,7 @@ typedef __mmask8 M;
 #define NE(a, b) _mm512_cmp_pd_mask(a, b, _CMP_NEQ_UQ)
 #define NOT(a) ((M) ~(a))
 #define SELECT(c, a, b) _mm512_mask_blend_pd(c, b, a)
+#define PRODUCT_WHERE(c, a, b) _mm512_maskz_mul_pd(c, a, b)
 #define ANY(c) ((c) != 0)
 #elif defined AD_LANES_AVX2
 typedef V M;
@@ -60,6 +61,7 @@ typedef V M;
 #define GT(a, b) _mm256_cmp_pd(a, b, _CMP_GT_OQ)
 #define GE(a, b) _mm256_cmp_pd(a, b, _CMP_GE_OQ)
 #define EQ(a, b) _mm256_cmp_pd(a, b, _CMP_EQ_OQ)
+#define PRODUCT_WHERE(c, a, b) _mm256_and_pd(c, (a) * (b))
 #define NE(a, b) _mm256_cmp_pd(a, b, _CMP_NEQ_UQ)
 #define NOT(a) ((M) ~(I)(a))
 #define SELECT(c, a, b) _mm256_blendv_pd(b, a, c)
@@ -71,6 +73,7 @@ typedef V M;
 #define GT(a, b) ((M)((a) > (b)))
 #define GE(a, b) ((M)((a) >= (b)))
 #define EQ(a, b) ((M)((a) == (b)))
+#define PRODUCT_WHERE(c, a, b) _mm_and_pd(c, (a) * (b))
 #define NE(a, b) ((M)((a) != (b)))
 #define NOT(a) ((M) ~(I)(a))
 #define SELECT(c, a, b) ((V)(((I)(c) & (I)(a)) | (~(I)(c) & (I)(b))))

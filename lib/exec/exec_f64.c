@@ -204,12 +204,18 @@ static unsigned threads_of(const ad_program *p, const ad_workspace_options *o) {
   return o->points == 1 && p->largest >= 2 * (uint64_t)AD_SHARE && o->threads ? o->threads : 1;
 }
 
+/* Whole vectors of points have code of their own. */
+static bool has_code(const ad_workspace_options *o) {
+  return o->points > 1 && o->points % AD_POINTS == 0;
+}
+
 static uint64_t f64_bytes(const ad_program *p, const ad_workspace_options *o) {
   return (((uint64_t)p->size + 1) * (1u + o->directions + o->reverse) + (o->directions ? p->input_size : 0) + p->scratch + kept_count(p, o) +
           (o->reverse ? p->kept_fused * (uint64_t)threads_of(p, o) : 0) +
           (threads_of(p, o) - 1) * (uint64_t)p->strips * (1u + o->reverse) +
           ad_series_count(p->size, o->order)) *
-         o->points * sizeof(double);
+             o->points * sizeof(double) +
+         (has_code(o) ? ad_points_code_bytes(p) : 0);
 }
 
 static void f64_close(ad_workspace *w) {
@@ -217,6 +223,7 @@ static void f64_close(ad_workspace *w) {
   if (s) {
     ad_team_free(s->team);
     ad_first_free(s->first);
+    ad_points_code_free(s->code);
     ad_free(s->scratch);
     ad_free(s->tree);
     ad_free(s->series.room);
@@ -267,12 +274,16 @@ static ad_status f64_open(ad_workspace *w, ad_error *e) {
     w->adjoint = new_plane(size, points);
     w->kept = new_plane(kept_count(p, &w->options) + p->kept_fused * threads, points);
   }
-  if (w->options.reverse && points > 1 && points % AD_POINTS == 0 && s->lanes && !(s->first = ad_first_new(p)))
-    return ad_fail_memory(e);
   if (!s->scratch || !s->tree || !w->value || (w->options.directions && (!w->tangent || !w->gradient)) ||
       (w->options.order && (!s->series.room || !w->series)) ||
       (w->options.reverse && (!w->adjoint || !w->kept)))
     return ad_fail_memory(e);
+  if (has_code(&w->options) && s->lanes) {
+    const bool share = p->outputs_only && !w->options.directions && !w->options.order;
+    if (!(s->first = ad_first_new(p)) ||
+        !(s->code = ad_points_code_new(p, s->first, (ad_points_planes){points, w->value, w->adjoint, share})))
+      return ad_fail_memory(e);
+  }
   return AD_OK;
 }
 

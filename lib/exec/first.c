@@ -9,11 +9,11 @@ void ad_first_free(ad_first *f) {
   ad_free(f);
 }
 
-enum { SEEN = 64 };
+enum { SEEN = 64 }; /* of the flags */
 
 static void meet(ad_first *f, uint32_t first, uint32_t count) {
   for (uint32_t i = first; i < first + count; i++)
-    if (!(f->flags[i] & SEEN)) f->flags[i] |= SEEN | AD_FIRST_ZERO;
+    f->flags[i] |= f->flags[i] & SEEN ? AD_FIRST_OTHERS : SEEN | AD_FIRST_OTHERS | AD_FIRST_ZERO;
 }
 
 static void meet_scalars(ad_first *f, const ad_program *p, const ad_block *b) {

@@ -17,7 +17,10 @@ typedef struct ad_first {
   bool plain; /* the seeds of this sweep are elsewhere: everything is 0 and is added to */
 } ad_first;
 
-enum { AD_FIRST_ZERO = 128 }; /* the element's adjoint is made 0 before a sweep */
+enum {
+  AD_FIRST_OTHERS = 32, /* the element is an output's, or tensors read or write it */
+  AD_FIRST_ZERO = 128   /* its adjoint is made 0 before a sweep */
+};
 
 ad_first *ad_first_new(const ad_program *p); /* NULL: out of memory */
 void ad_first_free(ad_first *f);

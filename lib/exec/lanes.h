@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "adtool.h"
+#include "exec/points.h"
 #include "exec/tape.h"
 
 /* One run of n elements; strides are 0 (one element for all) or 1. */
@@ -21,12 +22,13 @@ typedef struct ad_lane_run {
 
 enum { AD_POINTS = 8 }; /* doubles of the widest vector */
 
+/* A block of scalars at many points. */
 typedef struct ad_points {
   const ad_kinks *kinks;
-  const ad_program *p;
-  size_t n; /* points, a multiple of AD_POINTS */
-  double *value, *adjoint;
-  const uint8_t *first; /* flags of exec/first.h: those arguments' adjoints are written, not added to; NULL: none is */
+  const ad_points_op *op;
+  uint32_t count;
+  size_t n;        /* points, a multiple of AD_POINTS */
+  double *adjoint; /* NULL: rows are the code's; else every adjoint lies where the program has it, and is added to */
 } ad_points;
 
 struct ad_lanes {
@@ -42,10 +44,9 @@ struct ad_lanes {
    * the partial is 0. */
   void (*scatter)(double *plane, const uint32_t *at, size_t n, const double *zbar, const double *partial, size_t stride,
                   bool branch);
-  /* A block of scalars at many points.  kept: where the partials of the block start, or, on the way
-   * back, end, NULL for none; returns the other end. */
-  double *(*points_primal)(const ad_points *t, const ad_block *b, double *kept);
-  double *(*points_adjoint)(const ad_points *t, const ad_block *b, double *kept);
+  /* kept: where the partials of the block start, or, on the way back, end; returns the other end. */
+  double *(*points_primal)(const ad_points *t, double *kept);
+  double *(*points_adjoint)(const ad_points *t, double *kept);
   double (*sum)(const double *x, size_t n);     /* in a fixed tree */
   double (*largest)(const double *x, size_t n); /* the first of them, or a NaN; n > 0 */
   bool (*all_finite)(const double *x, size_t n);

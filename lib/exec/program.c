@@ -265,7 +265,8 @@ ad_status ad_program_new(ad_program **out, const ad_graph *g, const ad_program_o
     if (p->offset[i] != AD_ABSENT) s = lower_node(p, order, (ad_node)i, !o->keep_all && VIEWS, e);
   if (!s) s = ad_order_flush(order, p, e);
   if (!s && !o->keep_all && VIEWS) s = ad_fuse(p, e);
-  if (!s && !o->keep_all && o->outputs_only) s = ad_pack(p, e);
+  if (!s) p->outputs_only = !o->keep_all && o->outputs_only;
+  if (!s && p->outputs_only) s = ad_pack(p, e);
   if (!s) s = finish(p, e);
   ad_free(order);
   if (s) {

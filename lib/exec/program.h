@@ -116,6 +116,7 @@ struct ad_program {
   uint32_t *offset;    /* of each node; AD_ABSENT: not in the program, or only in strips */
   uint32_t size;       /* elements of the buffer; one more lies behind them, for what nobody reads */
   uint32_t input_size; /* inputs lie at its start */
+  bool outputs_only;   /* nothing else is read afterwards, but inputs */
   bool packed;         /* some tensors lie where others lay before */
   uint32_t strips;     /* elements at the end of the buffer for the strips of one block */
   uint32_t scratch;    /* elements that the largest kernel needs */

@@ -8,6 +8,7 @@
 
 typedef struct ad_lanes ad_lanes;
 typedef struct ad_first ad_first;
+typedef struct ad_points_code ad_points_code;
 
 typedef struct f64_state {
   ad_kinks kinks;
@@ -15,7 +16,8 @@ typedef struct f64_state {
   ad_team *team;         /* NULL: one thread */
   size_t points;
   double *scratch, *tree;
-  ad_first *first; /* blocks of points in SIMD only: who is the first to add to which adjoint */
+  ad_first *first;      /* whole vectors of points only: who is the first to add to which adjoint, */
+  ad_points_code *code; /* and the scalars */
   ad_series_state series;
 #ifdef ADTOOL_PLANT
   unsigned plant;

@@ -73,6 +73,7 @@ typedef struct bench_tool {
   ad_gradient_request request;
   const double *x; /* values of the inputs, set before each run; NULL: they stay */
   size_t x_count;
+  bool outputs_only; /* nobody reads what lies between inputs and outputs */
 } bench_tool;
 
 void bench_tool_code(bench_tool *t, const code *c);                 /* the graph of a code, its last entry the output */

@@ -163,6 +163,7 @@ bench_rival bench_points_tool(const char *name, const double *x, size_t count, u
   t->tool = bench_alloc(threads, sizeof *t->tool);
   for (unsigned i = 0; i < threads; i++) {
     bench_tool_code(&t->tool[i], &c);
+    t->tool[i].outputs_only = true;
     bench_tool_open(&t->tool[i], &(ad_workspace_options){.reverse = true, .points = BLOCK});
   }
   bench_must(ad_team_new(&t->team, threads, NULL, &bench_error));
