@@ -59,6 +59,19 @@ void plan_matrix(bench_peer *peer) {
   for (unsigned *r : row) std::free(r);
 }
 
+// The univariate Taylor series along x + t (1, ..., 1).
+struct adolc_series : adolc_peer {
+  int order;
+  std::vector<double> numbers;
+  std::vector<double *> term;
+};
+
+void run_series(bench_peer *peer) {
+  adolc_series *p = reinterpret_cast<adolc_series *>(peer);
+  double *further = p->result.data() + 1;
+  hos_forward(p->tag, 1, p->inputs, p->order, 0, p->x, p->term.data(), p->result.data(), &further);
+}
+
 std::vector<double *> lines(size_t rows, size_t columns, std::vector<double> &number) {
   number.assign(rows * columns, 0);
   std::vector<double *> row(rows);
@@ -125,6 +138,18 @@ extern "C" bool bench_adolc_matrix(bench_peer **out, const bench_matrix *m) {
     for (size_t i = 0; i < m->c->inputs; i++) p->seed[i][m->colour[i]] = 1;
     p->product = lines(m->rows, m->colours, p->numbers);
   }
+  *out = &p->base;
+  return true;
+}
+
+extern "C" bool bench_adolc_series(bench_peer **out, const code *c, int order) {
+  adolc_series *p = new adolc_series;
+  record(p, c);
+  p->order = order;
+  p->term = lines(c->inputs, order, p->numbers);
+  for (double *t : p->term) t[0] = 1;
+  p->result.resize(order + 1);
+  p->base = bench_peer{run_series, p->result.data(), nullptr};
   *out = &p->base;
   return true;
 }

@@ -58,10 +58,10 @@ typedef struct bench_workload {
 
 /* Each ends with a row without a name. */
 extern const bench_workload bench_scalar[], bench_designs[], bench_points[], bench_dense[], bench_mixture[],
-    bench_bundle[], bench_load[], bench_matrices[], bench_batch[];
+    bench_bundle[], bench_load[], bench_matrices[], bench_batch[], bench_higher[];
 #define BENCH_FAMILIES                                                                                             \
   bench_scalar, bench_designs, bench_points, bench_dense, bench_mixture, bench_bundle, bench_load, bench_matrices, \
-      bench_batch
+      bench_batch, bench_higher
 
 bench_workload bench_load_file(char *path); /* load.c: a file from elsewhere */
 
@@ -73,7 +73,8 @@ typedef struct bench_tool {
   ad_gradient_request request;
   const double *x; /* values of the inputs, set before each run; NULL: they stay */
   size_t x_count;
-  bool outputs_only; /* nobody reads what lies between inputs and outputs */
+  const char *backend; /* NULL: tape */
+  bool outputs_only;   /* nobody reads what lies between inputs and outputs */
 } bench_tool;
 
 void bench_tool_code(bench_tool *t, const code *c);                 /* the graph of a code, its last entry the output */

@@ -36,6 +36,8 @@ bool bench_asl_open(bench_peer **p, const code *c);
 /* The same for a matrix.  The result has its entries in order. */
 bool bench_adolc_matrix(bench_peer **p, const bench_matrix *m);
 bool bench_asl_matrix(bench_peer **p, const bench_matrix *m);
+/* The Taylor coefficients 0 .. order of the last entry along x + t (1, ..., 1). */
+bool bench_adolc_series(bench_peer **p, const code *c, int order);
 /* Loads a .nl file and leaves it. */
 bool bench_asl_load(const char *path);
 

@@ -11,6 +11,11 @@ bool bench_adolc_matrix(bench_peer **p, const bench_matrix *m) {
   (void)p, (void)m;
   return false;
 }
+
+bool bench_adolc_series(bench_peer **p, const code *c, int order) {
+  (void)p, (void)c, (void)order;
+  return false;
+}
 #endif
 
 #ifndef BENCH_ASL

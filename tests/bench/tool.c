@@ -34,7 +34,7 @@ void bench_tool_code(bench_tool *t, const code *c) {
 
 void bench_tool_open(bench_tool *t, const ad_workspace_options *o) {
   bench_must(ad_program_new(&t->p, t->g, &(ad_program_options){.outputs_only = t->outputs_only}, &bench_error));
-  bench_must(ad_workspace_new(&t->w, t->p, ad_backend_find("tape"), o, &bench_error));
+  bench_must(ad_workspace_new(&t->w, t->p, ad_backend_find(t->backend ? t->backend : "tape"), o, &bench_error));
   t->request.output = ad_graph_output_node(t->g, 0);
 }
 
