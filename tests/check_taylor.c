@@ -224,6 +224,49 @@ START_TEST(rows_against_differences_and_mpfr) {
 }
 END_TEST
 
+/* Many elements at once: a tensor, whose last elements fill no vector, and scalars, in order and in none; an argument
+ * that does not move beside one that does. */
+START_TEST(rows_side_by_side) {
+  enum { COUNT = 45, ORDERED = 20 }; /* scalars that do one operation go side by side from 32 on */
+  const ad_op_info *info = ad_op_get((ad_op)(_i / GRAPHS_SIMD));
+  if (info->cls != AD_CLASS_ELEMENT) return;
+  graphs_use_simd(graphs_simd[_i % GRAPHS_SIMD]);
+  op_points p = op_points_ordinary(info, COUNT);
+  const unsigned nargs = (unsigned)p.nargs, constant = !strncmp(info->arg_names, "n,", 2);
+  const size_t from = p.count - COUNT;
+  for (unsigned fixed = 0; fixed < (1u << nargs) - 1; fixed++) {
+    if ((fixed & constant) != constant) continue;
+    char what[200], name[24];
+    snprintf(what, sizeof what, "%s by %s, fixed arguments %u", info->name, graphs_simd[_i % GRAPHS_SIMD], fixed);
+    ad_graph *g = graphs_new();
+    ad_node arg[3][COUNT], tensor[3], one[3], z[COUNT], all[2];
+    for (int constants = 0; constants < 2; constants++)
+      for (size_t k = 0; k < nargs; k++) {
+        const double *v = p.arg[k] + from;
+        if ((int)(fixed >> k & 1) != constants) continue;
+        snprintf(name, sizeof name, "tensor%zu", k);
+        tensor[k] =
+            constants ? graphs_tensor(g, SHAPE(COUNT), v, COUNT) : graphs_input(g, name, SHAPE(COUNT), v, COUNT);
+        for (size_t i = 0; i < COUNT; i++) {
+          snprintf(name, sizeof name, "scalar%zu.%zu", k, i);
+          arg[k][i] = constants ? graphs_constant(g, v[i]) : graphs_input(g, name, SCALAR, &v[i], 1);
+        }
+      }
+    all[0] = graphs_apply(g, info->name, nargs, tensor, 0, NULL);
+    for (size_t i = 0; i < COUNT; i++) {
+      for (size_t k = 0; k < nargs; k++) one[k] = arg[k][i < ORDERED ? i : ORDERED + i * 7 % (COUNT - ORDERED)];
+      z[i] = graphs_apply(g, info->name, nargs, one, 0, NULL);
+    }
+    all[1] = graphs_apply(g, "stack", COUNT, z, 0, NULL);
+    const ad_node both = graphs_apply(g, "concat", 2, all, 0, NULL);
+    must(ad_graph_output(g, "z", both, &graphs_error));
+    curves_check_double(g, both, ulps_seed() + fixed, what);
+    ad_graph_free(g);
+  }
+  op_points_free(&p);
+}
+END_TEST
+
 /* ---- Coefficient 1 is the tangent */
 
 static bool same_exactly(mpfr_srcptr a, mpfr_srcptr b, mpfr_prec_t bits) {
@@ -290,6 +333,7 @@ int main(void) {
   tcase_add_loop_test(t, closed_forms_to_order_50, 0, CLOSED);
   tcase_add_test(t, gamma_in_double_to_order_400);
   tcase_add_loop_test(t, rows_against_differences_and_mpfr, 0, (int)ad_op_count());
+  tcase_add_loop_test(t, rows_side_by_side, 0, (int)ad_op_count() * GRAPHS_SIMD);
   tcase_add_loop_test(t, coefficient_1_is_the_tangent, 0, (int)ad_op_count());
   suite_add_tcase(s, t);
   return suite_run(s);

@@ -146,7 +146,6 @@ static bool f64_kernel(ad_workspace *w, const ad_block *b, ad_mode mode) {
 #define KERNEL_PRIMAL(w, b) f64_kernel(w, b, AD_MODE_DEFAULT)
 #define KERNEL_TANGENT(w, b) f64_kernel(w, b, AD_MODE_FORWARD)
 #define KERNEL_ADJOINT(w, b) f64_kernel(w, b, AD_MODE_REVERSE)
-#define KERNEL_SERIES(w, b) f64_kernel_tangents(w, b, (w)->series, (w)->options.order)
 
 static uint64_t kept_count(const ad_program *p, const ad_workspace_options *o) {
   if (!o->reverse) return 0;
@@ -359,7 +358,7 @@ static void f64_add_multiples(ad_workspace *w, void *dst, size_t to, const void 
   for (size_t i = 0; i < count * w->options.points; i++) sum[i] += f * x[i];
 }
 
-#include "exec/series.inc"
+#include "exec/taylor_f64.inc"
 
 const ad_engine ad_engine_f64 = {
     .kind = AD_KIND_F64,

@@ -47,6 +47,8 @@ typedef struct mp_state {
 #define STRIPS_OF(w, thread) ((void)(thread), (size_t)0)
 #define SHARE_STRIPS(w, b, f) f((w), (b), 0, (b)->step, 0)
 #define KERNEL_SERIES(w, b) false
+#define RUN_TAYLOR(w, t, n, offset, step) false
+#define SCALARS_TAYLOR(w, b) false
 #include "exec/sweep.inc"
 
 void ad_thread_cleanup(void) {

@@ -31,6 +31,15 @@ typedef struct ad_points {
   double *adjoint; /* NULL: rows are the code's; else every adjoint lies where the program has it, and is added to */
 } ad_points;
 
+/* Taylor series of AD_POINTS elements: rows of so many numbers, coefficient by coefficient. */
+typedef struct ad_taylor {
+  unsigned op, active;
+  size_t order;
+  double *z; /* row 0: the values */
+  const double *x, *y;
+  double *p, *q; /* room */
+} ad_taylor;
+
 struct ad_lanes {
   const char *name;
   const ad_tape *tape;
@@ -47,6 +56,7 @@ struct ad_lanes {
   /* kept: where the partials of the block start, or, on the way back, end; returns the other end. */
   double *(*points_primal)(const ad_points *t, double *kept);
   double *(*points_adjoint)(const ad_points *t, double *kept);
+  bool (*taylor)(const ad_taylor *t);           /* false: not of this operation; what is not finite may be wrong */
   double (*sum)(const double *x, size_t n);     /* in a fixed tree */
   double (*largest)(const double *x, size_t n); /* the first of them, or a NaN; n > 0 */
   bool (*all_finite)(const double *x, size_t n);

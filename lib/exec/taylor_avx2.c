@@ -1,0 +1,2 @@
+#define AD_LANES_AVX2
+#include "exec/taylor_lanes.inc"
