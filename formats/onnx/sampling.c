@@ -40,25 +40,29 @@ void ad_onnx_lower_affine_grid(ad_onnx_build *b, ad_onnx_call *c) {
   c->out[0] = ad_onnx_reshape(b, ad_onnx_matmul(b, base, ad_onnx_transpose(b, c->in[0], swap)), &shape);
 }
 
-/* ---- Interpolation: [..., n] of places [...], counted in pixels, the weights of the n pixels of one axis.  Between
+/* ---- Interpolation: of places [..., P], counted in pixels, [..., n, P] weights of the n pixels of one axis.  Between
  * two places of pixels they are polynomials; at such a place the derivative is that on its right side. */
 
-static ad_onnx_value at_offset(ad_onnx_build *b, ad_onnx_value first, double shift, int64_t n, ad_onnx_value weight,
-                               ad_onnx_value other) {
-  const ad_onnx_value d = ad_onnx_offsets(b, shift ? ad_onnx_with(b, AD_OP_ADD, first, shift) : first, n);
-  return ad_onnx_elementwise(b, AD_OP_WHERE, 3, (ad_onnx_value[]){d, other, weight});
+/* [..., 1, P] */
+static ad_onnx_value row(ad_onnx_build *b, ad_onnx_value x) {
+  const ad_shape shape = ad_onnx_shape_insert(&x.shape, x.shape.rank - 1, 1);
+  return ad_onnx_reshape(b, x, &shape);
 }
 
-static ad_onnx_value column(ad_onnx_build *b, ad_onnx_value x) {
-  const ad_shape shape = ad_onnx_shape_insert(&x.shape, x.shape.rank, 1);
-  return ad_onnx_reshape(b, x, &shape);
+/* `weight` for the pixel at first + shift, `other` for the rest. */
+static ad_onnx_value at_offset(ad_onnx_build *b, ad_onnx_value first, double shift, int64_t n, ad_onnx_value weight,
+                               ad_onnx_value other) {
+  const ad_onnx_value pixels = ad_onnx_reshape(b, ad_onnx_iota(b, first.type, n), &(ad_shape){2, {n, 1}});
+  const ad_onnx_value place = row(b, shift ? ad_onnx_with(b, AD_OP_ADD, first, shift) : first);
+  const ad_onnx_value d = ad_onnx_binary(b, AD_OP_SUB, place, pixels);
+  return ad_onnx_elementwise(b, AD_OP_WHERE, 3, (ad_onnx_value[]){d, other, weight});
 }
 
 static ad_onnx_value linear_weights(ad_onnx_build *b, ad_onnx_value x, int64_t n) {
   const ad_onnx_value first = ad_onnx_unary(b, AD_OP_FLOOR, x), f = ad_onnx_binary(b, AD_OP_SUB, x, first);
   const ad_onnx_value rest = ad_onnx_binary(b, AD_OP_SUB, ad_onnx_number(b, x.type, 1), f);
-  ad_onnx_value w = at_offset(b, first, 1, n, column(b, f), ad_onnx_number(b, x.type, 0));
-  return at_offset(b, first, 0, n, column(b, rest), w);
+  ad_onnx_value w = at_offset(b, first, 1, n, row(b, f), ad_onnx_number(b, x.type, 0));
+  return at_offset(b, first, 0, n, row(b, rest), w);
 }
 
 /* ((p3 d + p2) d + p1) d + p0 */
@@ -77,7 +81,7 @@ static ad_onnx_value cubic_weights(ad_onnx_build *b, ad_onnx_value x, int64_t n)
     ad_onnx_value d = k < 1 ? f : ad_onnx_binary(b, AD_OP_SUB, ad_onnx_number(b, x.type, k), f);
     if (k == -1) d = ad_onnx_with(b, AD_OP_ADD, f, 1);
     d = k == -1 || k == 2 ? cubic(b, d, a, -5 * a, 8 * a, -4 * a) : cubic(b, d, a + 2, -(a + 3), 0, 1);
-    w = at_offset(b, first, k, n, column(b, d), w);
+    w = at_offset(b, first, k, n, row(b, d), w);
   }
   return w;
 }
@@ -136,7 +140,6 @@ static ad_onnx_value weights_of(ad_onnx_build *b, const sampler *s, ad_onnx_valu
 /* X [N, C, size...] at places [N, out..., axes], whose last axis names the image's last one first.  Weights of one axis
  * after the other are applied, the last one's by a product. */
 void ad_onnx_lower_grid_sample(ad_onnx_build *b, ad_onnx_call *c) {
-  static const int64_t swap[] = {0, 2, 1};
   const ad_shape *x = &c->in[0].shape, *grid = &c->in[1].shape;
   const int axes = x->rank - 2;
   sampler s;
@@ -157,7 +160,7 @@ void ad_onnx_lower_grid_sample(ad_onnx_build *b, ad_onnx_call *c) {
   for (int i = axes; i-- > 0 && !b->status;) {
     const int64_t size = x->dim[i + 2];
     ad_onnx_value w = ad_onnx_reshape(b, ad_onnx_part(b, g, 2, axes - 1 - i, 1), &(ad_shape){2, {n, places}});
-    w = ad_onnx_transpose(b, weights_of(b, &s, w, size, axes), swap); /* [n, size, places] */
+    w = weights_of(b, &s, w, size, axes);
     if (i == axes - 1) {
       y = ad_onnx_weigh(b, y, w, 1);
       continue;
@@ -173,7 +176,7 @@ void ad_onnx_lower_grid_sample(ad_onnx_build *b, ad_onnx_call *c) {
 
 /* ---- Regions of interest */
 
-/* [R, out, n]: means of the weights of `each` places in each of `out` parts of the regions from `start` to `end`. */
+/* [R, n, out]: means of the weights of `each` places in each of `out` parts of the regions from `start` to `end`. */
 static ad_onnx_value region_weights(ad_onnx_build *b, ad_onnx_value start, ad_onnx_value end, int64_t out, int64_t each,
                                     int64_t n, bool at_least_one) {
   ad_onnx_value span = ad_onnx_binary(b, AD_OP_SUB, end, start);
@@ -191,9 +194,9 @@ static ad_onnx_value region_weights(ad_onnx_build *b, ad_onnx_value start, ad_on
   ad_onnx_value inside = ad_onnx_binary(b, AD_OP_MUL, ad_onnx_with(b, AD_OP_GREATER_EQUAL, x, -1),
                                         ad_onnx_with(b, AD_OP_LESS_EQUAL, x, (double)n));
   ad_onnx_value w = linear_weights(b, clip(b, x, 0, (double)n - 1), n);
-  w = ad_onnx_where(b, column(b, inside), w, ad_onnx_number(b, x.type, 0));
-  w = ad_onnx_reshape(b, w, &(ad_shape){4, {regions, out, each, n}});
-  return ad_onnx_reduce(b, AD_OP_MEAN, w, 1u << 2, false);
+  w = ad_onnx_where(b, row(b, inside), w, ad_onnx_number(b, x.type, 0));
+  w = ad_onnx_reshape(b, w, &(ad_shape){4, {regions, n, out, each}});
+  return ad_onnx_reduce(b, AD_OP_MEAN, w, 1u << 3, false);
 }
 
 void ad_onnx_lower_roi_align(ad_onnx_build *b, ad_onnx_call *c) {
@@ -230,8 +233,8 @@ void ad_onnx_lower_roi_align(ad_onnx_build *b, ad_onnx_call *c) {
   const ad_onnx_value wy = region_weights(b, at[1], at[3], height, each, x->dim[2], !half);
   const ad_onnx_value wx = region_weights(b, at[0], at[2], width, each, x->dim[3], !half);
   ad_onnx_value y = ad_onnx_reshape(b, image, &(ad_shape){3, {n, channels * x->dim[2], x->dim[3]}});
-  y = ad_onnx_reshape(b, ad_onnx_weigh(b, y, ad_onnx_transpose(b, wx, swap), 1),
-                      &(ad_shape){4, {n, channels, x->dim[2], width}});
-  c->out[0] = ad_onnx_weigh(b, ad_onnx_reshape(b, wy, &(ad_shape){4, {n, 1, height, x->dim[2]}}), y, 0);
+  y = ad_onnx_reshape(b, ad_onnx_weigh(b, y, wx, 1), &(ad_shape){4, {n, channels, x->dim[2], width}});
+  c->out[0] = ad_onnx_weigh(
+      b, ad_onnx_reshape(b, ad_onnx_transpose(b, wy, swap), &(ad_shape){4, {n, 1, height, x->dim[2]}}), y, 0);
   c->out[0].type = c->in[0].type;
 }
