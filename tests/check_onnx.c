@@ -16,15 +16,6 @@ enum {
   BOOL = ONNX__TENSOR_PROTO__DATA_TYPE__BOOL
 };
 
-static void refuse(Onnx__ModelProto *m, const char *part) {
-  size_t size;
-  ad_graph *g = NULL;
-  void *bytes = onnx_pack(m, &size);
-  must_fail(AD_EINPUT, part, ad_graph_read(&g, bytes, size, "model", NULL, &graphs_error));
-  free(bytes);
-  onnx_free(m);
-}
-
 /* ---- What is an input */
 
 START_TEST(weights_are_inputs) {
@@ -153,46 +144,46 @@ static Onnx__ModelProto *unary(const char *op) {
 START_TEST(messages_name_what_is_not_supported) {
   Onnx__ModelProto *m = unary("Unique");
   m->graph->node[0]->name = strdup("the node");
-  refuse(m, "node 'the node' (Unique): not supported: the operator Unique");
+  onnx_refuse(m, AD_EINPUT, "node 'the node' (Unique): not supported: the operator Unique");
   m = unary("Neg");
   m->graph->node[0]->domain = strdup("com.example");
-  refuse(m, "of the domain com.example");
+  onnx_refuse(m, AD_EINPUT, "of the domain com.example");
   m = unary("Neg");
   onnx_int(m->graph->node[0], "alpha", 1);
-  refuse(m, "not supported: the attribute 'alpha'");
+  onnx_refuse(m, AD_EINPUT, "not supported: the attribute 'alpha'");
   m = unary("Neg");
   m->opset_import[0]->version = 99;
-  refuse(m, "version 99 of the operators");
+  onnx_refuse(m, AD_EINPUT, "version 99 of the operators");
   m = unary("Neg");
   m->ir_version = 99;
-  refuse(m, "version 99 of the file format");
+  onnx_refuse(m, AD_EINPUT, "version 99 of the file format");
   m = unary("Neg");
   m->graph->input[0]->type->tensor_type->elem_type = ONNX__TENSOR_PROTO__DATA_TYPE__STRING;
-  refuse(m, "the input 'x' of string");
+  onnx_refuse(m, AD_EINPUT, "the input 'x' of string");
   m = unary("NonZero");
-  refuse(m, "must be known when the model is loaded; give it by --bind 'x=...'");
+  onnx_refuse(m, AD_EINPUT, "must be known when the model is loaded; give it by --bind 'x=...'");
   m = unary("Softmax");
   onnx_int(m->graph->node[0], "axis", 2);
-  refuse(m, "axis 2 is out of range for rank 2");
+  onnx_refuse(m, AD_EINPUT, "axis 2 is out of range for rank 2");
   m = unary("Neg");
   free(m->graph->node[0]->input[0]);
   m->graph->node[0]->input[0] = strdup("z");
-  refuse(m, "there is no value 'z' before this node");
+  onnx_refuse(m, AD_EINPUT, "there is no value 'z' before this node");
   m = unary("Neg");
   onnx_node(m->graph, "Abs", "x", "y");
-  refuse(m, "the value 'y' is made twice");
+  onnx_refuse(m, AD_EINPUT, "the value 'y' is made twice");
   m = unary("Neg");
   onnx_floats(m->graph, "w", DIMS(2), (double[]){1, 2})->dims[0] = 3;
-  refuse(m, "the tensor 'w' of 3 elements has data for another number");
+  onnx_refuse(m, AD_EINPUT, "the tensor 'w' of 3 elements has data for another number");
   m = unary("Neg");
   Onnx__TensorProto *t = onnx_floats(m->graph, "w", DIMS(2), (double[]){1, 2});
   t->has_data_location = true;
   t->data_location = ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
-  refuse(m, "lies in another file, which it does not name");
+  onnx_refuse(m, AD_EINPUT, "lies in another file, which it does not name");
   m = unary("Neg");
   onnx_ints(m->graph, "i", DIMS(2), (int64_t[]){INT64_MAX, 1});
   onnx_node(m->graph, "Add", "i i", "k");
-  refuse(m, "no result that int64 can hold");
+  onnx_refuse(m, AD_EINPUT, "no result that int64 can hold");
   m = unary("Neg");
   onnx_ints(m->graph, "i", DIMS(3), (int64_t[]){1 << 20, 1 << 20, 4});
   onnx_node(m->graph, "ConstantOfShape", "i", "k");

@@ -1,4 +1,4 @@
-/* ONNX operators that choose by what is computed: indices, orders, places in images, steps.  Against their definitions
+/* ONNX operators that choose by what is computed: indices, orders, steps; and determinants.  Against their definitions
  * as loops; values in every backend, and every derivative by every method. */
 #include <check.h>
 #include <math.h>
@@ -16,60 +16,14 @@ enum {
   INT64 = ONNX__TENSOR_PROTO__DATA_TYPE__INT64
 };
 
-static Onnx__ModelProto *model_of(int opset, const char *op, const char *inputs, const char *outputs, const tensor *x) {
-  Onnx__ModelProto *m = onnx_model(opset);
-  onnx_weight(m->graph, "x", x);
-  onnx_node(m->graph, op, inputs, outputs);
-  onnx_output(m->graph, "y");
-  return m;
-}
-
 static Onnx__NodeProto *first(Onnx__ModelProto *m) {
   return m->graph->node[0];
-}
-
-static void refuse(Onnx__ModelProto *m, const char *part) {
-  size_t size;
-  ad_graph *g = NULL;
-  void *bytes = onnx_pack(m, &size);
-  must_fail(AD_EINPUT, part, ad_graph_read(&g, bytes, size, "model", NULL, &graphs_error));
-  free(bytes);
-  onnx_free(m);
-}
-
-/* Distinct floats of both signs. */
-static tensor some(ad_shape shape) {
-  tensor t = tensor_zeros(shape);
-  for (size_t i = 0; i < t.count; i++) t.v[i] = (double)(int)((i * 7 + 3) % 31) / 8 - 1.9375 + (double)i * 0x1p-9;
-  return t;
-}
-
-/* An integer that is computed from a weight, so that it is not known when the model is loaded. */
-static void computed(Onnx__ModelProto *m, const char *name, int rank, const int64_t *dim, const double *v) {
-  char source[32];
-  snprintf(source, sizeof source, "%s_real", name);
-  onnx_floats(m->graph, source, rank, dim, v);
-  onnx_int(onnx_node(m->graph, "Cast", source, name), "to", INT64);
-  Onnx__NodeProto *made = m->graph->node[--m->graph->n_node]; /* before the node that uses it */
-  memmove(m->graph->node + 1, m->graph->node, m->graph->n_node++ * sizeof(void *));
-  m->graph->node[0] = made;
-}
-
-static void expect_close(ad_graph *g, const tensor *want, double bound) {
-  const ad_node y = onnx_output_node(g, "y");
-  ck_assert(ad_shape_equal(ad_graph_node_shape(g, y), &want->shape));
-  for (size_t o = 0; o < want->count; o++) {
-    const double got = graphs_value(g, "tape", y, o);
-    ck_assert_msg(fabs(got - want->v[o]) <= bound, "element %zu is %.17g, not %.17g", o, got, want->v[o]);
-  }
-  graphs_check_derivatives(g, 64);
-  ad_graph_free(g);
 }
 
 /* ---- Indices */
 
 START_TEST(gather_by_computed_indices) {
-  const tensor x = some((ad_shape){3, {2, 4, 3}});
+  const tensor x = onnx_some((ad_shape){3, {2, 4, 3}});
   const double index[] = {3, 0, -1, 1.5, -4, 2}; /* 1.5 is cut off */
   for (int axis = 0; axis < 3; axis++) {
     const int64_t n = x.shape.dim[axis];
@@ -88,9 +42,9 @@ START_TEST(gather_by_computed_indices) {
       for (int i = axis + 1; i < 3; i++) from[i] = at[i + 1];
       want.v[o] = x.v[tensor_position(&x.shape, from)];
     }
-    Onnx__ModelProto *m = model_of(13, "Gather", "x index", "y", &x);
+    Onnx__ModelProto *m = onnx_single(13, "Gather", "x index", "y", &x);
     onnx_int(first(m), "axis", axis);
-    computed(m, "index", DIMS(3, 2), some_index);
+    onnx_computed(m, "index", DIMS(3, 2), some_index);
     onnx_expect(onnx_load(m), "y", &want, 0);
   }
 }
@@ -99,7 +53,7 @@ END_TEST
 /* Rows of a table by numbers that are an input, as of words: what is no row becomes nan. */
 START_TEST(numbers_of_rows_are_an_input) {
   const tensor x = {.shape = {2, {3, 2}}, .count = 6, .v = {1, 2, -INFINITY, 4, 5, 6}};
-  Onnx__ModelProto *m = model_of(13, "Gather", "x index", "y", &x);
+  Onnx__ModelProto *m = onnx_single(13, "Gather", "x index", "y", &x);
   onnx_input(m->graph, "index", INT64, DIMS(3));
   ad_graph *g = onnx_load(m);
   const double index[] = {2, 1, 3}, want[] = {5, 6, -INFINITY, 4, NAN, NAN};
@@ -124,7 +78,7 @@ START_TEST(numbers_of_rows_are_an_input) {
 END_TEST
 
 START_TEST(gather_elements_by_computed_indices) {
-  const tensor x = some((ad_shape){3, {2, 4, 3}});
+  const tensor x = onnx_some((ad_shape){3, {2, 4, 3}});
   for (int axis = 0; axis < 3; axis++) {
     const int64_t n = x.shape.dim[axis];
     const ad_shape shape = {3, {2, 3, 2}};
@@ -137,9 +91,9 @@ START_TEST(gather_elements_by_computed_indices) {
       at[axis] = ((int64_t)index[o] + n) % n;
       want.v[o] = x.v[tensor_position(&x.shape, at)];
     }
-    Onnx__ModelProto *m = model_of(13, "GatherElements", "x index", "y", &x);
+    Onnx__ModelProto *m = onnx_single(13, "GatherElements", "x index", "y", &x);
     onnx_int(first(m), "axis", axis);
-    computed(m, "index", DIMS(2, 3, 2), index);
+    onnx_computed(m, "index", DIMS(2, 3, 2), index);
     onnx_expect(onnx_load(m), "y", &want, 0);
   }
 }
@@ -153,10 +107,10 @@ START_TEST(one_hot_of_computed_indices) {
     const int64_t i = (int64_t)index[o / 6 * 2 + o % 2], k = (int64_t)(o / 2 % 3);
     want.v[o] = values.v[i == k || i + 3 == k];
   }
-  Onnx__ModelProto *m = model_of(11, "OneHot", "index depth x", "y", &values);
+  Onnx__ModelProto *m = onnx_single(11, "OneHot", "index depth x", "y", &values);
   onnx_int(first(m), "axis", 1);
   onnx_ints(m->graph, "depth", NO_DIMS, (int64_t[]){3});
-  computed(m, "index", DIMS(2, 2), index);
+  onnx_computed(m, "index", DIMS(2, 2), index);
   onnx_expect(onnx_load(m), "y", &want, 0);
 }
 END_TEST
@@ -167,7 +121,7 @@ START_TEST(places_of_extremes) {
   const tensor x = {.shape = {2, {2, 4}}, .count = 8, .v = {1, 3, 3, -2, 0, -5, 4, -5}};
   static const double want[2][2][2] = {{{1, 2}, {2, 2}}, {{3, 1}, {3, 3}}}; /* by operator, by which of equals */
   for (int k = 0; k < 4; k++) {
-    Onnx__ModelProto *m = model_of(13, k / 2 ? "ArgMin" : "ArgMax", "x", "y", &x);
+    Onnx__ModelProto *m = onnx_single(13, k / 2 ? "ArgMin" : "ArgMax", "x", "y", &x);
     onnx_int(first(m), "axis", 1);
     onnx_int(first(m), "keepdims", 0);
     onnx_int(first(m), "select_last_index", k % 2);
@@ -191,7 +145,7 @@ START_TEST(largest_and_smallest) {
   static const int order[2][2][5] = {{{0, 2, 4, 1, 3}, {2, 1, 4, 0, 3}}, {{3, 1, 4, 0, 2}, {3, 0, 1, 4, 2}}};
   for (int smallest = 0; smallest < 2; smallest++)
     for (int64_t k = 1; k <= 5; k++) {
-      Onnx__ModelProto *m = model_of(11, "TopK", "x k", "y at", &x);
+      Onnx__ModelProto *m = onnx_single(11, "TopK", "x k", "y at", &x);
       onnx_ints(m->graph, "k", DIMS(1), &k);
       onnx_int(first(m), "axis", -2);
       onnx_int(first(m), "largest", !smallest);
@@ -214,7 +168,7 @@ START_TEST(largest_and_smallest) {
 END_TEST
 
 START_TEST(sorted_values_have_derivatives) {
-  const tensor x = some((ad_shape){2, {2, 6}});
+  const tensor x = onnx_some((ad_shape){2, {2, 6}});
   tensor want = tensor_zeros((ad_shape){2, {2, 6}});
   memcpy(want.v, x.v, sizeof want.v);
   for (int r = 0; r < 2; r++) /* by insertion */
@@ -223,7 +177,7 @@ START_TEST(sorted_values_have_derivatives) {
         const double v = want.v[r * 6 + k];
         want.v[r * 6 + k] = want.v[r * 6 + k - 1], want.v[r * 6 + k - 1] = v;
       }
-  Onnx__ModelProto *m = model_of(11, "TopK", "x k", "y", &x);
+  Onnx__ModelProto *m = onnx_single(11, "TopK", "x k", "y", &x);
   onnx_ints(m->graph, "k", DIMS(1), (int64_t[]){6});
   onnx_expect(onnx_load(m), "y", &want, 0);
 }
@@ -234,8 +188,8 @@ END_TEST
 START_TEST(pooled_places) {
   const bool by_columns = _i & 1;
   enum { H = 5, W = 4, OH = 3, OW = 2 }; /* 3 x 2 windows, strides 2, one row of padding above and below */
-  const tensor x = some((ad_shape){4, {1, 2, H, W}});
-  Onnx__ModelProto *m = model_of(12, "MaxPool", "x", "v y", &x);
+  const tensor x = onnx_some((ad_shape){4, {1, 2, H, W}});
+  Onnx__ModelProto *m = onnx_single(12, "MaxPool", "x", "v y", &x);
   onnx_list(first(m), "kernel_shape", 2, (int64_t[]){3, 2});
   onnx_list(first(m), "strides", 2, (int64_t[]){2, 2});
   onnx_list(first(m), "pads", 4, (int64_t[]){1, 0, 1, 0});
@@ -259,7 +213,7 @@ END_TEST
 
 /* What was largest stays, the rest becomes 0: of any shape, and with a factor between. */
 START_TEST(pooled_and_put_back) {
-  const tensor x = some((ad_shape){4, {2, 1, 5, 4}});
+  const tensor x = onnx_some((ad_shape){4, {2, 1, 5, 4}});
   tensor want = tensor_zeros(x.shape);
   for (int n = 0; n < 2; n++)
     for (int o = 0; o < 4; o++) {
@@ -270,7 +224,7 @@ START_TEST(pooled_and_put_back) {
       }
       want.v[best] = x.v[best] * x.v[best];
     }
-  Onnx__ModelProto *m = model_of(12, "MaxPool", "x", "v at", &x);
+  Onnx__ModelProto *m = onnx_single(12, "MaxPool", "x", "v at", &x);
   onnx_list(first(m), "kernel_shape", 2, (int64_t[]){2, 2});
   onnx_list(first(m), "strides", 2, (int64_t[]){2, 2});
   onnx_node(m->graph, "Mul", "v v", "s");
@@ -279,123 +233,10 @@ START_TEST(pooled_and_put_back) {
   onnx_list(n, "strides", 2, (int64_t[]){2, 2});
   onnx_ints(m->graph, "shape", DIMS(4), x.shape.dim);
   onnx_expect(onnx_load(m), "y", &want, 1);
-  m = model_of(12, "MaxPool", "x", "v at", &x); /* windows that overlap */
+  m = onnx_single(12, "MaxPool", "x", "v at", &x); /* windows that overlap */
   onnx_list(first(m), "kernel_shape", 2, (int64_t[]){2, 2});
   onnx_list(onnx_node(m->graph, "MaxUnpool", "v at", "y"), "kernel_shape", 2, (int64_t[]){2, 2});
-  refuse(m, "windows overlap");
-}
-END_TEST
-
-/* ---- Places in images */
-
-static double keys(double d) { /* a = -3/4 */
-  d = fabs(d);
-  return d <= 1 ? (1.25 * d - 2.25) * d * d + 1 : d < 2 ? ((-0.75 * d + 3.75) * d - 6) * d + 3 : 0;
-}
-
-/* The weight of pixel k in what is read at g, from -1 to 1. */
-static double weight(int64_t k, int64_t n, double g, const char *mode, const char *padding, bool corners, bool volume) {
-  double x = corners ? (g + 1) / 2 * (double)(n - 1) : ((g + 1) * (double)n - 1) / 2;
-  const double lo = corners ? 0 : -0.5, hi = corners ? (double)(n - 1) : (double)n - 0.5;
-  if (!strcmp(mode, "nearest")) x = volume ? round(x) : rint(x);
-  if (*padding == 'r')
-    while (x < lo || x > hi) x = x < lo ? 2 * lo - x : 2 * hi - x;
-  if (*padding != 'z') x = fmin(fmax(x, 0), (double)(n - 1));
-  if (!strcmp(mode, "nearest")) return x == (double)k;
-  return strstr(mode, "cubic") ? keys(x - (double)k) : fmax(1 - fabs(x - (double)k), 0);
-}
-
-static const char *const modes[] = {"linear", "nearest", "cubic"},
-                         *const old_modes[] = {"bilinear", "nearest", "bicubic"},
-                         *const paddings[] = {"zeros", "border", "reflection"};
-
-START_TEST(grids_are_sampled) {
-  const bool corners = _i & 1, volume = _i & 2;
-  const int mode = _i / 4 % 3, padding = _i / 12, axes = volume ? 3 : 2;
-  const int64_t size[] = {4, 3, 2};
-  ad_shape image = {axes + 2, {2, 2}}, places = {axes + 2, {2, 1, 3, 1}};
-  for (int i = 0; i < axes; i++) image.dim[i + 2] = size[i];
-  if (!volume) places.dim[3] = 2;
-  places.dim[axes + 1] = axes;
-  const tensor x = some(image);
-  tensor grid = tensor_zeros(places);
-  for (size_t i = 0; i < grid.count; i++) /* in and outside; not where pieces meet */
-    grid.v[i] = (double)(float)(2.9 * sin(1.7 * (double)i + 0.3 * _i));
-  ad_shape shape = {axes + 2, {2, 2}};
-  for (int i = 0; i < axes; i++) shape.dim[i + 2] = places.dim[i + 1];
-  tensor want = tensor_zeros(shape);
-  const size_t each = want.count / 4, pixels = x.count / 4;
-  for (size_t o = 0; o < want.count; o++) {
-    const double *g = grid.v + (o / (2 * each) * each + o % each) * (size_t)axes;
-    const ad_shape inner = {axes, {size[0], size[1], size[2]}};
-    for (size_t k = 0; k < pixels; k++) {
-      int64_t at[8];
-      double w = 1;
-      tensor_unravel(&inner, k, at);
-      for (int i = 0; i < axes; i++)
-        w *= weight(at[i], size[i], g[axes - 1 - i], modes[mode], paddings[padding], corners, volume);
-      if (w != 0) want.v[o] += w * (double)(float)x.v[o / each * pixels + k];
-    }
-  }
-  Onnx__ModelProto *m = model_of(20, "GridSample", "x grid", "y", &x);
-  onnx_weight(m->graph, "grid", &grid);
-  onnx_word(first(m), "mode", _i & 1 ? modes[mode] : old_modes[mode]);
-  onnx_word(first(m), "padding_mode", paddings[padding]);
-  onnx_int(first(m), "align_corners", corners);
-  if (mode == 2 && padding)
-    refuse(m, "with the padding");
-  else
-    expect_close(onnx_load(m), &want, 1e-13);
-}
-END_TEST
-
-/* At a pixel itself the derivative by the place is that on its right side, as frameworks have it. */
-START_TEST(derivatives_at_pixels) {
-  const tensor x = {.shape = {4, {1, 1, 1, 4}}, .count = 4, .v = {1, 4, 2, 8}};
-  const double place[] = {-1 + 2.5 / 2, 0}; /* pixel 2 of 4 at corners false: ((g + 1) 4 - 1) / 2 = 2 */
-  Onnx__ModelProto *m = model_of(16, "GridSample", "x grid", "y", &x);
-  onnx_floats(m->graph, "grid", DIMS(1, 1, 1, 2), place);
-  ad_graph *g = onnx_load(m);
-  const ad_node y = onnx_output_node(g, "y");
-  const ad_node grid = ad_graph_find_node(g, "grid");
-  ck_assert(graphs_value(g, "tape", y, 0) == 2);
-  ck_assert(graphs_derivative(g, "tape", y, 0, grid, 0) == (8 - 2) * 2);
-  ad_graph_free(g);
-}
-END_TEST
-
-START_TEST(regions_are_averaged) {
-  enum { H = 5, W = 6, OH = 2, OW = 3, S = 2 };
-  const bool half = _i & 1, known = _i & 2;
-  const tensor x = some((ad_shape){4, {2, 2, H, W}});
-  static const double rois[] = {1, 0.5, 8, 7, -4, 2.1, 3, 17, 3, 3, 3.5, 3.25};
-  static const double image[] = {1, 0, 1};
-  tensor want = tensor_zeros((ad_shape){4, {3, 2, OH, OW}});
-  for (size_t o = 0; o < want.count; o++) {
-    const size_t r = o / (2 * OH * OW), c = o / (OH * OW) % 2, i = o / OW % OH, j = o % OW;
-    double at[4], sum = 0;
-    for (int k = 0; k < 4; k++) at[k] = (double)(float)rois[4 * r + (size_t)k] * 0.5 - (half ? 0.5 : 0);
-    const double w = half ? at[2] - at[0] : fmax(at[2] - at[0], 1), h = half ? at[3] - at[1] : fmax(at[3] - at[1], 1);
-    for (int s = 0; s < S * S; s++) {
-      double p = at[1] + h * ((double)i + (s / S + 0.5) / S) / OH, q = at[0] + w * ((double)j + (s % S + 0.5) / S) / OW;
-      if (p < -1 || p > H || q < -1 || q > W) continue;
-      p = fmin(fmax(p, 0), H - 1), q = fmin(fmax(q, 0), W - 1);
-      for (int k = 0; k < H * W; k++)
-        sum += fmax(1 - fabs(p - k / W), 0) * fmax(1 - fabs(q - k % W), 0) *
-               (double)(float)x.v[((size_t)image[r] * 2 + c) * H * W + (size_t)k];
-    }
-    want.v[o] = sum / (S * S);
-  }
-  Onnx__ModelProto *m = model_of(16, "RoiAlign", "x rois image", "y", &x);
-  onnx_floats(m->graph, "rois", DIMS(3, 4), rois);
-  if (known) onnx_ints(m->graph, "image", DIMS(3), (int64_t[]){1, 0, 1});
-  onnx_int(first(m), "output_height", OH);
-  onnx_int(first(m), "output_width", OW);
-  onnx_int(first(m), "sampling_ratio", S);
-  onnx_float(first(m), "spatial_scale", 0.5);
-  if (!half) onnx_word(first(m), "coordinate_transformation_mode", "output_half_pixel");
-  if (!known) computed(m, "image", DIMS(3), image);
-  expect_close(onnx_load(m), &want, 1e-13);
+  onnx_refuse(m, AD_EINPUT, "windows overlap");
 }
 END_TEST
 
@@ -417,7 +258,7 @@ START_TEST(determinants_are_sums_over_permutations) {
   const tensor x = tensor_integers((ad_shape){4, {2, 1, n, n}});
   tensor want = tensor_zeros((ad_shape){2, {2, 1}});
   for (int k = 0; k < 2; k++) want.v[k] = permanent(x.v + k * n * n, n, 0, 0, 1);
-  onnx_expect(onnx_load(model_of(11, "Det", "x", "y", &x)), "y", &want, 0);
+  onnx_expect(onnx_load(onnx_single(11, "Det", "x", "y", &x)), "y", &want, 0);
 }
 END_TEST
 
@@ -433,11 +274,12 @@ START_TEST(determinants_of_many_rows) {
   for (int i = 0; i < 16; i++) want.v[0] *= 1 + i % 2;
   for (int i = 0; i < 256; i++)
     for (int k = 0; k < 16; k++) x.v[i] += lower[i / 16][k] * upper[k][i % 16];
-  ad_graph *g = onnx_load(model_of(11, "Det", "x", "y", &x));
+  ad_graph *g = onnx_load(onnx_single(11, "Det", "x", "y", &x));
   ck_assert(graphs_value(g, "tape", onnx_output_node(g, "y"), 0) == want.v[0]);
   ad_graph_free(g);
   const tensor large = tensor_zeros((ad_shape){2, {17, 17}});
-  refuse(model_of(11, "Det", "x", "y", &large), "the determinant of a matrix of 17 rows; the limit is 16");
+  onnx_refuse(onnx_single(11, "Det", "x", "y", &large), AD_EINPUT,
+              "the determinant of a matrix of 17 rows; the limit is 16");
 }
 END_TEST
 
@@ -451,7 +293,7 @@ START_TEST(quantised_and_back) {
     const double s = step[i / 3];
     want.v[i] = (fmin(fmax(rint((double)(float)x.v[i] / s) + 3, -128), 127) - 3) * s;
   }
-  Onnx__ModelProto *m = model_of(13, "QuantizeLinear", "x step zero", "q", &x);
+  Onnx__ModelProto *m = onnx_single(13, "QuantizeLinear", "x step zero", "q", &x);
   onnx_int(first(m), "axis", 0);
   onnx_int(onnx_node(m->graph, "DequantizeLinear", "q step zero", "y"), "axis", -2);
   onnx_floats(m->graph, "step", DIMS(2), step);
@@ -474,7 +316,7 @@ END_TEST
 START_TEST(blocks_have_scales) {
   const tensor scale = {.shape = {2, {2, 2}}, .count = 4, .v = {0.5, 1, 2, 0.25}};
   const tensor want = {.shape = {2, {2, 3}}, .count = 6, .v = {0.5, -1, 3, 8, 10, -1.5}};
-  Onnx__ModelProto *m = model_of(21, "DequantizeLinear", "q x", "y", &scale);
+  Onnx__ModelProto *m = onnx_single(21, "DequantizeLinear", "q x", "y", &scale);
   onnx_int(first(m), "axis", 1);
   onnx_int(first(m), "block_size", 2);
   onnx_ints(m->graph, "q", DIMS(2, 3), (int64_t[]){1, -2, 3, 4, 5, -6});
@@ -485,19 +327,19 @@ END_TEST
 /* ---- Losses whose targets are inputs are those whose targets are known */
 
 START_TEST(targets_may_be_inputs) {
-  const tensor x = some((ad_shape){3, {2, 3, 2}});
+  const tensor x = onnx_some((ad_shape){3, {2, 3, 2}});
   const double target[] = {2, 0, 1, 2};
   static const char *const how[] = {"none", "sum", "mean"};
   for (int known = 0; known < 2; known++) {
     double value[2][4];
     for (int k = 0; k < 2; k++) {
       Onnx__ModelProto *m =
-          model_of(13, _i < 3 ? "SoftmaxCrossEntropyLoss" : "NegativeLogLikelihoodLoss", "x t w", "y", &x);
+          onnx_single(13, _i < 3 ? "SoftmaxCrossEntropyLoss" : "NegativeLogLikelihoodLoss", "x t w", "y", &x);
       onnx_word(first(m), "reduction", how[_i % 3]);
       if (known) onnx_int(first(m), "ignore_index", 1);
       onnx_floats(m->graph, "w", DIMS(3), (double[]){0.5, 2, 3});
       if (k)
-        computed(m, "t", DIMS(2, 2), target);
+        onnx_computed(m, "t", DIMS(2, 2), target);
       else
         onnx_ints(m->graph, "t", DIMS(2, 2), (int64_t[]){2, 0, 1, 2});
       ad_graph *g = onnx_load(m);
@@ -526,7 +368,7 @@ START_TEST(scan_has_a_batch) {
         want.v[n * 6 + t * 2 + i] = before + x.v[n * 6 + (2 - t) * 2 + i];
         if (t == 1) want.v[n * 6 + i] = x.v[n * 6 + 4 + i];
       }
-  Onnx__ModelProto *m = model_of(8, "Scan", "- zero x", "last y", &x);
+  Onnx__ModelProto *m = onnx_single(8, "Scan", "- zero x", "last y", &x);
   onnx_weight(m->graph, "zero", &zero);
   onnx_int(first(m), "num_scan_inputs", 1);
   onnx_list(first(m), "directions", 1, (int64_t[]){1});
@@ -546,7 +388,7 @@ START_TEST(powers_of_integers) {
   Onnx__ModelProto *m = onnx_model(13);
   onnx_node(m->graph, "Pow", "i p", "y");
   onnx_floats(m->graph, "p", DIMS(4), exponent);
-  computed(m, "i", DIMS(4), base);
+  onnx_computed(m, "i", DIMS(4), base);
   onnx_output(m->graph, "y");
   ad_graph *g = onnx_load(m);
   for (size_t k = 0; k < 4; k++) ck_assert(graphs_value(g, "tape", onnx_output_node(g, "y"), k) == want[k]);
@@ -566,9 +408,6 @@ int main(void) {
   tcase_add_test(c, sorted_values_have_derivatives);
   tcase_add_loop_test(c, pooled_places, 0, 2);
   tcase_add_test(c, pooled_and_put_back);
-  tcase_add_loop_test(c, grids_are_sampled, 0, 36);
-  tcase_add_test(c, derivatives_at_pixels);
-  tcase_add_loop_test(c, regions_are_averaged, 0, 4);
   tcase_add_loop_test(c, determinants_are_sums_over_permutations, 1, 6);
   tcase_add_test(c, determinants_of_many_rows);
   tcase_add_test(c, quantised_and_back);

@@ -238,3 +238,69 @@ void ad_onnx_lower_roi_align(ad_onnx_build *b, ad_onnx_call *c) {
       b, ad_onnx_reshape(b, ad_onnx_transpose(b, wy, swap), &(ad_shape){4, {n, 1, height, x->dim[2]}}), y, 0);
   c->out[0].type = c->in[0].type;
 }
+
+/* ---- Convolutions whose windows are bent: each place of a window is moved by an offset of its own */
+
+enum { PLANE = 2 };
+
+/* One number for each axis, or for both ends of each. */
+static void numbers(ad_onnx_build *b, const ad_onnx_call *c, const char *name, int64_t *to, int count,
+                    int64_t missing) {
+  int64_t have;
+  const int64_t *v = ad_onnx_ints(b, c, name, &have);
+  if (v && have != count) ad_onnx_fail(b, "the attribute '%s' has %lld numbers, not %d", name, (long long)have, count);
+  for (int i = 0; i < count && !b->status; i++) {
+    to[i] = v ? v[i] : missing;
+    if (to[i] < missing || to[i] > INT64_C(1) << 30) ad_onnx_fail(b, "the attribute '%s' is out of range", name);
+  }
+}
+
+/* X [N, C, H, W], filters [M, C / group, kernel...], offsets [N, groups * kernel * 2, out...], biases, and factors
+ * [N, groups * kernel, out...]. */
+void ad_onnx_lower_deform_conv(ad_onnx_build *b, ad_onnx_call *c) {
+  const ad_shape *x = &c->in[0].shape, *f = &c->in[1].shape, *o = &c->in[2].shape;
+  const int64_t g = ad_onnx_int(b, c, "group", 1), bent = ad_onnx_int(b, c, "offset_group", 1);
+  int64_t stride[PLANE], dilation[PLANE], pads[2 * PLANE], kernel[PLANE];
+  if (!b->status && x->rank != 4) ad_onnx_refuse(b, "an image of rank %d", x->rank);
+  numbers(b, c, "strides", stride, PLANE, 1);
+  numbers(b, c, "dilations", dilation, PLANE, 1);
+  numbers(b, c, "pads", pads, 2 * PLANE, 0);
+  numbers(b, c, "kernel_shape", kernel, PLANE, 1);
+  bool fits = !b->status && f->rank == 4 && o->rank == 4 && g > 0 && bent > 0 && x->dim[1] % bent == 0 &&
+              f->dim[0] % g == 0 && x->dim[1] % g == 0 && f->dim[1] == x->dim[1] / g && o->dim[0] == x->dim[0];
+  for (int i = 0; i < PLANE && fits; i++) {
+    const int64_t room = x->dim[i + 2] + pads[i] + pads[i + PLANE] - dilation[i] * (f->dim[i + 2] - 1) - 1;
+    fits = f->dim[i + 2] > 0 && x->dim[i + 2] > 0 && room >= 0 && o->dim[i + 2] == room / stride[i] + 1 &&
+           (!ad_onnx_has(c, "kernel_shape") || kernel[i] == f->dim[i + 2]);
+  }
+  const int64_t window = fits ? f->dim[2] * f->dim[3] : 0, places = fits ? o->dim[2] * o->dim[3] : 0;
+  if (!b->status && (!fits || o->dim[1] != bent * window * PLANE))
+    ad_onnx_fail(b, "the filters, the offsets or the attributes don't fit the image");
+  if (b->status) return;
+  const int64_t n = x->dim[0], each = x->dim[1] / bent, spots = window * places;
+  const ad_onnx_value offset = ad_onnx_reshape(b, c->in[2], &(ad_shape){5, {n, bent, window, PLANE, places}});
+  ad_onnx_value w[PLANE];
+  for (int i = 0; i < PLANE; i++) {
+    ad_onnx_value base = ad_onnx_known(b, c->in[0].type, &(ad_shape){1, {spots}});
+    for (int64_t k = 0; base.data && k < spots; k++) {
+      const int64_t tap = i ? k / places % f->dim[3] : k / places / f->dim[3];
+      const int64_t at = i ? k % places % o->dim[3] : k % places / o->dim[3];
+      base.data->v[k].r = (double)(at * stride[i] + tap * dilation[i] - pads[i]);
+    }
+    ad_onnx_value place = ad_onnx_reshape(b, ad_onnx_part(b, offset, 3, i, 1), &(ad_shape){3, {n, bent, spots}});
+    w[i] = linear_weights(b, ad_onnx_binary(b, AD_OP_ADD, place, base), x->dim[i + 2]);
+  }
+  ad_onnx_value y = ad_onnx_reshape(b, c->in[0], &(ad_shape){4, {n, bent, each * x->dim[2], x->dim[3]}});
+  y = ad_onnx_reshape(b, ad_onnx_weigh(b, y, w[1], 1), &(ad_shape){5, {n, bent, each, x->dim[2], spots}});
+  w[0] = ad_onnx_reshape(b, w[0], &(ad_shape){5, {n, bent, 1, x->dim[2], spots}});
+  y = ad_onnx_reduce(b, AD_OP_SUM, ad_onnx_binary(b, AD_OP_MUL_NO_NAN, y, w[0]), 1u << 3, false);
+  if (ad_onnx_given(c, 4))
+    y = ad_onnx_binary(b, AD_OP_MUL, y, ad_onnx_reshape(b, c->in[4], &(ad_shape){4, {n, bent, 1, spots}}));
+  y = ad_onnx_reshape(b, y, &(ad_shape){4, {n, g, f->dim[1] * window, places}});
+  y = ad_onnx_matmul(b, ad_onnx_reshape(b, c->in[1], &(ad_shape){3, {g, f->dim[0] / g, f->dim[1] * window}}), y);
+  y = ad_onnx_reshape(b, y, &(ad_shape){4, {n, f->dim[0], o->dim[2], o->dim[3]}});
+  if (ad_onnx_given(c, 3))
+    y = ad_onnx_binary(b, AD_OP_ADD, y, ad_onnx_reshape(b, c->in[3], &(ad_shape){3, {f->dim[0], 1, 1}}));
+  y.type = c->in[0].type;
+  c->out[0] = y;
+}
