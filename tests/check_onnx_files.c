@@ -270,15 +270,6 @@ START_TEST(functions_have_default_attributes) {
 }
 END_TEST
 
-static void refuse(Onnx__ModelProto *m, ad_status code, const char *part) {
-  size_t size;
-  ad_graph *g = NULL;
-  void *bytes = onnx_pack(m, &size);
-  must_fail(code, part, ad_graph_read(&g, bytes, size, "model", NULL, &graphs_error));
-  free(bytes);
-  onnx_free(m);
-}
-
 /* A chain of functions: number i calls number i + 1 so many times; the last one calls the first or negates. */
 static Onnx__ModelProto *chain(int length, int calls, bool closed) {
   Onnx__ModelProto *m = onnx_model(13);
@@ -303,10 +294,10 @@ static Onnx__ModelProto *chain(int length, int calls, bool closed) {
 }
 
 START_TEST(calls_are_bounded) {
-  refuse(chain(1, 1, true), AD_EINPUT, "the function 'F0' calls itself");
-  refuse(chain(3, 2, true), AD_EINPUT, "node 'v2' (F0) in the function 'F2': the function 'F0' calls itself");
-  refuse(chain(200, 1, false), AD_EINPUT, "nested too deeply");
-  refuse(chain(40, 3, false), AD_ELIMIT, "loops and functions of the model");
+  onnx_refuse(chain(1, 1, true), AD_EINPUT, "the function 'F0' calls itself");
+  onnx_refuse(chain(3, 2, true), AD_EINPUT, "node 'v2' (F0) in the function 'F2': the function 'F0' calls itself");
+  onnx_refuse(chain(200, 1, false), AD_EINPUT, "nested too deeply");
+  onnx_refuse(chain(40, 3, false), AD_ELIMIT, "loops and functions of the model");
   ad_graph *g = onnx_load(chain(90, 1, false));
   ck_assert_uint_eq(ad_graph_node_count(g), 2);
   ad_graph_free(g);
@@ -316,24 +307,24 @@ END_TEST
 START_TEST(wrong_functions_are_errors) {
   Onnx__ModelProto *m = with_functions();
   onnx_function(m, "Leaky", 13, "x", "y");
-  refuse(m, AD_EINPUT, "function 2 has no name of its own");
+  onnx_refuse(m, AD_EINPUT, "function 2 has no name of its own");
   m = with_functions();
   onnx_input(m->graph, "x", FLOAT, DIMS(1));
   onnx_local(onnx_node(m->graph, "Leaky", "x x", "y"));
-  refuse(m, AD_EINPUT, "2 operands and 1 results; the function has 1 and 1");
+  onnx_refuse(m, AD_EINPUT, "2 operands and 1 results; the function has 1 and 1");
   m = with_functions();
   onnx_input(m->graph, "x", FLOAT, DIMS(1));
   onnx_local(onnx_node(m->graph, "Twice", "x", "y"));
-  refuse(m, AD_EINPUT, "node 'q' (Add) in the function 'Twice': operand 1 is missing");
+  onnx_refuse(m, AD_EINPUT, "node 'q' (Add) in the function 'Twice': operand 1 is missing");
   m = with_functions();
   onnx_input(m->graph, "x", FLOAT, DIMS(1));
   onnx_refer(onnx_node(m->graph, "LeakyRelu", "x", "y"), "alpha", "slope");
-  refuse(m, AD_EINPUT, "'alpha' refers to that of a function, but stands in none");
+  onnx_refuse(m, AD_EINPUT, "'alpha' refers to that of a function, but stands in none");
   m = with_functions();
   onnx_input(m->graph, "x", FLOAT, DIMS(1));
   m->functions[1]->opset_import[0]->version = 99;
   onnx_local(onnx_node(m->graph, "Leaky", "x", "y"));
-  refuse(m, AD_EINPUT, "version 99 of the operators");
+  onnx_refuse(m, AD_EINPUT, "version 99 of the operators");
 }
 END_TEST
 

@@ -1,6 +1,7 @@
 #include "onnx_model.h"
 
 #include <check.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -270,4 +271,48 @@ void onnx_expect(ad_graph *g, const char *name, const tensor *want, double units
   tensor_expect_near(g, onnx_output_node(g, name), want, units);
   graphs_check_derivatives(g, 64);
   ad_graph_free(g);
+}
+
+Onnx__ModelProto *onnx_single(int opset, const char *op, const char *inputs, const char *outputs, const tensor *x) {
+  Onnx__ModelProto *m = onnx_model(opset);
+  onnx_weight(m->graph, "x", x);
+  onnx_node(m->graph, op, inputs, outputs);
+  onnx_output(m->graph, "y");
+  return m;
+}
+
+void onnx_refuse(Onnx__ModelProto *m, ad_status code, const char *part) {
+  size_t size;
+  ad_graph *g = NULL;
+  void *bytes = onnx_pack(m, &size);
+  must_fail(code, part, ad_graph_read(&g, bytes, size, "model", NULL, &graphs_error));
+  free(bytes);
+  onnx_free(m);
+}
+
+tensor onnx_some(ad_shape shape) {
+  tensor t = tensor_zeros(shape);
+  for (size_t i = 0; i < t.count; i++) t.v[i] = (double)(int)((i * 7 + 3) % 31) / 8 - 1.9375 + (double)i * 0x1p-9;
+  return t;
+}
+
+void onnx_expect_close(ad_graph *g, const tensor *want, double bound) {
+  const ad_node y = onnx_output_node(g, "y");
+  ck_assert(ad_shape_equal(ad_graph_node_shape(g, y), &want->shape));
+  for (size_t o = 0; o < want->count; o++) {
+    const double got = graphs_value(g, "tape", y, o);
+    ck_assert_msg(fabs(got - want->v[o]) <= bound, "element %zu is %.17g, not %.17g", o, got, want->v[o]);
+  }
+  graphs_check_derivatives(g, 64);
+  ad_graph_free(g);
+}
+
+void onnx_computed(Onnx__ModelProto *m, const char *name, int rank, const int64_t *dim, const double *v) {
+  char source[32];
+  snprintf(source, sizeof source, "%s_real", name);
+  onnx_floats(m->graph, source, rank, dim, v);
+  Onnx__NodeProto *made = onnx_node(m->graph, "Cast", source, name);
+  onnx_int(made, "to", ONNX__TENSOR_PROTO__DATA_TYPE__INT64);
+  memmove(m->graph->node + 1, m->graph->node, (m->graph->n_node - 1) * sizeof(void *)); /* before who uses it */
+  m->graph->node[0] = made;
 }

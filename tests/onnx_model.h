@@ -52,6 +52,18 @@ void onnx_weight(Onnx__GraphProto *g, const char *name, const tensor *t);
 /* The output is `want` to so many units of 2^-53 in every backend, and every derivative right; frees the graph. */
 void onnx_expect(ad_graph *g, const char *name, const tensor *want, double units);
 
+/* One node over a weight "x", with an output "y". */
+Onnx__ModelProto *onnx_single(int opset, const char *op, const char *inputs, const char *outputs, const tensor *x);
+/* Reading the model, which is freed, fails with this code and a message that has this part. */
+void onnx_refuse(Onnx__ModelProto *m, ad_status code, const char *part);
+/* Distinct floats of both signs, none 0. */
+tensor onnx_some(ad_shape shape);
+/* The output "y" is `want` but for an absolute error, as of sums in which numbers cancel, and every derivative right;
+ * frees the graph. */
+void onnx_expect_close(ad_graph *g, const tensor *want, double bound);
+/* An int64 tensor that is computed from a weight, so that it is not known when the model is loaded. */
+void onnx_computed(Onnx__ModelProto *m, const char *name, int rank, const int64_t *dim, const double *v);
+
 /* A page of the manual, doc/NAME, is this text; with ADTOOL_UPDATE_DOCS in the environment it becomes so. */
 void onnx_page(const char *name, const char *text);
 

@@ -16,6 +16,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+try:
+    import onnx  # python3-onnx
+except ImportError:
+    onnx = None
+
 TO_DOUBLE = 1e-7
 TO_FLOAT = 2e-5
 
@@ -54,18 +59,26 @@ def gradients(model, x):
     return loss, found
 
 
-def compare(model, x, folder):
-    model.eval()
-    path, point = os.path.join(folder, "model.onnx"), os.path.join(folder, "point.json")
+def export(model, x, path, how):
+    """As one graph; with a function for each module; or with the weights in a file of their own."""
+    options = {"opset_version": 15, "export_modules_as_functions": True} if how == "functions" else {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(model, x, path, input_names=["x"], output_names=["loss"], do_constant_folding=False,
-                          training=torch.onnx.TrainingMode.PRESERVE)
+                          training=torch.onnx.TrainingMode.PRESERVE, **options)
+    if how == "beside":
+        onnx.save_model(onnx.load(path), path, save_as_external_data=True, location="weights.bin", size_threshold=0)
+
+
+def compare(model, x, folder, how):
+    model.eval()
+    path, point = os.path.join(folder, "model.onnx"), os.path.join(folder, "point.json")
+    export(model, x, path, how)
     with open(point, "w") as f:
         json.dump({"x": x.tolist()}, f)
     out = subprocess.run(["adtool", "grad", path, "--point", point, "--format", "json"], check=True,
                          stdout=subprocess.PIPE).stdout
-    loss = json.loads(out)["outputs"]["loss"]
+    loss, = json.loads(out)["outputs"].values()
     checks = bad = 0
     for kind, m, v, bound in (("double", copy.deepcopy(model).double(), x.double(), TO_DOUBLE), ("float", model, x, TO_FLOAT)):
         value, want = gradients(m, v)
@@ -76,7 +89,7 @@ def compare(model, x, folder):
             checks += 1
             if not error <= bound:
                 bad += 1
-                print(f"{type(model).__name__}, {kind}: {name} differs by {error:.3g} of the largest")
+                print(f"{type(model).__name__}, {how}, {kind}: {name} differs by {error:.3g} of the largest")
     return checks, bad
 
 
@@ -88,10 +101,12 @@ def main():
         for t in (convolutions.norm.running_mean, convolutions.norm.weight, convolutions.norm.bias):
             t.copy_(torch.randn(6))
         convolutions.norm.running_var.copy_(torch.rand(6) + 0.5)
+    ways = ["graph", "functions"] + (["beside"] if onnx else [])
     for model, x in ((Perceptron(), torch.randn(5, 3)), (convolutions, torch.randn(3, 2, 7, 9))):
-        with tempfile.TemporaryDirectory() as folder:
-            more, wrong = compare(model, x, folder)
-        checks, bad = checks + more, bad + wrong
+        for how in ways:
+            with tempfile.TemporaryDirectory() as folder:
+                more, wrong = compare(model, x, folder, how)
+            checks, bad = checks + more, bad + wrong
     print(f"{(checks - bad) * 100 // checks}%: Checks: {checks}, Failures: {bad}, Errors: 0")
     return bad != 0
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "onnx/operators.h"
+#include "onnx/selection.h"
 
 static ad_onnx_value zero_of(ad_onnx_build *b, const ad_onnx_value *x) {
   return ad_onnx_number(b, x->type, 0);
@@ -148,8 +149,6 @@ void ad_onnx_lower_hardmax(ad_onnx_build *b, ad_onnx_call *c) {
   const rows r = rows_of(b, c);
   const int type = c->in[0].type;
   ad_onnx_value most = ad_onnx_reduce(b, AD_OP_REDUCE_MAX, r.x, 1u << r.axis, true);
-  ad_onnx_value equal = ad_onnx_cast(b, ad_onnx_binary(b, AD_OP_EQUAL, r.x, most), type);
-  ad_onnx_value count = ad_onnx_along(b, AD_OP_CUMSUM, equal, r.axis);
-  ad_onnx_value first = ad_onnx_cast(b, ad_onnx_with(b, AD_OP_EQUAL, count, 1), type);
-  c->out[0] = ad_onnx_reshape(b, ad_onnx_binary(b, AD_OP_MUL, equal, first), &r.shape);
+  ad_onnx_value first = ad_onnx_first(b, ad_onnx_binary(b, AD_OP_EQUAL, r.x, most), r.axis, false);
+  c->out[0] = ad_onnx_reshape(b, ad_onnx_cast(b, first, type), &r.shape);
 }

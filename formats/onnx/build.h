@@ -42,6 +42,7 @@ typedef struct ad_onnx_value {
   ad_shape shape;
   const Onnx__TensorProto *tensor; /* a weight: its value by default, for who needs to know it */
   ad_onnx_data *data;              /* known; NULL: a node */
+  const void *choice;              /* indices: what MaxPool has to say of them (windows.c); NULL: nothing */
   ad_node node;
 } ad_onnx_value;
 

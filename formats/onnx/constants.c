@@ -93,6 +93,40 @@ void ad_onnx_lower_size(ad_onnx_build *b, ad_onnx_call *c) {
   if (!b->status) c->out[0].data->v[0].i = ad_shape_size(&c->in[0].shape);
 }
 
+/* Triangles over the bins of a spectrum, whose corners are equally spaced on the mel scale. */
+void ad_onnx_lower_mel_weight_matrix(ad_onnx_build *b, ad_onnx_call *c) {
+  static const char *const what[] = {"the number of bands", "the length", "the rate", "the lower edge",
+                                     "the upper edge"};
+  double v[5], mel[2];
+  for (int i = 0; i < 5; i++) {
+    ad_onnx_need_known(b, &c->in[i], what[i]);
+    if (!b->status && ad_shape_size(&c->in[i].shape) != 1) ad_onnx_fail(b, "%s must be one number", what[i]);
+    v[i] = b->status ? 1 : ad_onnx_element_double(&c->in[i], 0);
+    if (i > 2) mel[i - 3] = 2595 * log10(1 + v[i] / 700);
+  }
+  if (!(v[0] >= 1 && v[0] < 0x1p24 && v[1] >= 1 && v[1] < 0x1p32 && v[2] > 0 && isfinite(mel[0]) && isfinite(mel[1])))
+    ad_onnx_fail(b, "the numbers of the matrix are out of range");
+  const int64_t bands = b->status ? 0 : (int64_t)v[0], bins = b->status ? 0 : (int64_t)v[1] / 2 + 1;
+  c->out[0] = ad_onnx_known(b, (int)ad_onnx_int(b, c, "output_datatype", AD_ONNX_FLOAT), &(ad_shape){2, {bins, bands}});
+  for (int64_t i = 0; i < bands && !b->status; i++) {
+    double corner[3];
+    for (int k = 0; k < 3; k++) {
+      const double m = mel[0] + (double)(i + k) * (mel[1] - mel[0]) / (double)(bands + 2);
+      corner[k] = floor((v[1] + 1) * 700 * (pow(10, m / 2595) - 1) / v[2]);
+    }
+    if (!(corner[0] >= 0 && corner[0] <= corner[1] && corner[1] <= corner[2] && corner[1] < (double)bins &&
+          corner[2] <= (double)bins)) {
+      ad_onnx_fail(b, "the bands reach beyond the spectrum");
+      return;
+    }
+    for (int64_t j = (int64_t)corner[0]; j < (int64_t)corner[2]; j++)
+      set_number(&c->out[0], j * bands + i,
+                 (double)j < corner[1] ? ((double)j - corner[0]) / (corner[1] - corner[0])
+                                       : (corner[2] - (double)j) / (corner[2] - corner[1]));
+    set_number(&c->out[0], (int64_t)corner[1] * bands + i, 1);
+  }
+}
+
 /* a[0] + a[1] cos(2 pi i / n) + a[2] cos(4 pi i / n) */
 static void window(ad_onnx_build *b, ad_onnx_call *c, double a0, double a1, double a2) {
   const int64_t size = ad_onnx_operand_int(b, c, 0, "the size");

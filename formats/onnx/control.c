@@ -117,6 +117,12 @@ void ad_onnx_lower_loop(ad_onnx_build *b, ad_onnx_call *c) {
   }
 }
 
+/* Part `at` of an axis, without the axis. */
+static ad_onnx_value element(ad_onnx_build *b, ad_onnx_value x, int axis, int64_t at) {
+  const ad_shape shape = ad_onnx_shape_remove(&x.shape, axis);
+  return ad_onnx_reshape(b, ad_onnx_part(b, x, axis, at, 1), &shape);
+}
+
 /* Entry i of a list attribute. */
 static int64_t listed(ad_onnx_build *b, const ad_onnx_call *c, const char *name, size_t i) {
   int64_t count;
@@ -124,10 +130,52 @@ static int64_t listed(ad_onnx_build *b, const ad_onnx_call *c, const char *name,
   return v && (int64_t)i < count ? v[i] : 0;
 }
 
+/* Before version 9: for each element of a batch, the first axis of all operands, along the second axis. */
+static void scan_batch(ad_onnx_build *b, ad_onnx_call *c) {
+  const Onnx__GraphProto *body = ad_onnx_graph_of(b, c, "body");
+  const int64_t n = ad_onnx_int(b, c, "num_scan_inputs", 0);
+  if (ad_onnx_given(c, 0)) ad_onnx_refuse(b, "lengths of sequences");
+  if (c->inputs < 2 || n < 1 || n > (int64_t)c->inputs - 1 || c->inputs - 1 - (size_t)n > c->outputs)
+    ad_onnx_fail(b, "num_scan_inputs is out of range");
+  for (size_t i = 1; i < c->inputs; i++) ad_onnx_need_rank(b, c, i, i < c->inputs - (size_t)n ? 1 : 2);
+  if (b->status) return;
+  const size_t operands = c->inputs - 1, carried = operands - (size_t)n;
+  const int64_t batch = c->in[operands].shape.dim[0], trips = c->in[operands].shape.dim[1];
+  ad_onnx_value *in = values(b, operands), *out = values(b, c->outputs);
+  column *columns = ad_onnx_room(b, 2 * (uint64_t)c->outputs * sizeof *columns, 1), *whole = columns + c->outputs;
+  for (size_t k = 0; k < operands && !b->status; k++)
+    if (c->in[k + 1].shape.dim[0] != batch || (k >= carried && c->in[k + 1].shape.dim[1] != trips))
+      ad_onnx_fail(b, "the operands differ in the size of the batch or in their number of runs");
+  for (int64_t e = 0; e < batch && !b->status; e++) {
+    for (size_t k = 0; k < carried; k++) in[k] = element(b, c->in[k + 1], 0, e);
+    for (int64_t i = 0; i < trips && !b->status; i++) {
+      for (size_t k = carried; k < operands; k++) {
+        const int64_t at = listed(b, c, "directions", k - carried) ? trips - 1 - i : i;
+        in[k] = element(b, element(b, c->in[k + 1], 0, e), 0, at);
+      }
+      run_body(b, c->scope, body, operands, in, c->outputs, out);
+      memcpy(in, out, carried * sizeof *in);
+      for (size_t k = carried; k < c->outputs; k++) collect(b, &columns[k], out[k], 0);
+    }
+    for (size_t k = 0; k < c->outputs && !b->status; k++) {
+      collect(b, &whole[k], k < carried ? in[k] : joined(b, &columns[k], 0, false), 0);
+      columns[k].count = 0;
+    }
+  }
+  for (size_t k = 0; columns && k < c->outputs; k++) {
+    if (ad_onnx_wanted(c, k)) c->out[k] = joined(b, &whole[k], 0, false);
+    ad_free(columns[k].v);
+    ad_free(whole[k].v);
+  }
+}
+
 void ad_onnx_lower_scan(ad_onnx_build *b, ad_onnx_call *c) {
   const Onnx__GraphProto *body = ad_onnx_graph_of(b, c, "body");
   const int64_t n = ad_onnx_int(b, c, "num_scan_inputs", 0);
-  if (b->opset < 9) ad_onnx_refuse(b, "Scan before version 9");
+  if (b->opset < 9) {
+    scan_batch(b, c);
+    return;
+  }
   if (n < 1 || n > (int64_t)c->inputs || c->inputs - (size_t)n > c->outputs)
     ad_onnx_fail(b, "num_scan_inputs is out of range");
   if (b->status) return;
@@ -147,9 +195,7 @@ void ad_onnx_lower_scan(ad_onnx_build *b, ad_onnx_call *c) {
     for (size_t k = 0; k < scanned; k++) {
       const ad_onnx_value x = c->in[carried + k];
       const int axis = ad_onnx_axis(b, listed(b, c, "scan_input_axes", k), x.shape.rank);
-      const ad_shape shape = ad_onnx_shape_remove(&x.shape, axis);
-      const int64_t at = listed(b, c, "scan_input_directions", k) ? trips - 1 - i : i;
-      in[carried + k] = ad_onnx_reshape(b, ad_onnx_part(b, x, axis, at, 1), &shape);
+      in[carried + k] = element(b, x, axis, listed(b, c, "scan_input_directions", k) ? trips - 1 - i : i);
     }
     run_body(b, c->scope, body, c->inputs, in, c->outputs, out);
     memcpy(in, out, carried * sizeof *in);

@@ -27,9 +27,11 @@ void ad_onnx_lower_binary(ad_onnx_build *b, ad_onnx_call *c) {
 
 void ad_onnx_lower_pow(ad_onnx_build *b, ad_onnx_call *c) {
   broadcast_second(b, c);
-  if (!ad_onnx_is_real(c->in[0].type) && !(c->in[0].data && c->in[1].data && !ad_onnx_is_real(c->in[1].type)))
-    ad_onnx_refuse(b, "a power of integers that are not known, or with a real exponent");
+  const bool real = ad_onnx_is_real(c->in[0].type), whole = !ad_onnx_is_real(c->in[1].type);
   c->out[0] = ad_onnx_binary(b, AD_OP_POW, c->in[0], c->in[1]);
+  if (real || c->out[0].data) return;
+  /* an integer again; powers with integers as exponents are integers already, but for the last bit */
+  c->out[0] = ad_onnx_unary(b, whole ? AD_OP_ROUND : AD_OP_TRUNC, c->out[0]);
 }
 
 /* Without fmod the result has the sign of the divisor. */

@@ -399,6 +399,12 @@ ad_onnx_value ad_onnx_along(ad_onnx_build *b, ad_op op, ad_onnx_value x, int axi
   return apply(b, op, x.type, 1, &x, 1, &(ad_attr){"axis", {0}, &v});
 }
 
+ad_onnx_value ad_onnx_weigh(ad_onnx_build *b, ad_onnx_value x, ad_onnx_value y, int weights) {
+  const int64_t zeros = weights;
+  const ad_attr attr = list_attr("zeros", 1, &zeros);
+  return apply(b, AD_OP_MATMUL_NO_NAN, x.type, 2, (ad_onnx_value[]){x, y}, 1, &attr);
+}
+
 ad_onnx_value ad_onnx_matmul(ad_onnx_build *b, ad_onnx_value x, ad_onnx_value y) {
   return apply(b, AD_OP_MATMUL, x.type, 2, (ad_onnx_value[]){x, y}, 0, NULL);
 }

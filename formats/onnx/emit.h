@@ -39,6 +39,8 @@ ad_onnx_value ad_onnx_scatter_add(ad_onnx_build *b, ad_onnx_value x, ad_onnx_val
 ad_onnx_value ad_onnx_reduce(ad_onnx_build *b, ad_op op, ad_onnx_value x, unsigned axes, bool keep);
 ad_onnx_value ad_onnx_along(ad_onnx_build *b, ad_op op, ad_onnx_value x, int axis);
 ad_onnx_value ad_onnx_matmul(ad_onnx_build *b, ad_onnx_value x, ad_onnx_value y);
+/* The same with weights that are mostly 0 as factor `weights`, 0 or 1: a zero takes nothing, not even of infinity. */
+ad_onnx_value ad_onnx_weigh(ad_onnx_build *b, ad_onnx_value x, ad_onnx_value y, int weights);
 
 /* Shapes. */
 ad_shape ad_onnx_shape(int rank, const int64_t *dim);

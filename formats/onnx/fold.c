@@ -77,6 +77,15 @@ static bool fold_real(ad_op op, const double *a, double *v) {
     case AD_OP_ROUND:
       *v = rint(a[0]);
       return true;
+    case AD_OP_RELU:
+      *v = a[0] <= 0 ? 0 : a[0];
+      return true;
+    case AD_OP_MAX:
+      *v = a[0] >= a[1] || isnan(a[0]) ? a[0] : a[1];
+      return true;
+    case AD_OP_MIN:
+      *v = a[0] <= a[1] || isnan(a[0]) ? a[0] : a[1];
+      return true;
     case AD_OP_SQRT:
       *v = sqrt(a[0]);
       return true;

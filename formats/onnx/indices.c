@@ -1,8 +1,9 @@
-/* Operators that pick and put elements by indices, which must be known. */
+/* Operators that pick and put elements by indices that are known; where others are possible, see selection.c. */
 #include <math.h>
 #include <string.h>
 
 #include "onnx/operators.h"
+#include "onnx/selection.h"
 
 /* The indices of an operand counted from 0, for an axis of this size. */
 static int64_t *places(ad_onnx_build *b, ad_onnx_call *c, size_t operand, int64_t size, int64_t *count) {
@@ -21,6 +22,10 @@ static int64_t *places(ad_onnx_build *b, ad_onnx_call *c, size_t operand, int64_
 void ad_onnx_lower_gather(ad_onnx_build *b, ad_onnx_call *c) {
   int64_t count;
   const int axis = ad_onnx_axis(b, ad_onnx_int(b, c, "axis", 0), c->in[0].shape.rank);
+  if (ad_onnx_is_computed(&c->in[1])) {
+    c->out[0] = ad_onnx_take(b, c->in[0], axis, c->in[1]);
+    return;
+  }
   const int64_t *index = b->status ? NULL : places(b, c, 1, c->in[0].shape.dim[axis], &count);
   if (index) c->out[0] = ad_onnx_gather(b, c->in[0], axis, &c->in[1].shape, index);
 }
@@ -46,6 +51,10 @@ static int64_t *element_places(ad_onnx_build *b, ad_onnx_call *c, int64_t *count
 }
 
 void ad_onnx_lower_gather_elements(ad_onnx_build *b, ad_onnx_call *c) {
+  if (ad_onnx_is_computed(&c->in[1])) {
+    ad_onnx_lower_gather_elements_computed(b, c);
+    return;
+  }
   int64_t count, *from = element_places(b, c, &count);
   if (from) c->out[0] = ad_onnx_pick(b, c->in[0], &c->in[1].shape, from, c->in[0]);
 }
@@ -233,7 +242,8 @@ void ad_onnx_lower_reverse_sequence(ad_onnx_build *b, ad_onnx_call *c) {
 void ad_onnx_lower_one_hot(ad_onnx_build *b, ad_onnx_call *c) {
   const ad_shape *x = &c->in[0].shape;
   int64_t index[AD_MAX_RANK];
-  ad_onnx_need_known(b, &c->in[0], "the indices");
+  const bool computed = ad_onnx_is_computed(&c->in[0]);
+  if (!computed) ad_onnx_need_known(b, &c->in[0], "the indices");
   ad_onnx_need_known(b, &c->in[1], "the depth");
   if (b->status) return;
   if (ad_shape_size(&c->in[1].shape) != 1 || ad_shape_size(&c->in[2].shape) != 2 || x->rank == AD_MAX_RANK) {
@@ -243,6 +253,10 @@ void ad_onnx_lower_one_hot(ad_onnx_build *b, ad_onnx_call *c) {
   const double depth = ad_onnx_element_double(&c->in[1], 0);
   const int axis = ad_onnx_axis(b, ad_onnx_int(b, c, "axis", -1), x->rank + 1);
   if (!(depth >= 0 && depth < 0x1p40)) ad_onnx_fail(b, "the depth is out of range");
+  if (computed) {
+    if (!b->status) ad_onnx_lower_one_hot_computed(b, c, axis, (int64_t)depth);
+    return;
+  }
   const ad_shape shape = ad_onnx_shape_insert(x, axis, (int64_t)depth);
   if (ad_shape_size(&shape) < 0) ad_onnx_fail(b, "the result is too large");
   int64_t n = ad_shape_size(&shape), *on = b->status ? NULL : ad_onnx_room(b, (uint64_t)n + 1, sizeof *on),
@@ -258,19 +272,23 @@ void ad_onnx_lower_one_hot(ad_onnx_build *b, ad_onnx_call *c) {
   if (on) c->out[0] = ad_onnx_gather(b, ad_onnx_reshape(b, c->in[2], &(ad_shape){1, {2}}), 0, &shape, on);
 }
 
-/* Indices of what is computed jump with it: only known operands have them. */
 void ad_onnx_lower_arg_max(ad_onnx_build *b, ad_onnx_call *c) {
   const ad_shape x = c->in[0].shape;
   const int axis = ad_onnx_axis(b, ad_onnx_int(b, c, "axis", 0), x.rank);
   const bool last = ad_onnx_int(b, c, "select_last_index", 0) != 0, keep = ad_onnx_int(b, c, "keepdims", 1) != 0;
   int64_t index[AD_MAX_RANK], stride[AD_MAX_RANK];
+  if (!b->status && !x.dim[axis]) ad_onnx_fail(b, "the axis is empty");
+  if (ad_onnx_is_computed(&c->in[0])) {
+    ad_onnx_lower_arg_max_computed(b, c, axis, last, keep);
+    return;
+  }
   ad_onnx_need_known(b, &c->in[0], "the operand");
-  if (c->in[0].data) ad_onnx_charge(b, (uint64_t)ad_shape_size(&c->in[0].shape));
+  if (b->status) return;
+  ad_onnx_charge(b, (uint64_t)ad_shape_size(&c->in[0].shape));
   if (b->status) return;
   ad_shape kept = x;
   kept.dim[axis] = 1;
   const ad_shape shape = keep ? kept : ad_onnx_shape_remove(&x, axis);
-  if (!x.dim[axis]) ad_onnx_fail(b, "the axis is empty");
   ad_onnx_strides(&x, stride);
   c->out[0] = ad_onnx_known(b, AD_ONNX_INT64, &shape);
   for (int64_t o = 0; !b->status && o < ad_shape_size(&kept); o++) {

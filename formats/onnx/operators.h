@@ -62,7 +62,11 @@ const Onnx__GraphProto *ad_onnx_graph_of(ad_onnx_build *b, const ad_onnx_call *c
 int ad_onnx_axis(ad_onnx_build *b, int64_t axis, int rank);
 unsigned ad_onnx_axes(ad_onnx_build *b, const int64_t *axes, int64_t count, int rank);
 
-/* ---- Lowering functions, in the table operators.def */
+/* ---- Lowering functions, in the table operators.def, and where the operand is computed (selection.c) */
+
+void ad_onnx_lower_gather_elements_computed(ad_onnx_build *b, ad_onnx_call *c);
+void ad_onnx_lower_one_hot_computed(ad_onnx_build *b, ad_onnx_call *c, int axis, int64_t depth);
+void ad_onnx_lower_arg_max_computed(ad_onnx_build *b, ad_onnx_call *c, int axis, bool last, bool keep);
 
 #define OPERATOR(name, min, max, outputs, constants, attributes, lower, op) ad_onnx_lower ad_onnx_lower_##lower;
 #include "onnx/operators.def"

@@ -21,6 +21,58 @@ void ad_onnx_lower_gemm(ad_onnx_build *b, ad_onnx_call *c) {
   c->out[0] = x;
 }
 
+/* ---- Determinants, by expansion along rows: minors of the first k rows for all sets of k columns, from those of k - 1
+ * rows.  Nothing is divided, so that singular matrices have derivatives, too; the work is 2^n. */
+
+enum { MOST_ROWS = 16 };
+
+/* For each set of k of n columns: its columns in order, the number of the set without that column, and the sign. */
+static void expand(ad_onnx_build *b, int n, int k, int64_t *number, int64_t *column, int64_t *minor, double *sign) {
+  int64_t at = 0, sets = 0;
+  for (unsigned set = 0; set < 1u << n && !b->status; set++) {
+    if (__builtin_popcount(set) != k) continue;
+    for (int j = 0, place = 0; j < n; j++) {
+      if (!(set >> j & 1)) continue;
+      column[at] = j;
+      minor[at] = number[set & ~(1u << j)];
+      sign[at++] = (k - 1 + place++) % 2 ? -1 : 1;
+    }
+    number[set] = sets++;
+  }
+}
+
+void ad_onnx_lower_det(ad_onnx_build *b, ad_onnx_call *c) {
+  const ad_shape *s = &c->in[0].shape;
+  ad_onnx_need_rank(b, c, 0, 2);
+  if (b->status) return;
+  const int64_t size = s->dim[s->rank - 1];
+  ad_shape batch = ad_onnx_shape(s->rank - 2, s->dim);
+  if (s->dim[s->rank - 2] != size) ad_onnx_fail(b, "the matrices are not square");
+  if (size > MOST_ROWS)
+    ad_onnx_refuse(b, "the determinant of a matrix of %lld rows; the limit is %d", (long long)size, MOST_ROWS);
+  const int n = b->status ? 0 : (int)size;
+  const int64_t count = ad_shape_size(&batch);
+  ad_onnx_value x = ad_onnx_reshape(b, c->in[0], &(ad_shape){3, {count, n, n}});
+  ad_onnx_value minors = ad_onnx_broadcast(b, ad_onnx_number(b, x.type, 1), &(ad_shape){2, {count, 1}});
+  int64_t *number = ad_onnx_room(b, UINT64_C(1) << n, sizeof *number), sets = 1;
+  for (int k = 1; k <= n && !b->status; k++) {
+    sets = sets * (n - k + 1) / k;
+    const ad_shape table = {2, {sets, k}};
+    int64_t *column = ad_onnx_room(b, (uint64_t)(sets * k), sizeof *column);
+    int64_t *minor = ad_onnx_room(b, (uint64_t)(sets * k), sizeof *minor);
+    double *sign = ad_onnx_room(b, (uint64_t)(sets * k), sizeof *sign);
+    ad_onnx_value signs = ad_onnx_known(b, x.type, &table);
+    if (b->status) return;
+    expand(b, n, k, number, column, minor, sign);
+    for (int64_t i = 0; i < sets * k; i++) signs.data->v[i].r = sign[i];
+    ad_onnx_value row = ad_onnx_reshape(b, ad_onnx_part(b, x, 1, k - 1, 1), &(ad_shape){2, {count, n}});
+    row = ad_onnx_binary(b, AD_OP_MUL, ad_onnx_gather(b, row, 1, &table, column), signs);
+    minors = ad_onnx_binary(b, AD_OP_MUL, row, ad_onnx_gather(b, minors, 1, &table, minor));
+    minors = ad_onnx_reduce(b, AD_OP_SUM, minors, 1u << 2, false);
+  }
+  c->out[0] = ad_onnx_reshape(b, minors, &batch);
+}
+
 /* ---- Einsum: operands are multiplied pair by pair; a letter that stands nowhere else is summed at once */
 
 enum { LETTERS = 52 + AD_MAX_RANK }; /* a-z, A-Z, the axes of ... from the last */

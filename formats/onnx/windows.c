@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "onnx/operators.h"
+#include "onnx/selection.h"
 
 enum { MOST = AD_MAX_RANK - 2 };
 
@@ -277,11 +278,53 @@ static ad_onnx_value pool(ad_onnx_build *b, windows *w, ad_onnx_value x, ad_op o
   return as_image(b, w, ad_onnx_reduce(b, op, gather_windows(b, w, x, outside), 1u << 2, false));
 }
 
+/* What MaxPool chose, for a MaxUnpool that has its indices. */
+typedef struct choice {
+  windows w;
+  ad_onnx_value ones; /* [N, C, window, place] */
+  ad_shape image;
+} choice;
+
+/* The flat index in the whole image of position k of the window at place o, channels aside. */
+static double index_of(const windows *w, int64_t k, int64_t o, bool by_columns) {
+  int64_t at, row = 0, step = 1;
+  bool padded;
+  if ((at = pixel(w, k, o, &padded)) < 0) return 0;
+  if (!by_columns) return (double)at;
+  const ad_shape size = ad_onnx_shape(w->axes, w->size);
+  int64_t index[AD_MAX_RANK];
+  ad_onnx_unravel(&size, at, index);
+  for (int i = 0; i < w->axes; i++) row += index[i] * step, step *= w->size[i];
+  return (double)row;
+}
+
+/* The first of the largest in each window. */
+static void put_indices(ad_onnx_build *b, ad_onnx_call *c, const windows *w, ad_onnx_value x) {
+  const bool by_columns = ad_onnx_int(b, c, "storage_order", 0) != 0;
+  const ad_onnx_value most = ad_onnx_reduce(b, AD_OP_REDUCE_MAX, x, 1u << 2, true);
+  const ad_onnx_value ones = ad_onnx_first(b, ad_onnx_binary(b, AD_OP_EQUAL, x, most), 2, false);
+  choice *made = b->status ? NULL : ad_onnx_room(b, 1, sizeof *made);
+  if (!made) return;
+  const int64_t n = x.shape.dim[0], channels = x.shape.dim[1];
+  ad_onnx_value in = ad_onnx_known(b, AD_ONNX_DOUBLE, &(ad_shape){2, {w->window, w->places}});
+  ad_onnx_value base = ad_onnx_known(b, AD_ONNX_DOUBLE, &(ad_shape){3, {n, channels, 1}});
+  for (int64_t i = 0; i < w->window * w->places && !b->status; i++)
+    in.data->v[i].r = index_of(w, i / w->places, i % w->places, by_columns);
+  for (int64_t i = 0; i < n * channels && !b->status; i++) base.data->v[i].r = (double)(i * w->pixels);
+  in = ad_onnx_reduce(b, AD_OP_SUM, ad_onnx_binary(b, AD_OP_MUL, ones, in), 1u << 2, false);
+  *made = (choice){*w, ones, c->in[0].shape};
+  c->out[1] = as_image(b, w, ad_onnx_binary(b, AD_OP_ADD, in, base));
+  c->out[1].type = AD_ONNX_INT64;
+  c->out[1].choice = by_columns ? NULL : made;
+}
+
 void ad_onnx_lower_max_pool(ad_onnx_build *b, ad_onnx_call *c) {
   windows w;
   read_windows(b, c, &w, NULL);
   place_windows(b, c, &w);
-  c->out[0] = pool(b, &w, c->in[0], AD_OP_REDUCE_MAX, -INFINITY);
+  const ad_onnx_value x = gather_windows(b, &w, c->in[0], -INFINITY);
+  c->out[0] = as_image(b, &w, ad_onnx_reduce(b, AD_OP_REDUCE_MAX, x, 1u << 2, false));
+  if (ad_onnx_wanted(c, 1)) put_indices(b, c, &w, x);
 }
 
 /* How many positions of each window count. */
@@ -341,17 +384,39 @@ void ad_onnx_lower_global_lp_pool(ad_onnx_build *b, ad_onnx_call *c) {
   c->out[0] = power(b, over_image(b, c, AD_OP_SUM, power(b, c->in[0], p, false)), p, true);
 }
 
-/* Puts elements back where MaxPool had them. */
+/* By what MaxPool chose, where windows don't share pixels and the result has its image's shape. */
+static void unpool(ad_onnx_build *b, ad_onnx_call *c, const ad_shape *shape) {
+  const choice *made = c->in[1].choice;
+  windows w = made->w;
+  bool apart = ad_shape_equal(&made->image, shape) && ad_shape_equal(&c->in[0].shape, &c->in[1].shape);
+  for (int i = 0; i < w.axes; i++) apart = apart && w.stride[i] >= extent(&w, i);
+  if (!apart) {
+    ad_onnx_refuse(b, "indices of a MaxPool whose windows overlap, or whose image has another shape");
+    return;
+  }
+  ad_onnx_value x = ad_onnx_reshape(b, c->in[0], &(ad_shape){4, {shape->dim[0], shape->dim[1], 1, w.places}});
+  x = ad_onnx_where(b, made->ones, x, ad_onnx_number(b, x.type, 0));
+  c->out[0] = scatter_windows(b, &w, x);
+}
+
+/* Puts elements back where MaxPool had them.  A larger shape that is asked for is filled with zeros at the end. */
 void ad_onnx_lower_max_unpool(ad_onnx_build *b, ad_onnx_call *c) {
   windows w;
-  int64_t count;
+  int64_t count, sizes = 0;
   read_windows(b, c, &w, NULL);
-  if (ad_onnx_given(c, 2)) ad_onnx_refuse(b, "output_shape");
-  const int64_t *index = ad_onnx_operand_ints(b, c, 1, "the indices", &count);
-  if (!index) return;
+  const int64_t *want = ad_onnx_given(c, 2) ? ad_onnx_operand_ints(b, c, 2, "the shape", &sizes) : NULL;
   ad_shape shape = c->in[0].shape;
   for (int i = 0; i < w.axes; i++)
-    shape.dim[i + 2] = w.stride[i] * (w.size[i] - 1) + w.kernel[i] - w.before[i] - w.after[i];
+    shape.dim[i + 2] = w.stride[i] * (w.size[i] - 1) + w.kernel[i] - (want ? 0 : w.before[i] + w.after[i]);
+  if (want && sizes != shape.rank) ad_onnx_fail(b, "the shape has another rank than the operand");
+  if (b->status) return;
+  if (c->in[1].choice) {
+    if (want) shape = ad_onnx_shape(shape.rank, want);
+    unpool(b, c, &shape);
+    return;
+  }
+  const int64_t *index = ad_onnx_operand_ints(b, c, 1, "the indices", &count);
+  if (!index) return;
   const int64_t size = ad_shape_size(&shape);
   int64_t *from = size < 0 ? NULL : ad_onnx_room(b, (uint64_t)size + 1, sizeof *from);
   if (size < 0 || count != ad_shape_size(&c->in[0].shape)) ad_onnx_fail(b, "the indices don't fit");
@@ -362,4 +427,12 @@ void ad_onnx_lower_max_unpool(ad_onnx_build *b, ad_onnx_call *c) {
     else
       from[index[i]] = i;
   if (from) c->out[0] = ad_onnx_pick(b, c->in[0], &shape, from, ad_onnx_number(b, c->in[0].type, 0));
+  for (int i = 0; want && i < shape.rank && !b->status; i++) {
+    ad_shape more = c->out[0].shape;
+    more.dim[i] = want[i] - more.dim[i];
+    if (more.dim[i] < 0) ad_onnx_fail(b, "the shape is smaller than the windows");
+    if (more.dim[i] <= 0) continue;
+    const ad_onnx_value zero = ad_onnx_full(b, c->out[0].type, &more, 0);
+    c->out[0] = ad_onnx_concat(b, 2, (ad_onnx_value[]){c->out[0], zero}, i);
+  }
 }
