@@ -326,7 +326,7 @@ static inline V lanes_sech(V a) {
 /* tanh |x| = (1 - u)/(1 + u) and sech^2 x = 4 u/(1 + u)^2 with u = exp(-2|x|), which cancels where |x| is small: there
  * the seventh convergent of Lambert's continued fraction x/(1 + x^2/(3 + x^2/(5 + ...))) is within 2^-60 of tanh, and
  * sech^2 is 1 - tanh^2. */
-static inline void lanes_tanh_pair(V a, V *z, V *dx) {
+static inline __attribute__((always_inline)) void lanes_tanh_pair(V a, V *z, V *dx) {
   const M small = LT(ABS(a), lanes_all(0.35));
   const V s = a * a, u = EXP(-2.0 * ABS(a)), above = 1.0 + u;
   const V n = ABS(a) * (135135.0 + s * (17325.0 + s * (378.0 + s)));

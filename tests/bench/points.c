@@ -128,7 +128,7 @@ static void lane_points(void *state) {
 
 /* ---- adtool, a block of points after the other */
 
-enum { BLOCK = 256 };
+enum { BLOCK = 128 };
 
 typedef struct blocks {
   points p;
