@@ -4,6 +4,7 @@
 
 #include "batch/plan.h"
 #include "error.h"
+#include "exec/transpose.h"
 #include "exec/workspace.h"
 #include "ir/point.h"
 
@@ -103,28 +104,47 @@ void ad_batch_worker_free(ad_batch_worker *w) {
 /* Elements first .. first+count-1 of a span, at the first `rows` points of the block, to a column of rows. */
 static void put_columns(double *out, size_t width, const ad_span *s, size_t first, size_t count, size_t points,
                         size_t rows) {
-  enum { TILE = 8 }; /* rows whose lines of the cache are filled together */
-  if (s->kind != AD_KIND_F64) {
+  if (s->kind == AD_KIND_F64)
+    ad_transpose(out, width, (const double *)s->data + first * points, points, count, rows);
+  else
     for (size_t j = 0; j < count; j++) out[j] = ad_span_double(s, first + j);
-    return;
+}
+
+static ad_status set_row(const ad_batch_plan *p, ad_workspace *w, const double *in, ad_error *e) {
+  ad_status s = AD_OK;
+  for (ad_node n = 0; !s && n < ad_graph_input_count(p->graph); n++)
+    if (p->given[n]) s = ad_workspace_set_input(w, n, in + p->first[n], size_of(p, n), e);
+  return s;
+}
+
+static ad_status set_block(ad_batch_worker *w, const double *in, size_t count, ad_error *e) {
+  const ad_batch_plan *p = w->p;
+  const ad_node inputs = (ad_node)ad_graph_input_count(p->graph);
+  if (ad_batch_kind(p) != AD_KIND_F64) return set_row(p, w->w, in, e);
+  for (ad_node n = 0, end; n < inputs; n = end) {
+    for (end = n; end < inputs && p->given[end] == p->given[n];) end++;
+    if (p->given[n]) ad_workspace_set_rows(w->w, n, end, in + p->first[n], p->inputs, count);
   }
-  const double *v = (const double *)s->data + first * points;
-  for (size_t b0 = 0; b0 < rows; b0 += TILE) {
-    const size_t b1 = b0 + TILE < rows ? b0 + TILE : rows;
-    for (size_t j = 0; j < count; j++)
-      for (size_t b = b0; b < b1; b++) out[b * width + j] = v[j * points + b];
+  return AD_OK;
+}
+
+/* Inputs that follow one another have gradients that do. */
+static void put_gradient(ad_batch_worker *w, double *out, size_t count) {
+  const ad_batch_plan *p = w->p;
+  const ad_span d = ad_workspace_gradients(w->w);
+  const size_t inputs = ad_program_wrt_count(p->program);
+  for (size_t k = 0, end; k < inputs; k = end) {
+    const ad_node x = ad_program_wrt(p->program, k);
+    for (end = k + 1; end < inputs && ad_program_wrt(p->program, end) == x + (end - k);) end++;
+    const size_t size = p->first[x + (end - k)] - p->first[x];
+    put_columns(out, p->width, &d, p->first[x], size, p->points, count);
+    out += size;
   }
 }
 
 static ad_status work_block(ad_batch_worker *w, const double *in, size_t count, double *out, ad_error *e) {
   const ad_batch_plan *p = w->p;
-  const size_t inputs = ad_graph_input_count(p->graph);
-  ad_status s = AD_OK;
-  for (ad_node n = 0; !s && n < inputs; n++) {
-    if (!p->given[n]) continue;
-    s = ad_batch_kind(p) == AD_KIND_F64 ? ad_workspace_set_points(w->w, n, in + p->first[n], p->inputs, count, e)
-                                        : ad_workspace_set_input(w->w, n, in + p->first[n], size_of(p, n), e);
-  }
+  ad_status s = set_block(w, in, count, e);
   if (!s) s = ad_workspace_primal(w->w, e);
   for (size_t i = 0; !s && i < p->o.output_count; i++) {
     const ad_node n = ad_graph_output_node(p->graph, p->o.output[i]);
@@ -142,20 +162,9 @@ static ad_status work_block(ad_batch_worker *w, const double *in, size_t count, 
       r.element = &element;
     }
     s = ad_workspace_run_gradient(w->w, &r, e);
-    for (size_t k = 0; !s && k < ad_program_wrt_count(p->program); k++) {
-      const ad_node x = ad_program_wrt(p->program, k);
-      const ad_span d = ad_workspace_gradient(w->w, x);
-      put_columns(out, p->width, &d, 0, size_of(p, x), p->points, count);
-      out += size_of(p, x);
-    }
+    if (!s) put_gradient(w, out, count);
+    out += ad_batch_wrt(p);
   }
-  return s;
-}
-
-static ad_status set_row(const ad_batch_plan *p, ad_workspace *w, const double *in, ad_error *e) {
-  ad_status s = AD_OK;
-  for (ad_node n = 0; !s && n < ad_graph_input_count(p->graph); n++)
-    if (p->given[n]) s = ad_workspace_set_input(w, n, in + p->first[n], size_of(p, n), e);
   return s;
 }
 

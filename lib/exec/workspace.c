@@ -7,6 +7,7 @@
 #include "backends/backend.h"
 #include "error.h"
 #include "exec/series.h"
+#include "exec/transpose.h"
 #include "ir/number.h"
 #include "ir/point.h"
 #include "mem.h"
@@ -156,18 +157,26 @@ void ad_workspace_set_numbers(ad_workspace *w, ad_node input, const ad_numbers *
   w->primal_done = false;
 }
 
+void ad_workspace_set_rows(ad_workspace *w, ad_node first, ad_node end, const double *rows, size_t pitch,
+                           size_t count) {
+  const size_t points = w->options.points;
+  double *x = ad_workspace_input_data(w, first);
+  size_t size = 0;
+  for (ad_node n = first; n < end; n++) {
+    size += (size_t)ad_shape_size(ad_graph_node_shape(w->p->graph, n));
+    mark_set(w, n);
+  }
+  ad_transpose(x, points, rows, pitch, count, size);
+  for (size_t j = 0; count < points && j < size; j++)
+    for (size_t b = count; b < points; b++) x[j * points + b] = x[j * points + count - 1];
+}
+
 ad_status ad_workspace_set_points(ad_workspace *w, ad_node input, const double *rows, size_t pitch, size_t count,
                                   ad_error *e) {
   if (input >= ad_graph_input_count(w->p->graph)) return ad_fail(e, AD_EUSAGE, "node %u is not an input", input);
-  const size_t points = w->options.points, size = (size_t)ad_shape_size(ad_graph_node_shape(w->p->graph, input));
-  if (w->engine->kind != AD_KIND_F64 || !count || count > points)
-    return ad_fail(e, AD_EUSAGE, "%zu points for a block of %zu", count, points);
-  double *x = ad_workspace_input_data(w, input);
-  for (size_t j = 0; j < size; j++, x += points) {
-    for (size_t b = 0; b < count; b++) x[b] = rows[b * pitch + j];
-    for (size_t b = count; b < points; b++) x[b] = x[count - 1];
-  }
-  mark_set(w, input);
+  if (w->engine->kind != AD_KIND_F64 || !count || count > w->options.points)
+    return ad_fail(e, AD_EUSAGE, "%zu points for a block of %zu", count, (size_t)w->options.points);
+  ad_workspace_set_rows(w, input, input + 1, rows, pitch, count);
   return AD_OK;
 }
 

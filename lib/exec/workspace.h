@@ -79,6 +79,10 @@ typedef void ad_strips_fn(ad_workspace *w, const ad_block *b, size_t first, size
 /* The numbers of an input in place, to be moved by finite differences; the primal values are stale afterwards. */
 void *ad_workspace_input_data(ad_workspace *w, ad_node input);
 
+/* ad_workspace_set_points for inputs first .. end-1 together, which rows give side by side; in double, with a count that
+ * fits. */
+void ad_workspace_set_rows(ad_workspace *w, ad_node first, ad_node end, const double *rows, size_t pitch, size_t count);
+
 /* The value of an input as a point holds it: one number for all elements or one for each. */
 void ad_workspace_set_numbers(ad_workspace *w, ad_node input, const ad_numbers *value);
 
