@@ -40,7 +40,7 @@ static uint64_t sweeps(const ad_batch_plan *p) {
 }
 
 size_t ad_batch_chunk(const ad_batch_plan *p) {
-  enum { NUMBERS = 1 << 18, WORK = 1 << 21, MOST = 1 << 15, CHECKS = 4 };
+  enum { NUMBERS = 1 << 17, WORK = 1 << 21, MOST = 1 << 15, CHECKS = 4 };
   const uint64_t numbers = (uint64_t)p->inputs + p->width, work = p->program->size * (sweeps(p) + 1) / 2;
   size_t rows = 1;
   const size_t most = p->o.task == AD_BATCH_CHECK ? CHECKS : MOST;

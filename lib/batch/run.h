@@ -54,8 +54,8 @@ typedef struct ad_batch_run {
   const ad_batch_dealer *dealer; /* NULL: none; else nothing is written here */
 } ad_batch_run;
 
-/* Rows of a chunk: a power of two, the same on every machine, for a millisecond of work and for numbers that are some
- * hundred pages of a file (which a system writes faster than few) and stay in the last cache. */
+/* Rows of a chunk: a power of two, the same on every machine, for some milliseconds of work and for numbers that are
+ * many pages of a file, which systems write faster than few, and stay in a cache. */
 size_t ad_batch_chunk(const ad_batch_plan *p);
 
 /* Does it.  What it takes of memory follows from the width of rows and the number of threads, not from the number of
