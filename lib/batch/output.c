@@ -163,17 +163,25 @@ static ad_status open_part(ad_output *o, const char *key, const void *head, cons
   return there ? resume(o, entries, e) : begin(o, key, head, e);
 }
 
+#ifdef __linux__
+/* As much again as there is, but only a small part of what is free: others write there as well. */
+static void take_room(ad_output *o, uint64_t end) {
+  const uint64_t more = end < most_ahead ? end : most_ahead;
+  struct statfs f;
+  o->room = end + more;
+  if (fstatfs(o->fd, &f) || f.f_bavail / 16 < more / (uint64_t)f.f_bsize) return;
+  if (fallocate(o->fd, FALLOC_FL_KEEP_SIZE, (off_t)end, (off_t)more) && !ftruncate(o->fd, (off_t)end))
+    o->room = UINT64_MAX; /* a file system that can't */
+}
+#endif
+
 /* Room in large pieces makes writing cheaper, and what is on its way to the disk early need not be waited for at the
  * end.  Where this can't be had, nothing is lost but time. */
 static void look_ahead(ad_output *o) {
 #ifdef __linux__
   const uint64_t end = o->head_size + o->size;
   if (o->in_memory || end < least_ahead) return;
-  if (end + least_ahead / 2 > o->room) {
-    const uint64_t more = end < most_ahead ? end : most_ahead;
-    fallocate(o->fd, FALLOC_FL_KEEP_SIZE, (off_t)end, (off_t)more);
-    o->room = end + more;
-  }
+  if (end + least_ahead / 2 > o->room) take_room(o, end);
   if (end - o->sent >= least_ahead) {
     sync_file_range(o->fd, (off_t)o->sent, (off_t)(end - o->sent), SYNC_FILE_RANGE_WRITE);
     o->sent = end;
