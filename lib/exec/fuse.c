@@ -16,6 +16,7 @@ typedef struct fusion {
   uint8_t *outside; /* of each node: somebody outside its group reads it */
   size_t gone;      /* places that were given up: their offsets, ascending, and their sizes */
   uint32_t *at, *size;
+  uint8_t *wanted; /* room for one a member */
 } fusion;
 
 /* The elements of an operation that can be fused; 0: it can't. */
@@ -132,6 +133,19 @@ static bool are_apart(const ad_fused *f, uint32_t count, uint32_t size) {
   return true;
 }
 
+/* The way back computes once more what keeps partials, and those values in strips that are read then.  wanted: of each
+ * strip from `base` on, none yet. */
+static void find_again(ad_fused *f, uint32_t count, uint32_t base, uint8_t *wanted) {
+  for (uint32_t j = count; j-- > 0;) {
+    const unsigned reads = ad_scalar_reads_back((ad_op)f[j].op, f[j].active);
+    f[j].again = ad_scalar_keeps((ad_op)f[j].op, f[j].active) || (f[j].inside && (reads & 1u));
+    if (f[j].inside && wanted[(f[j].out - base) / AD_STRIP]) f[j].again = true;
+    for (unsigned k = 0; k < f[j].nargs; k++)
+      if (f[j].access[k] == AD_ACCESS_STRIP && (f[j].again || reads >> (k + 1) & 1))
+        wanted[(f[j].arg[k] - base) / AD_STRIP] = 1;
+  }
+}
+
 /* Makes the groups' blocks one each.  strip: room for a number a node. */
 static void fuse_blocks(ad_program *p, const fusion *f, uint32_t *strip) {
   size_t kept = 0;
@@ -155,6 +169,8 @@ static void fuse_blocks(ad_program *p, const fusion *f, uint32_t *strip) {
     }
     if (room > p->strips) p->strips = room;
     if (partials > p->kept_fused) p->kept_fused = partials;
+    memset(f->wanted, 0, n);
+    find_again(p->fused + fused.first, fused.count, p->size, f->wanted);
     fused.apart = are_apart(p->fused + fused.first, fused.count, fused.step);
     p->block[kept++] = fused;
   }
@@ -188,16 +204,18 @@ ad_status ad_fuse(ad_program *p, ad_error *e) {
   fusion f = {.group = ad_calloc(nodes, sizeof *f.group),
               .outside = ad_calloc(nodes, 1),
               .at = ad_calloc(members, sizeof *f.at),
-              .size = ad_calloc(members, sizeof *f.size)};
+              .size = ad_calloc(members, sizeof *f.size),
+              .wanted = ad_calloc(members, 1)};
   uint32_t *strip = ad_calloc(nodes, sizeof *strip);
   p->fused = ad_calloc(members, sizeof *p->fused);
   ad_status s = AD_OK;
-  if (!f.group || !f.outside || !f.at || !f.size || !strip || !p->fused) s = ad_fail_memory(e);
+  if (!f.group || !f.outside || !f.at || !f.size || !f.wanted || !strip || !p->fused) s = ad_fail_memory(e);
   if (!s) s = fuse(p, &f, strip, e);
   ad_free(f.group);
   ad_free(f.outside);
   ad_free(f.at);
   ad_free(f.size);
+  ad_free(f.wanted);
   ad_free(strip);
   return s;
 }

@@ -1,7 +1,5 @@
 #include "exec/points.h"
 
-#include <string.h>
-
 #include "mem.h"
 
 void ad_points_code_free(ad_points_code *c) {
@@ -51,28 +49,6 @@ typedef struct rows {
 
 #define STAYS UINT32_MAX
 
-/* Bit 0: some partial that is computed on the way back reads the value; bit k: argument k - 1. */
-static unsigned read_back(const ad_scalar *s) {
-  static const struct {
-    const char *partial[3];
-  } table[AD_OP_COUNT] = {
-#define UNARY(ID, name, VALUE, DX, ...) [AD_OP_##ID] = {{#DX}},
-#define BINARY(ID, name, args, dflt, VALUE, DX, DY, ...) [AD_OP_##ID] = {{#DX, #DY}},
-#define LOWERED BINARY
-#define TERNARY(ID, name, args, VALUE, DX, DY, DW, ...) [AD_OP_##ID] = {{#DX, #DY, #DW}},
-#include "ir/ops.def"
-  };
-  static const char names[] = "zxyw";
-  unsigned reads = 0;
-  if (ad_scalar_keeps((ad_op)s->op, s->active)) return 0;
-  for (unsigned k = 0; k < s->nargs; k++)
-    for (const char *c = table[s->op].partial[k]; (s->active >> k & 1) && *c; c++) {
-      const char *which = strchr(names, *c);
-      if (which) reads |= 1u << (which - names); /* words are in capitals */
-    }
-  return reads;
-}
-
 static void read_by(rows *r, uint32_t element, uint32_t by) {
   if (r->last[element] != STAYS) r->last[element] = by;
 }
@@ -85,7 +61,7 @@ static void find_lives(rows *r) {
     if (!is_scalars(b)) continue;
     for (uint32_t j = 0; j < b->count; j++) {
       const ad_scalar s = ad_block_scalar(r->p, b, j);
-      const unsigned reads = r->planes.adjoint ? read_back(&s) : 0;
+      const unsigned reads = r->planes.adjoint ? ad_scalar_reads_back((ad_op)s.op, s.active) : 0;
       number++;
       r->may[s.out] = !(r->first->flags[s.out] & AD_FIRST_OTHERS);
       r->last[s.out] = reads & 1u ? STAYS : number;

@@ -289,6 +289,27 @@ ad_node ad_program_wrt(const ad_program *p, size_t i) {
   return p->wrt[i];
 }
 
+unsigned ad_scalar_reads_back(ad_op op, uint8_t active) {
+  static const struct {
+    const char *partial[3];
+  } table[AD_OP_COUNT] = {
+#define UNARY(ID, name, VALUE, DX, ...) [AD_OP_##ID] = {{#DX}},
+#define BINARY(ID, name, args, dflt, VALUE, DX, DY, ...) [AD_OP_##ID] = {{#DX, #DY}},
+#define LOWERED BINARY
+#define TERNARY(ID, name, args, VALUE, DX, DY, DW, ...) [AD_OP_##ID] = {{#DX, #DY, #DW}},
+#include "ir/ops.def"
+  };
+  static const char names[] = "zxyw";
+  unsigned reads = 0;
+  if (ad_scalar_keeps(op, active)) return 0;
+  for (unsigned k = 0; k < 3; k++)
+    for (const char *c = table[op].partial[k]; c && (active >> k & 1) && *c; c++) {
+      const char *which = strchr(names, *c);
+      if (which) reads |= 1u << (which - names); /* words are in capitals */
+    }
+  return reads;
+}
+
 bool ad_program_runs(const ad_program *p, ad_node n) {
   return p->offset[n] != AD_ABSENT && ad_graph_node_op(p->graph, n) > AD_OP_CONSTANT;
 }

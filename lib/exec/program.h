@@ -62,6 +62,7 @@ typedef struct ad_fused {
   uint8_t op, nargs, active;
   uint8_t access[3];
   bool inside; /* its result is in a strip */
+  bool again;  /* the way back computes it once more, if it keeps partials */
   uint32_t out, arg[3];
 } ad_fused;
 
@@ -168,6 +169,9 @@ static inline ad_scalar ad_block_scalar(const ad_program *p, const ad_block *b, 
 static inline size_t ad_scalar_keeps(ad_op op, uint8_t active) {
   return ad_op_rule_get(op)->smoothness == AD_COSTLY ? (active & 1u) + (active >> 1 & 1u) + (active >> 2 & 1u) : 0;
 }
+
+/* What those read that are computed on the way back, not kept: bit 0: the value, bit k: argument k - 1. */
+unsigned ad_scalar_reads_back(ad_op op, uint8_t active);
 
 /* Whether a MIXED block is a chain, which keeps nothing at one point. */
 static inline bool ad_block_is_chain(const ad_block *b) {
