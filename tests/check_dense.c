@@ -227,6 +227,14 @@ START_TEST(softmax_along) {
 }
 END_TEST
 
+/* The numbers of a, to the last bit, are those of b's first point of two. */
+static void expect_first(ad_span a, ad_span b) {
+  ck_assert_uint_eq(2 * a.count, b.count);
+  for (size_t i = 0; i < a.count; i++)
+    ck_assert_msg(ad_span_double(&a, i) == ad_span_double(&b, 2 * i), "of %zu, element %zu: %.17g, not %.17g (seed %llu)", a.count, i,
+                  ad_span_double(&a, i), ad_span_double(&b, 2 * i), (unsigned long long)ulps_seed());
+}
+
 START_TEST(products) {
   const int64_t sizes[][3] = {{1, 40, 30}, {30, 40, 1}, {1, 400, 1}, {13, 17, 19}, {40, 1, 40}};
   for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
@@ -234,6 +242,42 @@ START_TEST(products) {
     const ad_node x = input_of(g, "x", SHAPE(2, sizes[k][0], sizes[k][1]));
     const ad_node y = input_of(g, "y", SHAPE(sizes[k][1], sizes[k][2]));
     compare_with_mpfr(g, graphs_binary(g, "matmul", x, y), "matmul", 1 << 16);
+  }
+}
+END_TEST
+
+/* Products with few columns are one sum an element, in order, in every instruction set and without. */
+START_TEST(narrow_products) {
+  const int64_t sizes[][3] = {{100, 10, 10}, {7, 130, 16}, {5, 64, 9}, {130, 3, 2}, {16, 65, 5}};
+  ulps_random random = {ulps_seed()};
+  double v[2][3 * 130 * 16], weight[3 * 130 * 16];
+  for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+    const size_t m = (size_t)sizes[k][0], depth = (size_t)sizes[k][1], n = (size_t)sizes[k][2];
+    for (size_t i = 0; i < sizeof weight / sizeof *weight; i++) {
+      for (int side = 0; side < 2; side++) v[side][i] = ulps_random_uniform(&random, -2, 2);
+      weight[i] = ulps_random_uniform(&random, -2, 2);
+    }
+    ad_graph *g = graphs_new();
+    const ad_node x = graphs_input(g, "x", SHAPE(3, sizes[k][0], sizes[k][1]), v[0], 3 * m * depth);
+    const ad_node y = graphs_input(g, "y", SHAPE(3, sizes[k][1], sizes[k][2]), v[1], 3 * depth * n);
+    const ad_node z = graphs_binary(g, "matmul", x, y);
+    const ad_gradient_request q = {.output = z, .seed_count = 3 * m * n, .weight = weight};
+    must(ad_graph_output(g, "z", z, &graphs_error));
+    graphs_use_simd("none");
+    graphs_run plain = graphs_start(g, "tape", (ad_workspace_options){.reverse = true, .points = 2});
+    must(ad_workspace_run_gradient(plain.w, &q, &graphs_error));
+    for (int simd = 0; simd < GRAPHS_SIMD; simd++) {
+      if (!strcmp(graphs_simd[simd], "none")) continue;
+      graphs_use_simd(graphs_simd[simd]);
+      graphs_run r = graphs_start(g, "tape", (ad_workspace_options){.reverse = true});
+      must(ad_workspace_run_gradient(r.w, &q, &graphs_error));
+      expect_first(ad_workspace_value(r.w, z), ad_workspace_value(plain.w, z));
+      if (depth <= 16) expect_first(ad_workspace_gradient(r.w, x), ad_workspace_gradient(plain.w, x));
+      expect_first(ad_workspace_gradient(r.w, y), ad_workspace_gradient(plain.w, y));
+      graphs_end(&r);
+    }
+    graphs_end(&plain);
+    ad_graph_free(g);
   }
 }
 END_TEST
@@ -274,6 +318,7 @@ int main(void) {
   tcase_add_test(t, reductions);
   tcase_add_test(t, softmax_along);
   tcase_add_test(t, products);
+  tcase_add_test(t, narrow_products);
   tcase_add_test(t, zero_times_infinity);
   suite_add_tcase(s, t);
   return suite_run(s);

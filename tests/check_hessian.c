@@ -290,6 +290,43 @@ START_TEST(products_and_requests) {
 END_TEST
 
 /* Exact seeds are rounded once, by the arithmetic at hand. */
+/* k-means: each of 40 points has the next centre's number, 0, 1, 2, 0, ..., and is nearer to it than to any other.  The
+ * diagonal is twice the number of points; comparisons and the output itself take no part in it. */
+START_TEST(nearest_centres) {
+  enum { POINTS = 40, CENTRES = 3 };
+  double x[POINTS][2], c[CENTRES][2], want[2 * CENTRES][2 * CENTRES] = {{0}}, once[2 * CENTRES], ones[2 * CENTRES];
+  for (int j = 0; j < CENTRES; j++) c[j][0] = 8 * j, c[j][1] = -j;
+  for (int i = 0; i < POINTS; i++)
+    for (int k = 0; k < 2; k++) x[i][k] = c[i % CENTRES][k] + (i % 5) / 4.0 - k;
+  for (int i = 0; i < 2 * CENTRES; i++) {
+    ones[i] = 1;
+    once[i] = want[i][i] = 2 * ((POINTS - i / 2 + CENTRES - 1) / CENTRES);
+  }
+  ad_graph *g = graphs_new();
+  const ad_node centres = graphs_input(g, "c", SHAPE(1, CENTRES, 2), &c[0][0], 2 * CENTRES);
+  const ad_node points = graphs_tensor(g, SHAPE(POINTS, 1, 2), &x[0][0], 2 * POINTS);
+  const ad_node squares = graphs_unary(g, "sqr", graphs_binary(g, "sub", points, centres));
+  const ad_node far = graphs_apply(g, "sum", NODES(squares), ATTRS(INTS_ATTR("axis", 2)));
+  const ad_node near = graphs_apply(g, "reduce_min", NODES(far), ATTRS(INTS_ATTR("axis", 1)));
+  must(ad_graph_output(g, "f", graphs_apply(g, "sum", NODES(near), 0, NULL), ERR));
+  for (int b = 0; b < BACKENDS; b++) {
+    ad_hessian *h = plan(g, backends[b], AD_MODE_DEFAULT, NULL);
+    must(ad_hessian_run(h, ERR));
+    expect_values(h, 4 * CENTRES * CENTRES, &want[0][0]);
+    must(ad_hessian_products(h, ones, 1, ERR));
+    expect_values(h, 2 * CENTRES, once);
+    ad_hessian_free(h);
+    must(ad_hessian_new(&h, g, ad_backend_find(backends[b]), &(ad_hessian_options){.columns = 1}, ERR));
+    for (int again = 0; again < 2; again++) {
+      must(ad_hessian_products(h, ones, 1, ERR));
+      expect_values(h, 2 * CENTRES, once);
+    }
+    ad_hessian_free(h);
+  }
+  ad_graph_free(g);
+}
+END_TEST
+
 START_TEST(exact_seeds) {
   ad_graph *g = graph("x: 2", "f: x^3");
   ad_hessian *h = plan(g, "mpfr", AD_MODE_FORWARD, NULL);
@@ -478,6 +515,7 @@ int main(void) {
   tcase_set_timeout(t, 120 * fmax(1, ulps_multiplier()));
   tcase_add_test(t, closed_forms);
   tcase_add_test(t, products_and_requests);
+  tcase_add_test(t, nearest_centres);
   tcase_add_test(t, exact_seeds);
   tcase_add_test(t, sparse_rosenbrock);
   tcase_add_test(t, random_graphs);

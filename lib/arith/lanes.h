@@ -123,6 +123,75 @@ static inline V lanes_sqrt(V a) {
 #endif
 }
 
+/* The first n < LANES of p, and `fill` behind them; and v's first n to p.  In the same pieces, powers of two: what was
+ * stored a moment ago is not loaded from memory but handed on, as long as one load lies in one store. */
+#if defined AD_LANES_AVX512 || defined AD_LANES_AVX2
+static inline __m256d lanes_some_of_four(const double *p, size_t n, double fill) {
+  const __m256d all = _mm256_set1_pd(fill);
+  const __m128d two = _mm256_castpd256_pd128(all);
+  if (n == 1) return _mm256_insertf128_pd(all, _mm_loadl_pd(two, p), 0);
+  if (n < 2) return all;
+  const __m256d low = _mm256_insertf128_pd(all, _mm_loadu_pd(p), 0);
+  return n == 2 ? low : _mm256_insertf128_pd(low, _mm_loadl_pd(two, p + 2), 1);
+}
+
+static inline void lanes_put_some_of_four(double *p, size_t n, __m256d v) {
+  const __m128d low = _mm256_castpd256_pd128(v);
+  if (n == 1) _mm_storel_pd(p, low);
+  if (n >= 2) _mm_storeu_pd(p, low);
+  if (n == 3) _mm_storel_pd(p + 2, _mm256_extractf128_pd(v, 1));
+}
+#endif
+
+#if defined AD_LANES_AVX512
+static inline V lanes_some(const double *p, size_t n, double fill) {
+  const V all = lanes_all(fill);
+  if (n < 4) return _mm512_insertf64x4(all, lanes_some_of_four(p, n, fill), 0);
+  return _mm512_insertf64x4(_mm512_insertf64x4(all, _mm256_loadu_pd(p), 0), lanes_some_of_four(p + 4, n - 4, fill), 1);
+}
+
+static inline void lanes_put_some(double *p, size_t n, V v) {
+  const __m256d low = _mm512_castpd512_pd256(v);
+  if (n < 4) {
+    lanes_put_some_of_four(p, n, low);
+    return;
+  }
+  _mm256_storeu_pd(p, low);
+  lanes_put_some_of_four(p + 4, n - 4, _mm512_extractf64x4_pd(v, 1));
+}
+#elif defined AD_LANES_AVX2
+static inline V lanes_some(const double *p, size_t n, double fill) {
+  return lanes_some_of_four(p, n, fill);
+}
+
+static inline void lanes_put_some(double *p, size_t n, V v) {
+  lanes_put_some_of_four(p, n, v);
+}
+#else
+static inline V lanes_some(const double *p, size_t n, double fill) {
+  return n ? (V){*p, fill} : lanes_all(fill);
+}
+
+static inline void lanes_put_some(double *p, size_t n, V v) {
+  if (n) *p = v[0];
+}
+#endif
+
+/* Of eight numbers: ((0 + 4) + (2 + 6)) + ((1 + 5) + (3 + 7)). */
+static inline double lanes_total(const V *s) {
+#if defined AD_LANES_AVX512
+  const __m256d four = _mm512_castpd512_pd256(s[0]) + _mm512_extractf64x4_pd(s[0], 1);
+#elif defined AD_LANES_AVX2
+  const __m256d four = s[0] + s[1];
+#endif
+#if defined AD_LANES_AVX512 || defined AD_LANES_AVX2
+  const __m128d two = _mm256_castpd256_pd128(four) + _mm256_extractf128_pd(four, 1);
+#else
+  const __m128d two = (s[0] + s[2]) + (s[1] + s[3]);
+#endif
+  return two[0] + two[1];
+}
+
 #if defined AD_LANES_AVX512
 /* Offsets are unsigned, gathers of 32-bit offsets are not: widened. */
 static inline V lanes_gather(const double *p, const uint32_t *at) {

@@ -137,6 +137,16 @@ static ad_status choose_mode(ad_hessian *h, const ad_backend **b, ad_mode mode, 
                  h->forward ? "forward" : "reverse");
 }
 
+/* Of the gradient's graph, only the gradient is differentiated. */
+static ad_status ask_for_gradient(ad_hessian *h, ad_error *e) {
+  ad_node *d = ad_malloc(h->wrt_count, sizeof *d);
+  if (!d) return ad_fail_memory(e);
+  for (size_t i = 0; i < h->wrt_count; i++) d[i] = ad_graph_output_node(h->g, i + 1);
+  const ad_status s = ad_program_narrow(h->p, d, h->wrt_count, e);
+  ad_free(d);
+  return s;
+}
+
 ad_status ad_hessian_new(ad_hessian **out, const ad_graph *g, const ad_backend *b, const ad_hessian_options *o,
                          ad_error *e) {
   static const ad_hessian_options none = {0};
@@ -153,6 +163,7 @@ ad_status ad_hessian_new(ad_hessian **out, const ad_graph *g, const ad_backend *
     h->most = o->columns || h->sparse ? o->columns : h->size;
     s = ad_program_new(&h->p, h->g, &p, e);
   }
+  if (!s) s = ask_for_gradient(h, e);
   if (!s && h->sparse) s = plan_structure(h, &o->of, e);
   if (!s) s = list_elements(h, e);
   if (!s) s = make_workspace(h, b, o, e);

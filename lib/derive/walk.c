@@ -42,8 +42,9 @@ static ad_status add(ad_edges *x, size_t to, size_t from, ad_error *e) {
 
 static ad_status walk_moves(ad_edges *x, const ad_program *p, const ad_block *b, const ad_step *s, ad_error *e) {
   const ad_operand *all = &p->operand[s->operand];
-  for (uint32_t i = 0; s->u.moves.single && i < s->size; i++)
-    if (all[i].active && add(x, b->out + (size_t)i, all[i].offset, e)) return AD_ENOMEM;
+  for (uint32_t k = 0, i = 0; s->u.moves.joined && k < s->operand_count; i += all[k++].size)
+    for (uint32_t j = 0; all[k].active && j < all[k].size; j++)
+      if (add(x, b->out + (size_t)i + j, all[k].offset + (size_t)j, e)) return AD_ENOMEM;
   for (size_t i = 0; i < s->u.moves.count; i++) {
     const ad_move *m = &p->move[s->u.moves.first + i];
     const ad_operand *arg = &p->operand[s->operand + m->arg];

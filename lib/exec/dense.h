@@ -13,6 +13,16 @@ bool ad_dense_tangent(const f64_state *cx, const ad_program *p, const ad_step *s
 bool ad_dense_adjoint(const f64_state *cx, const ad_program *p, const ad_step *s, unsigned op, const double *value,
                       double *adjoint, uint32_t out);
 
+/* Reductions and softmax along lines (s->u.lines); sum += x in n elements. */
+bool ad_dense_reduce(const f64_state *cx, const ad_program *p, const ad_step *s, unsigned op, double *z,
+                     const double *x);
+bool ad_dense_reduce_adjoint(const f64_state *cx, const ad_program *p, const ad_step *s, unsigned op, const double *x,
+                             double *xbar, const double *zbar);
+bool ad_dense_softmax(const f64_state *cx, const ad_program *p, const ad_step *s, double *z, const double *x);
+bool ad_dense_softmax_adjoint(const f64_state *cx, const ad_program *p, const ad_step *s, const double *zbar,
+                              const double *z, double *xbar);
+void ad_dense_add(const f64_state *cx, double *sum, const double *x, size_t n);
+
 /* z (m x n) = x (m x k) y (k x n), or added to z, by BLAS and the team: false where that is not possible or not worth the call,
  * which depends on the product m k n only. */
 typedef struct ad_matrix {

@@ -1,14 +1,29 @@
-/* Matrix products by BLAS. */
+/* Matrix products by BLAS, or, where it would spend more time on its own order than on the product, in SIMD. */
 #include <limits.h>
 #include <string.h>
 
 #include "exec/dense.h"
 
-#ifdef HAVE_CBLAS
-#include <cblas.h>
-
 /* Below this many multiplications a call costs more than it saves. */
 enum { SHORTEST_PRODUCT = 256 };
+
+/* Few columns, and few rows of either x or y. */
+enum { NARROW = 16, SHALLOW = 64 };
+
+static bool is_small(size_t m, size_t k, size_t n) {
+  return n > 1 && n <= NARROW && (k <= SHALLOW || m <= NARROW) && m * k < 1 << 17;
+}
+
+static void multiply_small(const f64_state *cx, double *z, ad_matrix x, ad_matrix y, size_t m, size_t k, size_t n,
+                           bool add) {
+  ad_small_product p = {.z = z, .x = x.at, .y = y.at, .m = m, .k = k, .n = n, .add = add};
+  p.xrow = x.transposed ? 1 : k, p.xcolumn = x.transposed ? m : 1;
+  p.yrow = y.transposed ? 1 : n, p.ycolumn = y.transposed ? k : 1;
+  cx->lanes->product(&p);
+}
+
+#ifdef HAVE_CBLAS
+#include <cblas.h>
 
 static bool fits(size_t n) {
   return n > 0 && n <= INT_MAX;
@@ -68,6 +83,10 @@ static void multiply_in_pieces(const f64_state *cx, product *p) {
 bool ad_dense_product(const f64_state *cx, double *z, ad_matrix x, ad_matrix y, size_t m, size_t k, size_t n,
                       bool add) {
   if (!fits(m) || !fits(k) || !fits(n) || m * k * n < SHORTEST_PRODUCT) return false;
+  if (cx->lanes && is_small(m, k, n)) {
+    multiply_small(cx, z, x, y, m, k, n, add);
+    return true;
+  }
   product p = {.z = z, .x = x, .y = y, .m = m, .k = k, .n = n, .beta = add ? 1 : 0};
   p.ldx = x.transposed ? m : k, p.ldy = y.transposed ? k : n, p.ldz = n;
   const int ldx = (int)p.ldx, ldy = (int)p.ldy;
@@ -89,8 +108,9 @@ bool ad_dense_product(const f64_state *cx, double *z, ad_matrix x, ad_matrix y, 
 
 bool ad_dense_product(const f64_state *cx, double *z, ad_matrix x, ad_matrix y, size_t m, size_t k, size_t n,
                       bool add) {
-  (void)cx, (void)z, (void)x, (void)y, (void)m, (void)k, (void)n, (void)add;
-  return false;
+  if (!cx->lanes || m * k * n < SHORTEST_PRODUCT || !is_small(m, k, n)) return false;
+  multiply_small(cx, z, x, y, m, k, n, add);
+  return true;
 }
 
 #endif

@@ -15,67 +15,47 @@ enum { AD_TREE_LEVELS = 64 };
 #define TREE(cx) ((cx)->tree)
 #include "arith/f64.h"
 
+#define RUN ad_lane_run
 #include "exec/element.inc"
+#undef RUN
 #include "exec/tape_f64.inc"
 
 enum { SHORTEST_VECTOR_RUN = 4 };
 
 /* Fills in a run for the SIMD code; false when its strides or its length are not for SIMD. */
-static bool f64_lane_run(const f64_state *cx, unsigned op, size_t n, const f64_run *r, ad_lane_run *l) {
+static bool f64_in_lanes(const f64_state *cx, unsigned op, size_t n, f64_run *r) {
   if (!cx->lanes || n < SHORTEST_VECTOR_RUN || r->sx > 1 || r->sy > 1 || r->sw > 1) return false;
-  *l = (ad_lane_run){.kinks = &cx->kinks,
-                     .op = op,
-                     .active = r->active,
-                     .n = n,
-                     .z = r->z,
-                     .x = r->x,
-                     .y = r->y,
-                     .w = r->w,
-                     .sx = r->sx,
-                     .sy = r->sy,
-                     .sw = r->sw,
-                     .xd = r->xd,
-                     .yd = r->yd,
-                     .wd = r->wd,
-                     .xb = r->xb,
-                     .yb = r->yb,
-                     .wb = r->wb,
-                     .xk = r->xk,
-                     .yk = r->yk,
-                     .wk = r->wk};
+  r->kinks = &cx->kinks, r->op = op, r->n = n;
   return true;
 }
 
-static bool f64_vector_primal(const f64_state *cx, unsigned op, size_t n, const f64_run *r, double *z) {
-  ad_lane_run l;
-  if (!f64_lane_run(cx, op, n, r, &l)) return false;
+static bool f64_vector_primal(const f64_state *cx, unsigned op, size_t n, f64_run *r, double *z) {
+  if (!f64_in_lanes(cx, op, n, r)) return false;
   if (ad_shares(cx, n))
-    ad_share_primal(cx, &l, z);
-  else if (l.xk || l.yk || l.wk)
-    cx->lanes->record(&l, z);
+    ad_share_primal(cx, r, z);
+  else if (r->xk || r->yk || r->wk)
+    cx->lanes->record(r, z);
   else
-    cx->lanes->primal(&l, z);
+    cx->lanes->primal(r, z);
   return true;
 }
 
-static bool f64_vector_tangent(const f64_state *cx, unsigned op, size_t n, size_t planes, size_t plane,
-                               const f64_run *r, double *zd) {
-  ad_lane_run l;
-  if (!f64_lane_run(cx, op, n, r, &l)) return false;
+static bool f64_vector_tangent(const f64_state *cx, unsigned op, size_t n, size_t planes, size_t plane, f64_run *r,
+                               double *zd) {
+  if (!f64_in_lanes(cx, op, n, r)) return false;
   if (ad_shares(cx, n))
-    ad_share_tangent(cx, &l, planes, plane, zd);
+    ad_share_tangent(cx, r, planes, plane, zd);
   else
-    cx->lanes->tangent(&l, planes, plane, zd);
+    cx->lanes->tangent(r, planes, plane, zd);
   return true;
 }
 
-static bool f64_vector_adjoint(const f64_state *cx, unsigned op, size_t n, const f64_run *r, const double *zbar) {
-  ad_lane_run l;
-  if (!f64_lane_run(cx, op, n, r, &l)) return false;
+static bool f64_vector_adjoint(const f64_state *cx, unsigned op, size_t n, f64_run *r, const double *zbar) {
+  if (!f64_in_lanes(cx, op, n, r)) return false;
   if (ad_shares(cx, n))
-    ad_share_adjoint(cx, &l, zbar);
+    ad_share_adjoint(cx, r, zbar);
   else
-    cx->lanes->adjoint(&l, zbar);
+    cx->lanes->adjoint(r, zbar);
   return true;
 }
 
@@ -209,7 +189,7 @@ static bool has_code(const ad_workspace_options *o) {
 }
 
 static uint64_t f64_bytes(const ad_program *p, const ad_workspace_options *o) {
-  return (((uint64_t)p->size + 1) * (1u + o->directions + o->reverse) + (o->directions ? p->input_size : 0) + p->scratch + kept_count(p, o) +
+  return (((uint64_t)p->size + AD_SPARE) * (1u + o->directions + o->reverse) + (o->directions ? p->input_size : 0) + p->scratch + kept_count(p, o) +
           (o->reverse ? p->kept_fused * (uint64_t)threads_of(p, o) : 0) +
           (threads_of(p, o) - 1) * (uint64_t)p->strips * (1u + o->reverse) +
           ad_series_count(p->size, o->order)) *
@@ -258,7 +238,7 @@ static ad_status f64_open(ad_workspace *w, ad_error *e) {
     const ad_status status = ad_team_new(&s->team, threads, NULL, e);
     if (status) return status;
   }
-  const size_t size = p->size + 1 + (threads > 1 ? AD_SPARE + (threads - 1) * (size_t)p->strips : 0);
+  const size_t size = p->size + (size_t)AD_SPARE + (threads - 1) * (size_t)p->strips;
   s->scratch = new_plane(p->scratch, points);
   s->tree = new_plane(AD_TREE_LEVELS, points);
   w->value = new_plane(size, points);

@@ -8,7 +8,7 @@
 #include "exec/points.h"
 #include "exec/tape.h"
 
-/* One run of n elements; strides are 0 (one element for all) or 1. */
+/* One run of n elements; strides are 0 (one element for all) or 1.  Whoever runs it uses it up: its pointers change. */
 typedef struct ad_lane_run {
   const ad_kinks *kinks;
   unsigned op, active;
@@ -40,14 +40,22 @@ typedef struct ad_taylor {
   double *p, *q; /* room */
 } ad_taylor;
 
+/* z (m x n) = x (m x k) y (k x n), or added to z, for n of at most 16; rows and columns of x and y lie so far apart. */
+typedef struct ad_small_product {
+  double *z;
+  const double *x, *y;
+  size_t m, k, n, xrow, xcolumn, yrow, ycolumn;
+  bool add;
+} ad_small_product;
+
 struct ad_lanes {
   const char *name;
   const ad_tape *tape;
   bool (*supported)(void);
-  void (*primal)(const ad_lane_run *r, double *z);
-  void (*record)(const ad_lane_run *r, double *z); /* primal, and the partials for which there is room */
-  void (*tangent)(const ad_lane_run *r, size_t planes, size_t plane, double *zd);
-  void (*adjoint)(const ad_lane_run *r, const double *zbar); /* partials: kept, or computed */
+  void (*primal)(ad_lane_run *r, double *z);
+  void (*record)(ad_lane_run *r, double *z); /* primal, and the partials for which there is room */
+  void (*tangent)(ad_lane_run *r, size_t planes, size_t plane, double *zd);
+  void (*adjoint)(ad_lane_run *r, const double *zbar); /* partials: kept, or computed */
   void (*gather)(double *out, const double *plane, const uint32_t *at, size_t n);
   /* plane[at[i]] += partial[i * stride] * zbar[i], one after the other; nothing where zbar is 0, or where `branch` and
    * the partial is 0. */
@@ -58,6 +66,10 @@ struct ad_lanes {
   double *(*points_adjoint)(const ad_points *t, double *kept);
   bool (*taylor)(const ad_taylor *t);           /* false: not of this operation; what is not finite may be wrong */
   double (*sum)(const double *x, size_t n);     /* in a fixed tree */
+  void (*sums)(double *out, const double *x, size_t lines, size_t n); /* of lines of n > 0, one behind the other */
+  void (*product)(const ad_small_product *p);
+  /* Adds zbar[o] * part to all of line o; nothing where zbar is 0. */
+  void (*spread)(double *xbar, const double *zbar, size_t lines, size_t n, double part);
   double (*largest)(const double *x, size_t n); /* the first of them, or a NaN; n > 0 */
   bool (*all_finite)(const double *x, size_t n);
 };

@@ -93,11 +93,12 @@ static ad_status plan_matmul(ad_program *p, ad_step *step, const ad_shape *x, co
   return s ? s : plan_batch(p, y, &batch, &step->u.product.y, e);
 }
 
-/* Many scalars side by side are worth less than a move each. */
-static bool is_single(const ad_program *p, const ad_step *step, ad_op op) {
+/* Scalars or rows put together: less work than a move each. */
+static bool is_joined(const ad_graph *g, ad_node n, ad_op op) {
   if (op != AD_OP_CONCAT && op != AD_OP_STACK) return false;
-  for (uint32_t k = 0; k < step->operand_count; k++)
-    if (p->operand[step->operand + k].size != 1) return false;
+  const ad_shape *z = ad_graph_node_shape(g, n);
+  for (int64_t i = ad_graph_node_attr(g, n, 0).value[0]; i-- > 0;)
+    if (z->dim[i] != 1) return false;
   return true;
 }
 
@@ -106,8 +107,8 @@ static ad_status plan_moves(ad_program *p, ad_step *step, ad_node n, ad_error *e
   const ad_node *args;
   size_t count = ad_graph_node_args(g, n, &args);
   ad_op op = ad_graph_node_op(g, n);
-  step->u.moves.single = is_single(p, step, op);
-  if (step->u.moves.single) return AD_OK;
+  step->u.moves.joined = is_joined(g, n, op);
+  if (step->u.moves.joined) return AD_OK;
   const ad_shape *z = ad_graph_node_shape(g, n);
   const int64_t *attr[AD_MAX_ATTRS] = {0};
   for (int i = 0; i < ad_op_get(op)->attr_count; i++) attr[i] = ad_graph_node_attr(g, n, i).value;

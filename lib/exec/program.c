@@ -133,6 +133,17 @@ static void note_work(ad_program *p, const ad_step *s) {
   if (work > p->largest) p->largest = work;
 }
 
+static void find_flat(ad_block *b, const ad_step *s) {
+  if (b->kind != AD_BLOCK_RUNS || s->u.loop.rank != 1) return;
+  for (uint32_t k = 0; k < s->operand_count; k++) {
+    if (s->u.loop.stride[k][0] > 1) return;
+    b->access[k] = s->u.loop.stride[k][0] ? AD_ACCESS_RUN : AD_ACCESS_ONE;
+  }
+  b->flat = true;
+  b->count = s->size;
+  b->first = s->operand;
+}
+
 static ad_status add_step(ad_program *p, ad_node n, ad_op op, uint8_t active, ad_error *e) {
   const ad_graph *g = p->graph;
   const ad_node *args;
@@ -162,8 +173,10 @@ static ad_status add_step(ad_program *p, ad_node n, ad_op op, uint8_t active, ad
     p->operand[p->operand_count++] =
         (ad_operand){p->offset[args[k]], (uint32_t)ad_shape_size(ad_graph_node_shape(g, args[k])), p->active[args[k]]};
   s = ad_plan_step(p, step, n, e);
-  if (!s) note_work(p, step);
-  return s;
+  if (s) return s;
+  note_work(p, step);
+  find_flat(&p->block[p->block_count - 1], step);
+  return AD_OK;
 }
 
 static ad_status lower_node(ad_program *p, ad_order *order, ad_node n, bool views, ad_error *e) {

@@ -27,15 +27,17 @@ typedef struct ad_block {
   uint8_t op, nargs; /* not MIXED, but for a chain: there op is ADD or MUL, and each scalar's first argument is the one
                       * before it; else 0 */
   uint8_t active;    /* bit i: argument i depends on an input of wrt; KERNEL, FUSED: 1; not MIXED */
-  uint8_t access[3]; /* SAME: of each argument */
+  uint8_t access[3]; /* SAME, flat RUNS: of each argument */
   bool apart;        /* FUSED: strips add to adjoints of their own */
+  bool flat;         /* RUNS: one loop, through which arguments go as the result does or stay */
   bool shares;       /* its results lie where earlier ones lay, whose adjoints are to be 0 before them */
-  uint32_t count;    /* scalars; FUSED: operations; 1 for other tensors */
+  uint32_t count;    /* scalars; FUSED: operations; flat RUNS: elements; 1 for other tensors */
   uint32_t out;      /* offset of the first result; those of the other scalars follow */
   uint32_t step;     /* RUNS, KERNEL: its number; FUSED: elements */
   size_t arg;        /* its first word in the program's arg: MIXED has two a scalar; SAME has for each argument in turn
                       * `count` (LIST) or one */
-  size_t first;      /* MIXED: of its first scalar in the program's op and dep; FUSED: in the program's fused */
+  size_t first;      /* MIXED: of its first scalar in the program's op and dep; FUSED: in the program's fused; flat RUNS: of
+                      * its first operand in the program's operand */
 } ad_block;
 
 /* A strided copy: out[out0 + sum i_d out_d] from in[in0 + sum i_d in_d] for every index i below dim. */
@@ -82,7 +84,7 @@ typedef struct ad_step {
     } loop;
     struct { /* MOVE */
       size_t first, count;
-      bool single; /* no moves, but each operand is one element, and they make the result in order */
+      bool joined; /* no moves, but the operands, one behind the other, make the result */
     } moves;
     struct { /* GATHER, SCATTER_ADD: x is [outer, length, inner], the table has `count` entries */
       int64_t outer, length, inner, count;
@@ -201,6 +203,10 @@ static inline bool ad_block_keeps(const ad_block *b) {
 
 /* Fills the kernel's part of a step (plan.c). */
 ad_status ad_plan_step(ad_program *p, ad_step *step, ad_node n, ad_error *e);
+
+/* Of the derivatives by inputs of wrt only those of these nodes will be read: what leads to none of them, or has nothing
+ * but zeros to give because of a comparison or another step, is no longer active (narrow.c). */
+ad_status ad_program_narrow(ad_program *p, const ad_node *nodes, size_t count, ad_error *e);
 
 /* Whether the node is an operation that the program carries out. */
 bool ad_program_runs(const ad_program *p, ad_node n);

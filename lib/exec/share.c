@@ -32,7 +32,7 @@ static void run_piece(void *context, size_t task, unsigned thread) {
   const shared *s = context;
   const ad_lanes *lanes = s->cx->lanes;
   const size_t first = task * AD_SHARE;
-  const ad_lane_run l = piece_of(s->run, first);
+  ad_lane_run l = piece_of(s->run, first);
   (void)thread;
   if (s->mode == AD_MODE_REVERSE)
     lanes->adjoint(&l, s->zbar + first);
@@ -70,7 +70,7 @@ static bool apart(const ad_lane_run *r) {
   return true;
 }
 
-void ad_share_adjoint(const f64_state *cx, const ad_lane_run *r, const double *zbar) {
+void ad_share_adjoint(const f64_state *cx, ad_lane_run *r, const double *zbar) {
   if (apart(r))
     run_all(&(shared){.cx = cx, .run = r, .zbar = zbar, .mode = AD_MODE_REVERSE});
   else

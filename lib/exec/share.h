@@ -16,7 +16,7 @@ static inline bool ad_shares(const f64_state *cx, size_t n) {
 /* As the functions of the same names in ad_lanes do it. */
 void ad_share_primal(const f64_state *cx, const ad_lane_run *r, double *z);
 void ad_share_tangent(const f64_state *cx, const ad_lane_run *r, size_t planes, size_t plane, double *zd);
-void ad_share_adjoint(const f64_state *cx, const ad_lane_run *r, const double *zbar);
+void ad_share_adjoint(const f64_state *cx, ad_lane_run *r, const double *zbar);
 /* room: one number for each piece. */
 double ad_share_sum(const f64_state *cx, const double *x, size_t n, double *room);
 

@@ -47,12 +47,7 @@ static ad_node sub(ad_node x, ad_node y) {
 }
 
 static ad_node row(ad_node x, int64_t i) {
-  ad_node n;
-  const ad_attr attrs[] = {{"start", {1, {2}}, (const int64_t[]){i, 0}},
-                           {"stop", {1, {2}}, (const int64_t[]){i + 1, SEEN}},
-                           {"squeeze", {1, {1}}, (const int64_t[]){0}}};
-  bench_must(ad_graph_apply(g, &n, ad_op_find("slice"), 1, &x, 3, attrs, &bench_error));
-  return n;
+  return build_slice(g, x, i, i + 1, true);
 }
 
 static ad_node dot(const ad_node *x, const ad_node *y) {
@@ -179,7 +174,7 @@ static void gradient_by_hand(void *state) {
 
 static void build(bench_run *b, bool gradient) {
   const double *x = numbers();
-  bench_tool *t = build_tool(graph(gradient), x, NUMBERS, gradient);
+  bench_tool *t = build_tool(build_saved(graph(gradient)), x, NUMBERS, gradient);
   const size_t count = gradient ? PARAMETERS : 2 * SEEN;
   bench_add(b, (bench_rival){"adtool", 0, SEEN, gradient ? bench_tool_gradient : bench_tool_primal, t,
                              gradient ? bench_tool_gradients(t) : bench_tool_value(t), count});

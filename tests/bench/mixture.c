@@ -9,34 +9,46 @@
 #include "bench/build.h"
 #include "bench/hand.h"
 
-enum { D = 10, K = 25, N = 1000, LOWER = D * (D - 1) / 2 };
-enum { AT_ALPHA = 0, AT_MU = AT_ALPHA + K, AT_Q = AT_MU + K * D, AT_L = AT_Q + K * D };
-enum { PARAMETERS = AT_L + K * LOWER, AT_X = PARAMETERS, NUMBERS = AT_X + N * D };
+/* d: 10 or 32, known to the compiler in each rival. */
+enum { K = 25, N = 1000, MOST = 32 };
+#define LOWER(d) ((d) * ((d)-1) / 2)
 
-static double *numbers(void) {
-  double *x = bench_alloc(NUMBERS, sizeof *x);
-  build_random(x, AT_Q, -1, 1, 1);
-  build_random(x + AT_Q, PARAMETERS - AT_Q, -0.5, 0.5, 2);
-  build_random(x + AT_X, N * D, -1, 1, 3);
+/* Where the parameters start in the numbers, and the observations behind them. */
+typedef struct places {
+  int alpha, mu, q, l, x, all;
+} places;
+
+static inline places places_of(int d) {
+  const int mu = K, q = mu + K * d, l = q + K * d, x = l + K * LOWER(d);
+  return (places){0, mu, q, l, x, x + N * d};
+}
+
+static double *numbers(int d) {
+  const places at = places_of(d);
+  double *x = bench_alloc((size_t)at.all, sizeof *x);
+  const double spread = d > 10 ? 0.1 : 0.5;
+  build_random(x, (size_t)at.q, -1, 1, 1);
+  build_random(x + at.q, (size_t)(at.x - at.q), -spread, spread, 2);
+  build_random(x + at.x, (size_t)(N * d), -1, 1, 3);
   return x;
 }
 
-static ad_graph *graph(void) {
-  int64_t diagonal[D], below[LOWER], *next = below;
-  for (int i = 0; i < D; i++) {
-    diagonal[i] = i * D + i;
-    for (int j = 0; j < i; j++) *next++ = i * D + j;
+static ad_graph *graph(int d) {
+  int64_t diagonal[MOST], below[LOWER(MOST)], *next = below;
+  for (int i = 0; i < d; i++) {
+    diagonal[i] = i * d + i;
+    for (int j = 0; j < i; j++) *next++ = i * d + j;
   }
   ad_graph *g = build_graph();
-  const ad_node alpha = build_input(g, "alpha", SHAPE(K), false), mu = build_input(g, "mu", SHAPE(K, D), false);
-  const ad_node q = build_input(g, "q", SHAPE(K, D), false), l = build_input(g, "l", SHAPE(K, LOWER), false);
-  const ad_node x = build_input(g, "x", SHAPE(N, D), true);
-  const ad_node half = build_number(g, 0.5), n = build_number(g, N), zeros = build_zeros(g, SHAPE(K, D * D));
+  const ad_node alpha = build_input(g, "alpha", SHAPE(K), false), mu = build_input(g, "mu", SHAPE(K, d), false);
+  const ad_node q = build_input(g, "q", SHAPE(K, d), false), l = build_input(g, "l", SHAPE(K, LOWER(d)), false);
+  const ad_node x = build_input(g, "x", SHAPE(N, d), true);
+  const ad_node half = build_number(g, 0.5), n = build_number(g, N), zeros = build_zeros(g, SHAPE(K, d * d));
   const ad_node scale = build_unary(g, "exp", q);
-  ad_node root = build_table(g, "scatter_add", 2, (const ad_node[]){zeros, scale}, SHAPE(D), diagonal, 1);
-  root = build_table(g, "scatter_add", 2, (const ad_node[]){root, l}, SHAPE(LOWER), below, 1);
-  root = WITH(g, "transpose", WITH(g, "reshape", root, "shape", K, D, D), "perm", 0, 2, 1);
-  const ad_node centred = build_binary(g, "sub", x, WITH(g, "reshape", mu, "shape", K, 1, D)); /* [K, N, D] */
+  ad_node root = build_table(g, "scatter_add", 2, (const ad_node[]){zeros, scale}, SHAPE(d), diagonal, 1);
+  root = build_table(g, "scatter_add", 2, (const ad_node[]){root, l}, SHAPE(LOWER(d)), below, 1);
+  root = WITH(g, "transpose", WITH(g, "reshape", root, "shape", K, d, d), "perm", 0, 2, 1);
+  const ad_node centred = build_binary(g, "sub", x, WITH(g, "reshape", mu, "shape", K, 1, d)); /* [K, N, d] */
   const ad_node y = build_unary(g, "sqr", build_binary(g, "matmul", centred, root));
   const ad_node far = build_binary(g, "mul", half, WITH(g, "sum", y, "axis", 2)); /* [K, N] */
   const ad_node weight = build_binary(g, "add", alpha, WITH(g, "sum", q, "axis", 1));
@@ -52,31 +64,31 @@ static ad_graph *graph(void) {
 
 typedef struct mixture {
   const double *x;
-  double value, gradient[PARAMETERS];
+  double value, gradient[2 * K * MOST + K * LOWER(MOST) + K];
 } mixture;
 
 /* One pass over the observations; the exponentials of logsumexp are the weights of the way back. */
-static void by_hand(void *state) {
-  mixture *s = state;
-  const double *x = s->x, *alpha = x + AT_ALPHA, *mu = x + AT_MU, *q = x + AT_Q, *l = x + AT_L;
-  double *g = s->gradient, scale[K * D], weight[K], centred[K][D], y[K][D], term[K];
+static inline __attribute__((always_inline)) void by_hand(mixture *s, const int d) {
+  const places at = places_of(d);
+  const double *x = s->x, *alpha = x + at.alpha, *mu = x + at.mu, *q = x + at.q, *l = x + at.l;
+  double *g = s->gradient, scale[K * MOST], weight[K], centred[K][MOST], y[K][MOST], term[K];
   double value = 0, largest = -INFINITY, sum = 0;
-  memset(g, 0, PARAMETERS * sizeof *g);
+  memset(g, 0, (size_t)at.x * sizeof *g);
   for (int k = 0; k < K; k++) {
     weight[k] = alpha[k];
-    for (int j = 0; j < D; j++) {
-      scale[k * D + j] = exp(q[k * D + j]);
-      weight[k] += q[k * D + j];
+    for (int j = 0; j < d; j++) {
+      scale[k * d + j] = exp(q[k * d + j]);
+      weight[k] += q[k * d + j];
     }
   }
   for (int i = 0; i < N; i++) {
     double most = -INFINITY, all = 0;
     for (int k = 0; k < K; k++) {
-      const double *row = l + k * LOWER;
+      const double *row = l + k * LOWER(d);
       double far = 0;
-      for (int j = 0; j < D; j++) centred[k][j] = x[AT_X + i * D + j] - mu[k * D + j];
-      for (int j = 0; j < D; row += j++) {
-        double t = scale[k * D + j] * centred[k][j];
+      for (int j = 0; j < d; j++) centred[k][j] = x[at.x + i * d + j] - mu[k * d + j];
+      for (int j = 0; j < d; row += j++) {
+        double t = scale[k * d + j] * centred[k][j];
         for (int r = 0; r < j; r++) t += row[r] * centred[k][r];
         y[k][j] = t;
         far += t * t;
@@ -87,43 +99,63 @@ static void by_hand(void *state) {
     for (int k = 0; k < K; k++) all += term[k] = exp(term[k] - most);
     value += most + log(all);
     for (int k = 0; k < K; k++) {
-      const double share = term[k] / all, *row = l + k * LOWER;
-      double *drow = g + AT_L + k * LOWER, back[D] = {0};
-      g[AT_ALPHA + k] += share;
-      for (int j = 0; j < D; row += j, drow += j, j++) {
+      const double share = term[k] / all, *row = l + k * LOWER(d);
+      double *drow = g + at.l + k * LOWER(d), back[MOST];
+      for (int j = 0; j < d; j++) back[j] = 0;
+      g[at.alpha + k] += share;
+      for (int j = 0; j < d; row += j, drow += j, j++) {
         const double t = -share * y[k][j];
-        g[AT_Q + k * D + j] += share + t * centred[k][j] * scale[k * D + j];
-        back[j] += t * scale[k * D + j];
+        g[at.q + k * d + j] += share + t * centred[k][j] * scale[k * d + j];
+        back[j] += t * scale[k * d + j];
         for (int r = 0; r < j; r++) {
           drow[r] += t * centred[k][r];
           back[r] += t * row[r];
         }
       }
-      for (int j = 0; j < D; j++) g[AT_MU + k * D + j] -= back[j];
+      for (int j = 0; j < d; j++) g[at.mu + k * d + j] -= back[j];
     }
   }
   for (int k = 0; k < K; k++) largest = fmax(largest, alpha[k]);
   for (int k = 0; k < K; k++) sum += exp(alpha[k] - largest);
-  for (int k = 0; k < K; k++) g[AT_ALPHA + k] -= N * exp(alpha[k] - largest) / sum;
+  for (int k = 0; k < K; k++) g[at.alpha + k] -= N * exp(alpha[k] - largest) / sum;
   value -= N * (largest + log(sum));
-  for (int j = 0; j < K * D; j++) {
+  for (int j = 0; j < K * d; j++) {
     value += 0.5 * scale[j] * scale[j];
-    g[AT_Q + j] += scale[j] * scale[j];
+    g[at.q + j] += scale[j] * scale[j];
   }
-  for (int j = 0; j < K * LOWER; j++) {
+  for (int j = 0; j < K * LOWER(d); j++) {
     value += 0.5 * l[j] * l[j];
-    g[AT_L + j] += l[j];
+    g[at.l + j] += l[j];
   }
   s->value = value;
 }
 
-static void build(bench_run *b) {
-  const double *x = numbers();
-  bench_tool *t = build_tool(graph(), x, NUMBERS, true);
-  bench_add(b, (bench_rival){"adtool", 0, N, bench_tool_gradient, t, bench_tool_gradients(t), PARAMETERS});
-  mixture *s = bench_alloc(1, sizeof *s);
-  s->x = x;
-  bench_add(b, (bench_rival){"hand-written C", 1, N, by_hand, s, s->gradient, PARAMETERS});
+static void by_hand_10(void *state) {
+  by_hand(state, 10);
 }
 
-const bench_workload bench_mixture[] = {{"mixture", "observation", N, build}, {0}};
+static void by_hand_32(void *state) {
+  by_hand(state, 32);
+}
+
+static void build(bench_run *b, int d, void (*hand)(void *)) {
+  const places at = places_of(d);
+  const double *x = numbers(d);
+  const size_t parameters = (size_t)at.x;
+  bench_tool *t = build_tool(build_saved(graph(d)), x, (size_t)at.all, true);
+  bench_add(b, (bench_rival){"adtool", 0, N, bench_tool_gradient, t, bench_tool_gradients(t), parameters});
+  mixture *s = bench_alloc(1, sizeof *s);
+  s->x = x;
+  bench_add(b, (bench_rival){"hand-written C", 1, N, hand, s, s->gradient, parameters});
+}
+
+static void row_10(bench_run *b) {
+  build(b, 10, by_hand_10);
+}
+
+static void row_32(bench_run *b) {
+  build(b, 32, by_hand_32);
+}
+
+const bench_workload bench_mixture[] = {
+    {"mixture", "observation", N, row_10}, {"mixture-32", "observation", N, row_32}, {0}};
