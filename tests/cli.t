@@ -142,6 +142,16 @@ d t/d s = [[6]]
 $ adtool jac j.yaml --format npy -o J.npy && adtool jac j.yaml --mode reverse --format npy -o K.npy && cmp J.npy K.npy && od -A d -t x1 -N 10 J.npy
 0000000 93 4e 55 4d 50 59 01 00 76 00
 0000010
+$ printf 'adtool: 1\ninputs: {x: {shape: [20000], fill: 1}}\nnodes: {s: sum(x)}\noutputs: {y: sin(x)*s}\n' >dense.yaml
+$ adtool jac dense.yaml --max-memory 1000
+adtool: error: this Jacobian needs 3052 MiB of memory, above the limit of 1000 MiB (--max-memory)
+? 6
+$ adtool jac dense.yaml --sparse --max-memory 2000
+adtool: error: 3.3e+08 entries that can be other than zero are too many for the limit of 2000 MiB (--max-memory)
+? 6
+$ adtool hess dense.yaml --output y --seed 1 --max-memory 1000
+adtool: error: a Hessian's product of 20000 x 20000 numbers needs more memory than the limit of 1000 MiB (--max-memory)
+? 6
 $ adtool jac j.yaml --sparse --format npz -o J.npz && od -A d -t x1 -N 4 J.npz
 0000000 50 4b 03 04
 0000004
