@@ -1005,6 +1005,16 @@ $ adtool eval --format json
 $ adtool eval v.yaml --format json >/dev/full
 {"error": {"message": "can't write to standard output: No space left on device", "status": 5}}
 ? 5
+$ printf 'adtool: 1\ninputs: {x: 1}\noutputs: {}\n' >none.yaml
+$ adtool eval none.yaml
+none.yaml: error: the graph has no outputs, so there is nothing to compute
+? 3
+$ adtool grad none.yaml --format json
+{"error": {"message": "the graph has no outputs, so there is nothing to compute", "file": "none.yaml", "status": 3}}
+? 3
+$ adtool fmt none.yaml | adtool check -
+standard input: error: the graph has no outputs, so there is nothing to compute
+? 3
 $ adtool eval .
 adtool: error: can't read '.': Is a directory
 ? 5
