@@ -1035,6 +1035,12 @@ $ adtool batch tests/examples/tutorial.yaml --points tests/examples/points.csv -
 {"row": 0, "outputs": {"loss": {"value": 1, "gradient": {"x": -2}}}}
 {"row": 1, "outputs": {"loss": {"value": 0, "gradient": {"x": 0}}}}
 {"row": 2, "outputs": {"loss": {"value": 0.0625, "gradient": {"x": 0.5}}}}
+$ adtool batch tests/examples/tutorial.yaml --points tests/examples/points.csv --list x
+adtool: --list would do nothing here: it wants graphs without --points
+? 2
+$ adtool batch tests/examples/tutorial.yaml --points tests/examples/points.csv --min-digits 3
+adtool: --min-digits would do nothing here: it wants --do check
+? 2
 $ printf 'x,w\n1,2\n1,zwei\n' | adtool batch tests/examples/tutorial.yaml --points -
 loss,dloss/dw,dloss/dx,dloss/dy
 standard input:3:3: error: 'zwei' is not a number
