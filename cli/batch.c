@@ -5,6 +5,11 @@ static int run(const options *o) {
     return usage_error(o, "batch wants a GRAPH with --points, or graphs, folders or a --list of them");
   if (o->points && o->file_count != 1)
     return usage_error(o, "batch with --points takes one GRAPH; see `adtool help batch`");
+  static const option_id of_graphs[] = {OPT_LIST, OPT_TIMEOUT, OPT_NO_TIME, OPT_COUNT};
+  static const option_id of_check[] = {OPT_MIN_DIGITS, OPT_PROBES, OPT_RANDOM_SEED, OPT_MAX_ENTRIES, OPT_COUNT};
+  int wrong = o->points ? options_unless(o, of_graphs, "graphs without --points") : 0;
+  if (!wrong && o->task != AD_BATCH_CHECK) wrong = options_unless(o, of_check, "--do check");
+  if (wrong) return wrong;
   if (o->shard) return o->points ? batch_points(o, &(ranks){0}) : batch_graphs(o);
   ranks r;
   int status = ranks_join(&r, o);

@@ -240,6 +240,10 @@ int session_open(session *s, const options *o, const char *path) {
   s->backend = o->backend ? o->backend : ad_backend_find(o->mode == AD_MODE_FORWARD ? "dual" : "tape");
   s->mode = o->mode ? o->mode : ad_backend_mode(s->backend);
   if (load_graph(&s->graph, o, path, &e)) return report(o, &e);
+  if (!ad_graph_output_count(s->graph)) {
+    ad_fail(&e, AD_EINPUT, "the graph has no outputs, so there is nothing to compute");
+    return session_report(s, &e);
+  }
   int status = read_point(s);
   if (!status) status = read_wrt(s);
   if (!status) status = read_output(s);

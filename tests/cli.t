@@ -142,6 +142,16 @@ d t/d s = [[6]]
 $ adtool jac j.yaml --format npy -o J.npy && adtool jac j.yaml --mode reverse --format npy -o K.npy && cmp J.npy K.npy && od -A d -t x1 -N 10 J.npy
 0000000 93 4e 55 4d 50 59 01 00 76 00
 0000010
+$ printf 'adtool: 1\ninputs: {x: {shape: [20000], fill: 1}}\nnodes: {s: sum(x)}\noutputs: {y: sin(x)*s}\n' >dense.yaml
+$ adtool jac dense.yaml --max-memory 1000
+adtool: error: this Jacobian needs 3052 MiB of memory, above the limit of 1000 MiB (--max-memory)
+? 6
+$ adtool jac dense.yaml --sparse --max-memory 2000
+adtool: error: 3.3e+08 entries that can be other than zero are too many for the limit of 2000 MiB (--max-memory)
+? 6
+$ adtool hess dense.yaml --output y --seed 1 --max-memory 1000
+adtool: error: a Hessian's product of 20000 x 20000 numbers needs more memory than the limit of 1000 MiB (--max-memory)
+? 6
 $ adtool jac j.yaml --sparse --format npz -o J.npz && od -A d -t x1 -N 4 J.npz
 0000000 50 4b 03 04
 0000004
@@ -995,6 +1005,16 @@ $ adtool eval --format json
 $ adtool eval v.yaml --format json >/dev/full
 {"error": {"message": "can't write to standard output: No space left on device", "status": 5}}
 ? 5
+$ printf 'adtool: 1\ninputs: {x: 1}\noutputs: {}\n' >none.yaml
+$ adtool eval none.yaml
+none.yaml: error: the graph has no outputs, so there is nothing to compute
+? 3
+$ adtool grad none.yaml --format json
+{"error": {"message": "the graph has no outputs, so there is nothing to compute", "file": "none.yaml", "status": 3}}
+? 3
+$ adtool fmt none.yaml | adtool check -
+standard input: error: the graph has no outputs, so there is nothing to compute
+? 3
 $ adtool eval .
 adtool: error: can't read '.': Is a directory
 ? 5
@@ -1015,6 +1035,12 @@ $ adtool batch tests/examples/tutorial.yaml --points tests/examples/points.csv -
 {"row": 0, "outputs": {"loss": {"value": 1, "gradient": {"x": -2}}}}
 {"row": 1, "outputs": {"loss": {"value": 0, "gradient": {"x": 0}}}}
 {"row": 2, "outputs": {"loss": {"value": 0.0625, "gradient": {"x": 0.5}}}}
+$ adtool batch tests/examples/tutorial.yaml --points tests/examples/points.csv --list x
+adtool: --list would do nothing here: it wants graphs without --points
+? 2
+$ adtool batch tests/examples/tutorial.yaml --points tests/examples/points.csv --min-digits 3
+adtool: --min-digits would do nothing here: it wants --do check
+? 2
 $ printf 'x,w\n1,2\n1,zwei\n' | adtool batch tests/examples/tutorial.yaml --points -
 loss,dloss/dw,dloss/dx,dloss/dy
 standard input:3:3: error: 'zwei' is not a number

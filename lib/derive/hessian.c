@@ -2,6 +2,7 @@
  * share a sweep. */
 #include "backends/backend.h"
 #include "derive/colour.h"
+#include "derive/sparsity.h"
 #include "error.h"
 #include "exec/workspace.h"
 #include "ir/point.h"
@@ -105,7 +106,7 @@ static ad_status plan_structure(ad_hessian *h, const ad_derivative_request *r, a
   const ad_program_options o = {.output_count = 1, .outputs = &output, .wrt_count = h->wrt_count, .wrt = h->wrt};
   ad_program *p = NULL;
   ad_status s = ad_program_new(&p, h->from, &o, e);
-  if (!s) s = ad_sparsity_hessian(&h->pattern, p, e);
+  if (!s) s = ad_sparsity_hessian_for(&h->pattern, p, sizeof(double) + AD_ENTRY_LISTS, e);
   if (!s) s = ad_colour(&h->colours, &h->pattern, AD_COLOUR_STAR, e);
   if (!s) s = ad_recovery_new(&h->recovery, &h->pattern, &h->colours, e);
   ad_program_free(p);

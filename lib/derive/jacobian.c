@@ -5,6 +5,7 @@
 
 #include "backends/backend.h"
 #include "derive/colour.h"
+#include "derive/sparsity.h"
 #include "error.h"
 #include "exec/workspace.h"
 #include "mem.h"
@@ -219,6 +220,10 @@ static ad_status colour_singly(ad_jacobian *j, ad_colouring *c, bool columns, ad
   return AD_OK;
 }
 
+static double number_bytes(const ad_jacobian *j) {
+  return j->w->engine->kind == AD_KIND_F64 ? 8 : 32 + j->w->options.precision / 8.0;
+}
+
 /* The cheapest that the mode allows: lines one by one, or a colouring.  Where one sweep takes all lines, the structure
  * is not asked for; nor is it needed where the result is dense and it would be too large. */
 static ad_status choose(ad_jacobian *j, ad_colouring *best, ad_mode mode, ad_error *e) {
@@ -230,7 +235,7 @@ static ad_status choose(ad_jacobian *j, ad_colouring *best, ad_mode mode, ad_err
   j->forward.colours = columns ? lines : 0;
   j->reverse.colours = columns ? 0 : lines;
   if (!j->sparse && lines <= j->w->engine->bundle_width(lines)) return AD_OK;
-  ad_status s = ad_sparsity_jacobian(&j->pattern, j->p, e);
+  ad_status s = ad_sparsity_jacobian_for(&j->pattern, j->p, number_bytes(j) + AD_ENTRY_LISTS, e);
   if (s == AD_ELIMIT && !j->sparse) return AD_OK;
   static const ad_colour_kind kinds[] = {AD_COLOUR_BOTH, AD_COLOUR_COLUMNS, AD_COLOUR_ROWS};
   for (size_t k = 0; !s && k < sizeof kinds / sizeof kinds[0]; k++) {
@@ -245,11 +250,11 @@ static ad_status choose(ad_jacobian *j, ad_colouring *best, ad_mode mode, ad_err
   return AD_OK;
 }
 
+/* Values, and bundles where their widths are known. */
 static ad_status check_size(const ad_jacobian *j, ad_error *e) {
   const ad_limits *l = ad_graph_limits(j->p->graph);
-  const double number = j->w->engine->kind == AD_KIND_F64 ? 8 : 32 + j->w->options.precision / 8.0;
   const double lanes = (double)j->forward.bundle.width + j->reverse.bundle.width;
-  const double bytes = number * ((double)j->value_count + (double)j->p->size * lanes);
+  const double bytes = number_bytes(j) * ((double)j->value_count + (double)j->p->size * lanes);
   if (bytes <= (double)l->max_bytes) return AD_OK;
   return ad_fail(e, AD_ELIMIT, "this Jacobian needs %.0f MiB of memory, above the limit of %llu MiB (--max-memory)",
                  bytes / 0x1p20, (unsigned long long)(l->max_bytes >> 20));
@@ -265,11 +270,13 @@ static ad_status plan(ad_jacobian *j, ad_mode mode, ad_error *e) {
   ad_colouring c = {0};
   ad_status s = list_elements(&j->row_at, &j->rows, p, p->output, p->output_count, ad_program_output_size(p), e);
   if (!s) s = list_elements(&j->column_at, &j->columns, p, p->wrt, p->wrt_count, ad_program_wrt_size(p), e);
+  if (!j->sparse) j->value_count = j->rows * j->columns;
+  if (!s) s = check_size(j, e); /* what is hopeless is refused before a structure is looked for */
   if (!s) s = choose(j, &c, mode, e);
   if (!s) {
     if (j->forward.colours) j->forward.bundle.width = engine->bundle_width(j->forward.colours);
     if (j->reverse.colours) j->reverse.bundle.width = engine->bundle_width(j->reverse.colours);
-    j->value_count = j->sparse ? j->pattern.start[j->rows] : j->rows * j->columns;
+    if (j->sparse) j->value_count = j->pattern.start[j->rows];
     s = check_size(j, e);
   }
   if (!s) s = open_pass(j, &j->forward, e);

@@ -228,6 +228,10 @@ ad_status ad_sets_members(ad_sets *s, uint32_t x, const uint32_t **member, size_
   return status;
 }
 
+size_t ad_sets_least(const ad_sets *s, uint32_t x) {
+  return x ? base(s, x) : 0;
+}
+
 /* ---- Unions */
 
 static bool has(const uint32_t *list, uint32_t n, uint32_t x) {

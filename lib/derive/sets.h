@@ -35,6 +35,9 @@ ad_status ad_sets_unite(ad_sets *s, uint32_t *z, uint32_t x, uint32_t y, ad_erro
 /* The members, ascending; they are there until the next call. */
 ad_status ad_sets_members(ad_sets *s, uint32_t x, const uint32_t **member, size_t *count, ad_error *e);
 
+/* So many members at least; known without looking for them. */
+size_t ad_sets_least(const ad_sets *s, uint32_t x);
+
 /* realloc within the limit: room for `need` items. */
 ad_status ad_sets_reserve(ad_sets *s, void *items_ptr, size_t *capacity, size_t need, size_t size, ad_error *e);
 

@@ -1,8 +1,9 @@
 /* Structures of Jacobians and Hessians: sets of inputs that each element depends on, handed forwards through the
  * program; for a Hessian also the pairs that meet in a nonlinear operation which an output depends on. */
+#include "derive/sparsity.h"
+
 #include <string.h>
 
-#include "adtool.h"
 #include "derive/sets.h"
 #include "derive/walk.h"
 #include "error.h"
@@ -128,6 +129,14 @@ typedef struct rows {
   size_t capacity;
 } rows;
 
+/* Refuses rows that are too many for memory before any of them is written out. */
+static ad_status expect_entries(const ad_sets *sets, double entries, double entry_bytes, ad_error *e) {
+  if (entries * (entry_bytes + sizeof(uint32_t)) <= (double)sets->limit) return AD_OK;
+  return ad_fail(e, AD_ELIMIT,
+                 "%.2g entries that can be other than zero are too many for the limit of %llu MiB (--max-memory)",
+                 entries, (unsigned long long)(sets->limit >> 20));
+}
+
 /* Adds a row; columns below `first` are left out. */
 static ad_status add_row(rows *r, ad_sets *sets, uint32_t set, ad_error *e) {
   const uint32_t *member;
@@ -149,7 +158,7 @@ static ad_status finish_rows(rows *r, ad_status status, ad_sparsity *out, ad_err
   return status;
 }
 
-ad_status ad_sparsity_jacobian(ad_sparsity *out, const ad_program *p, ad_error *e) {
+ad_status ad_sparsity_jacobian_for(ad_sparsity *out, const ad_program *p, double entry_bytes, ad_error *e) {
   structure s;
   ad_status status = structure_open(&s, p, e);
   if (status) return status;
@@ -157,6 +166,13 @@ ad_status ad_sparsity_jacobian(ad_sparsity *out, const ad_program *p, ad_error *
   status = propagate(&s, e);
   if (!status && !(r.s.start = ad_calloc((size_t)ad_program_output_size(p) + 1, sizeof *r.s.start)))
     status = ad_fail_memory(e);
+  double entries = 0;
+  for (size_t i = 0; !status && i < s.p->output_count; i++) {
+    const ad_node n = s.p->output[i];
+    const size_t size = (size_t)ad_shape_size(ad_graph_node_shape(p->graph, n));
+    for (size_t k = 0; k < size; k++) entries += (double)ad_sets_least(&s.sets, s.set[s.p->offset[n] + k]);
+  }
+  if (!status) status = expect_entries(&s.sets, entries, entry_bytes, e);
   for (size_t i = 0; !status && i < s.p->output_count; i++) {
     const ad_node n = s.p->output[i];
     const size_t size = (size_t)ad_shape_size(ad_graph_node_shape(p->graph, n));
@@ -318,7 +334,7 @@ static ad_status mark_live(structure *s, ad_error *e) {
   return status;
 }
 
-ad_status ad_sparsity_hessian(ad_sparsity *out, const ad_program *p, ad_error *e) {
+ad_status ad_sparsity_hessian_for(ad_sparsity *out, const ad_program *p, double entry_bytes, ad_error *e) {
   structure s;
   ad_status status = structure_open(&s, p, e);
   if (status) return status;
@@ -337,7 +353,18 @@ ad_status ad_sparsity_hessian(ad_sparsity *out, const ad_program *p, ad_error *e
       status = kernel_curves(&s, b, e);
   }
   if (!status && !(r.s.start = ad_calloc(n + 1, sizeof *r.s.start))) status = ad_fail_memory(e);
+  double entries = 0;
+  for (size_t i = 0; !status && i < n; i++) entries += (double)ad_sets_least(&s.sets, s.row[i]);
+  if (!status) status = expect_entries(&s.sets, entries, entry_bytes, e);
   for (size_t i = 0; !status && i < n; i++) status = add_row(&r, &s.sets, s.row[i], e);
   structure_close(&s);
   return finish_rows(&r, status, out, e);
+}
+
+ad_status ad_sparsity_jacobian(ad_sparsity *out, const ad_program *p, ad_error *e) {
+  return ad_sparsity_jacobian_for(out, p, 0, e);
+}
+
+ad_status ad_sparsity_hessian(ad_sparsity *out, const ad_program *p, ad_error *e) {
+  return ad_sparsity_hessian_for(out, p, 0, e);
 }
