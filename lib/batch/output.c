@@ -18,7 +18,6 @@
 #include "mem.h"
 
 enum { PIECE = 1 << 18 };
-static const uint64_t least_ahead = 1 << 22, most_ahead = 1 << 26;
 
 static const char magic[8] = {'A', 'D', 'J', 'N', 'L', '2', '\r', '\n'};
 
@@ -164,6 +163,8 @@ static ad_status open_part(ad_output *o, const char *key, const void *head, cons
 }
 
 #ifdef __linux__
+static const uint64_t least_ahead = 1 << 22, most_ahead = 1 << 26;
+
 /* As much again as there is, but only a small part of what is free: others write there as well. */
 static void take_room(ad_output *o, uint64_t end) {
   const uint64_t more = end < most_ahead ? end : most_ahead;
