@@ -57,8 +57,9 @@ ad_node build_slice(ad_graph *g, ad_node x, int64_t start, int64_t stop, bool sq
   const ad_shape *shape = ad_graph_node_shape(g, x);
   int64_t from[AD_MAX_RANK] = {start}, to[AD_MAX_RANK] = {stop};
   for (int i = 1; i < shape->rank; i++) to[i] = shape->dim[i];
-  const ad_attr attrs[] = {
-      {"start", {1, {shape->rank}}, from}, {"stop", {1, {shape->rank}}, to}, {"squeeze", {1, {1}}, (const int64_t[]){0}}};
+  const ad_attr attrs[] = {{"start", {1, {shape->rank}}, from},
+                           {"stop", {1, {shape->rank}}, to},
+                           {"squeeze", {1, {1}}, (const int64_t[]){0}}};
   bench_must(ad_graph_apply(g, &n, ad_op_find("slice"), 1, &x, squeeze ? 3 : 2, attrs, &bench_error));
   return n;
 }
