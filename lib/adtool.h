@@ -378,7 +378,7 @@ typedef struct ad_program_options {
   const ad_node *wrt;
   bool keep_all; /* every node of the graph, also those that no output needs */
   bool outputs_only; /* only values and adjoints of outputs and inputs will be read: tensors that are needed at different
-                      * times share memory */
+                      * times share memory, and in blocks of points scalars, too */
   bool values_only;  /* no derivatives: wrt is not used */
 } ad_program_options;
 AD_API ad_status ad_program_new(ad_program **p, const ad_graph *g, const ad_program_options *o,

@@ -33,7 +33,8 @@ typedef struct ad_points_planes {
   bool share;              /* nothing but outputs is read, and no tangents are wanted */
 } ad_points_planes;
 
-ad_points_code *ad_points_code_new(const ad_program *p, const ad_first *first, ad_points_planes planes); /* NULL: out of memory */
+ad_points_code *ad_points_code_new(const ad_program *p, const ad_first *first,
+                                   ad_points_planes planes); /* NULL: out of memory */
 void ad_points_code_free(ad_points_code *c);
 uint64_t ad_points_code_bytes(const ad_program *p);
 
