@@ -326,6 +326,7 @@ START_TEST(what_cannot_be_written_is_refused) {
   } wrong[] = {{"{x: 1}", "{f: gelu(x)}", "{}", "no operator for gelu"},
                {"{x: [1, 2]}", "{f: softmax(x)}", "{}", "no scalar form of softmax"},
                {"{x: 1}", "{f: sin(x)*nan}", "{}", "nan"},
+               {"{x: [1, nan]}", "{f: sum(x)}", "{}", "input 'x' has a nan"},
                {"{x: 1, a: {shape: [], diff: no}}", "{f: x*a}", "{}", "'a' is not differentiated and has no value"},
                {"{x: [1, 2]}", "{f: sum(x)}", "{nl.bounds.x: \"0:1\"}", "has 1 entries, but the graph wants 2"},
                {"{x: [1, 2]}", "{f: sum(x)}", "{nl.bounds.x: \"0:1 0:1 0:1\"}", "more than 2"},

@@ -240,7 +240,7 @@ static ad_status put_dual(writer *w) {
   return AD_OK;
 }
 
-static void put_start(writer *w) {
+static ad_status put_start(writer *w) {
   size_t count = 0;
   for (int pass = 0; pass < 2; pass++) {
     if (pass && count) put_segment(w, 'x', 1, (int64_t[]){(int64_t)count});
@@ -249,9 +249,14 @@ static void put_start(writer *w) {
       const size_t first = w->m.first_column[n], size = (size_t)ad_shape_size(ad_graph_node_shape(w->m.g, n));
       if (first == SIZE_MAX || !v.count) continue;
       if (!pass) count += size;
+      for (size_t i = 0; !pass && i < v.count; i++)
+        if (isnan(v.value[i]))
+          return ad_fail(w->e, AD_EINPUT, "the value of input '%s' has a nan, which .nl cannot hold",
+                         ad_graph_node_name(w->m.g, n));
       for (size_t i = 0; pass && i < size; i++) put_pair(w, (int64_t)(first + i), v.value[v.count == 1 ? 0 : i]);
     }
   }
+  return AD_OK;
 }
 
 static void put_bounds(writer *w, char key, const ad_nl_bound *v, size_t count) {
@@ -311,8 +316,8 @@ static ad_status write_all(writer *w) {
   if (!s) s = put_definitions(w);
   if (!s) s = put_rows(w);
   if (!s) s = put_dual(w);
+  if (!s) s = put_start(w);
   if (s) return s;
-  put_start(w);
   if (w->m.constraints) put_bounds(w, 'r', w->constraint_bound, w->m.constraints);
   put_bounds(w, 'b', w->variable_bound, w->m.columns);
   put_linear(w);
