@@ -311,7 +311,6 @@ static ad_status run_direction(ad_mixed *m, const term *t, ad_error *e) {
 
 ad_status ad_mixed_run(ad_mixed *m, ad_error *e) {
   const ad_engine *engine = m->w->engine;
-  const size_t plane = (size_t)(m->order - 1) * m->w->p->size;
   engine->zero(m->w, m->result, 0, m->count * m->elements);
   for (size_t i = 0; i < m->term_count; i++) {
     const term *t = &m->term[i];
@@ -319,7 +318,7 @@ ad_status ad_mixed_run(ad_mixed *m, ad_error *e) {
     if (s) return s;
     for (size_t o = 0; o < m->output_count; o++)
       engine->add_multiples(m->w, m->result, t->derivative * m->elements + m->first[o], m->w->series,
-                            plane + m->w->p->offset[m->output[o]],
+                            ad_series_at(m->w, m->order, m->w->p->offset[m->output[o]]),
                             (size_t)ad_shape_size(ad_graph_node_shape(m->w->p->graph, m->output[o])), m->weight,
                             t->weight);
   }

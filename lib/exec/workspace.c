@@ -33,7 +33,8 @@ static ad_status check_options(const ad_program *p, const ad_workspace *w, ad_er
   if (w->options.order && ad_series_count(p->size, w->options.order) > l->max_bytes / sizeof(double))
     return ad_fail(e, AD_ELIMIT, "series of order %u need more memory than the limit of %llu MiB (--max-memory)",
                    w->options.order, (unsigned long long)(l->max_bytes >> 20));
-  if (w->options.order && w->options.points > 1) return ad_fail(e, AD_EUSAGE, "Taylor series are for one point at a time");
+  if (w->options.order && w->options.points > 1)
+    return ad_fail(e, AD_EUSAGE, "Taylor series are for one point at a time");
   uint64_t bytes = w->engine->bytes(p, &w->options);
   if (bytes > l->max_bytes)
     return ad_fail(e, AD_ELIMIT, "this needs %llu MiB of memory, above the limit of %llu MiB (--max-memory)",
@@ -73,6 +74,9 @@ ad_status ad_workspace_new(ad_workspace **out, const ad_program *p, const ad_bac
   if (o) w->options = *o;
   if (!w->options.precision) w->options.precision = DEFAULT_PRECISION;
   if (!w->options.points) w->options.points = 1;
+  w->series_by_element = true;
+  for (size_t i = 0; i < p->block_count; i++)
+    if (p->block[i].kind != AD_BLOCK_SAME && p->block[i].kind != AD_BLOCK_MIXED) w->series_by_element = false;
 #ifdef ADTOOL_PLANT
   w->plant = ad_planted_op;
 #endif
@@ -194,8 +198,8 @@ ad_status ad_workspace_primal(ad_workspace *w, ad_error *e) {
 }
 
 static void clear_series(ad_workspace *w) {
-  for (uint32_t j = 0; j < w->options.order; j++)
-    w->engine->zero(w, w->series, (size_t)j * w->p->size, w->p->input_size);
+  for (uint32_t j = 1; j <= w->options.order; j++)
+    w->engine->zero(w, w->series, ad_series_at(w, j, 0), w->p->input_size);
 }
 
 void ad_workspace_clear_seeds(ad_workspace *w) {
@@ -214,26 +218,22 @@ static ad_status check_input(const ad_workspace *w, ad_node input, ad_error *e) 
   return ad_fail(e, AD_EUSAGE, "node %u is not an input that the program differentiates by", input);
 }
 
-static ad_status seed_input(ad_workspace *w, void *planes, size_t plane, ad_node input, size_t element, double seed,
-                            ad_error *e) {
-  ad_status s = check_input(w, input, e);
-  if (s) return s;
-  w->engine->set(w, planes, plane * w->p->size + w->p->offset[input] + element, seed, NULL);
-  return AD_OK;
-}
-
 ad_status ad_workspace_seed_tangent(ad_workspace *w, uint32_t direction, ad_node input, size_t element, double seed,
                                     ad_error *e) {
   if (direction >= w->options.directions)
     return ad_fail(e, AD_EUSAGE, "direction %u of a workspace with %u", direction, w->options.directions);
-  return seed_input(w, w->tangent, direction, input, element, seed, e);
+  ad_status s = check_input(w, input, e);
+  if (!s) w->engine->set(w, w->tangent, (size_t)direction * w->p->size + w->p->offset[input] + element, seed, NULL);
+  return s;
 }
 
 ad_status ad_workspace_seed_coefficient(ad_workspace *w, uint32_t j, ad_node input, size_t element, double seed,
                                         ad_error *e) {
   if (!j || j > w->options.order)
     return ad_fail(e, AD_EUSAGE, "coefficient %u of a workspace with series of order %u", j, w->options.order);
-  return seed_input(w, w->series, j - 1, input, element, seed, e);
+  ad_status s = check_input(w, input, e);
+  if (!s) w->engine->set(w, w->series, ad_series_at(w, j, w->p->offset[input]) + element, seed, NULL);
+  return s;
 }
 
 ad_status ad_workspace_set_direction(ad_workspace *w, const ad_point *d, ad_error *e) {
@@ -245,7 +245,7 @@ ad_status ad_workspace_set_direction(ad_workspace *w, const ad_point *d, ad_erro
     if (s) return s;
   }
   clear_series(w);
-  for (ad_node n = 0; n < inputs; n++)
+  for (ad_node n = 0; n < inputs; n++) /* coefficient 1 of an input is where its value is in the other plane */
     if (d->value[n]) load(w, w->series, n, NULL, ad_numbers_count(d->value[n]), NULL, d->value[n]);
   return AD_OK;
 }
@@ -322,11 +322,15 @@ ad_status ad_workspace_taylor(ad_workspace *w, ad_error *e) {
   return s;
 }
 
+/* Of a node's elements, from `at` in the planes on. */
+static ad_span span_at(const ad_workspace *w, const void *planes, size_t at, ad_node n) {
+  return (ad_span){w->engine->kind, (size_t)ad_shape_size(ad_graph_node_shape(w->p->graph, n)) * w->options.points,
+                   w->engine->at(w, planes, at)};
+}
+
 static ad_span span_of(const ad_workspace *w, const void *plane, size_t base, ad_node n) {
   size_t at = place(w, n);
-  if (!plane || at == UINT32_MAX) return (ad_span){.kind = w->engine->kind};
-  return (ad_span){w->engine->kind, (size_t)ad_shape_size(ad_graph_node_shape(w->p->graph, n)) * w->options.points,
-                   w->engine->at(w, plane, base + at)};
+  return plane && at != UINT32_MAX ? span_at(w, plane, base + at, n) : (ad_span){.kind = w->engine->kind};
 }
 
 ad_span ad_workspace_value(const ad_workspace *w, ad_node n) {
@@ -339,8 +343,10 @@ ad_span ad_workspace_tangent(const ad_workspace *w, uint32_t direction, ad_node 
 }
 
 ad_span ad_workspace_coefficient(const ad_workspace *w, uint32_t j, ad_node n) {
-  if (j > w->options.order) return (ad_span){.kind = w->engine->kind};
-  return j ? span_of(w, w->series, (size_t)(j - 1) * w->p->size, n) : ad_workspace_value(w, n);
+  const size_t at = place(w, n);
+  if (!j) return ad_workspace_value(w, n);
+  if (j > w->options.order || at == UINT32_MAX) return (ad_span){.kind = w->engine->kind};
+  return span_at(w, w->series, ad_series_at(w, j, at), n);
 }
 
 ad_span ad_workspace_adjoint(const ad_workspace *w, ad_node n) {

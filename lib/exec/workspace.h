@@ -45,7 +45,7 @@ typedef struct ad_engine {
   void (*diagnose)(ad_workspace *w, ad_notice_fn *notice, void *context);
   /* Bundles, of workspaces with reverse mode and one point, after a primal run.  Forward: the inputs' lanes are seeds.
    * Reverse: what depends on an input holds seeds and is otherwise zero; afterwards only the inputs hold anything. */
-  uint32_t (*bundle_width)(uint64_t wanted); /* the lanes that serve so many directions */
+  uint32_t (*bundle_width)(uint64_t wanted);                            /* the lanes that serve so many directions */
   ad_status (*bundle_open)(ad_workspace *w, ad_bundle *b, ad_error *e); /* of b->width lanes, all zero */
   void (*bundle_forward)(ad_workspace *w, ad_bundle *b);
   void (*bundle_reverse)(ad_workspace *w, ad_bundle *b);
@@ -60,18 +60,37 @@ struct ad_workspace {
   ad_workspace_options options;
   ad_kinks kinks;
   void *value, *tangent, *adjoint; /* planes of p->size elements; tangent has options.directions of them */
-  void *series;                    /* options.order planes: Taylor coefficients 1, 2 ... */
-  void *kept;                      /* partials for the reverse sweep; NULL: none */
-  void *gradient;                  /* p->input_size elements, where there are tangents */
-  const void *result;              /* the last gradient: that, or the adjoints of the inputs */
-  void *state;                     /* the engine's own */
-  bool *input_set;                 /* of each input */
-  size_t unset;                    /* inputs without a value */
+  void *series;                    /* Taylor coefficients 1, 2 ...: see ad_series_of */
+  bool series_by_element;
+  void *kept;         /* partials for the reverse sweep; NULL: none */
+  void *gradient;     /* p->input_size elements, where there are tangents */
+  const void *result; /* the last gradient: that, or the adjoints of the inputs */
+  void *state;        /* the engine's own */
+  bool *input_set;    /* of each input */
+  size_t unset;       /* inputs without a value */
   bool primal_done;
 #ifdef ADTOOL_PLANT
   unsigned plant; /* test builds only: the operation whose partials are made wrong */
 #endif
 };
+
+/* Where the coefficients of an element lie: coefficient j > 0 at first + (j - 1) * step. */
+typedef struct ad_series_place {
+  size_t first, step;
+} ad_series_place;
+
+/* In planes, one a coefficient, so that a tensor's are side by side.  In a program of scalars alone those of an element
+ * are, but inputs keep planes of their own. */
+static inline ad_series_place ad_series_of(const ad_workspace *w, size_t at) {
+  if (!w->series_by_element) return (ad_series_place){at, w->p->size};
+  if (at < w->p->input_size) return (ad_series_place){at, w->p->input_size};
+  return (ad_series_place){at * w->options.order, 1};
+}
+
+static inline size_t ad_series_at(const ad_workspace *w, uint32_t j, size_t at) {
+  const ad_series_place s = ad_series_of(w, at);
+  return s.first + (j - 1) * s.step;
+}
 
 /* Does the strips of a FUSED block that start in [first, end). */
 typedef void ad_strips_fn(ad_workspace *w, const ad_block *b, size_t first, size_t end, unsigned thread);
@@ -79,8 +98,8 @@ typedef void ad_strips_fn(ad_workspace *w, const ad_block *b, size_t first, size
 /* The numbers of an input in place, to be moved by finite differences; the primal values are stale afterwards. */
 void *ad_workspace_input_data(ad_workspace *w, ad_node input);
 
-/* ad_workspace_set_points for inputs first .. end-1 together, which rows give side by side; in double, with a count that
- * fits. */
+/* ad_workspace_set_points for inputs first .. end-1 together, which rows give side by side; in double, with a count
+ * that fits. */
 void ad_workspace_set_rows(ad_workspace *w, ad_node first, ad_node end, const double *rows, size_t pitch, size_t count);
 
 /* The value of an input as a point holds it: one number for all elements or one for each. */
