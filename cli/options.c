@@ -32,7 +32,7 @@ static const option_row rows[] = {
     {OPT_OUT, "out", "o", "FILE", "write to a file, replaced in one step, instead of standard output"},
     {OPT_TO, "to", NULL, "FORMAT", "the format to write: yaml, adg, nl, cppad or dot (default: by the file's name)"},
     {OPT_STORED, "stored", NULL, NULL, ".adg without compression: the canonical form"},
-    {OPT_EXPLICIT, "explicit", NULL, NULL, "one operation a node, no infix"},
+    {OPT_EXPLICIT, "explicit", NULL, NULL, "YAML with one operation a node, no infix"},
     {OPT_OPTIMIZE, "optimize", NULL, NULL, "run all passes first: fewer nodes, the same values"},
     {OPT_AFTER, "after", NULL, "PASS", "the graph after the passes up to this one: dead, fold, identities or common"},
     {OPT_BINARY, "binary", NULL, NULL, ".nl in binary"},

@@ -803,6 +803,17 @@ adtool: 'n.txt' does not say by its name which format to write; end it in .adg, 
 $ adtool convert n.adg --to xml
 adtool: unknown format 'xml'; it may be adg, nl, cppad, yaml or dot
 ? 2
+$ adtool convert n.adg -o no.yaml --stored
+adtool: --stored is for .adg; .yaml has no such form
+? 2
+$ adtool convert n.adg -o no.adg --explicit
+adtool: --explicit is for .yaml; .adg has no such form
+? 2
+$ adtool diff tests/examples/tutorial.yaml --to cppad --binary
+adtool: --binary is for .nl; .json has no such form
+? 2
+$ ls no.yaml no.adg 2>&1 | grep -c 'No such'
+2
 $ adtool fmt v.yaml
 adtool: 1
 inputs:
