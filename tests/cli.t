@@ -1083,6 +1083,12 @@ adtool: --shard: shard 3 of 2 does not exist; shards count from 1, to 1000000 at
 $ adtool batch tests/examples/network.yaml --points tests/examples/points.csv
 tests/examples/points.csv:1:1: error: the column 'w' is no input of the graph; `adtool info` lists them
 ? 3
+$ adtool batch tests/examples/tutorial.yaml --points tests/examples/points.csv --backend mpfr --digits 30
+adtool: batch gives doubles, which have 17 digits at most; --precision computes with more bits
+? 2
+$ adtool eval tests/examples/tutorial.yaml --format npy --digits 3
+adtool: --digits would do nothing here: --format npy holds doubles as they are
+? 2
 $ adtool batch tests/examples/tutorial.yaml --points nowhere.npy
 adtool: error: can't open 'nowhere.npy': No such file or directory
 ? 5
