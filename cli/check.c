@@ -9,10 +9,19 @@ static void put_where(ad_buffer *b, const session *s, const ad_check_entry *c) {
     return;
   }
   ad_node out = ad_graph_output_node(s->graph, s->output[c->output]);
-  ad_buffer_printf(b, "d %s", ad_graph_output_name(s->graph, s->output[c->output]));
-  if (ad_graph_node_shape(s->graph, out)->rank) ad_buffer_printf(b, "[%zu]", c->output_element);
-  ad_buffer_printf(b, " / d %s", ad_graph_node_name(s->graph, c->input));
-  if (ad_graph_node_shape(s->graph, c->input)->rank) ad_buffer_printf(b, "[%zu]", c->input_element);
+  ad_buffer_puts(b, "d ");
+  put_element_name(b, ad_graph_output_name(s->graph, s->output[c->output]), ad_graph_node_shape(s->graph, out),
+                   c->output_element);
+  ad_buffer_puts(b, " / d ");
+  put_element_name(b, ad_graph_node_name(s->graph, c->input), ad_graph_node_shape(s->graph, c->input),
+                   c->input_element);
+}
+
+/* With its operation, which the text of a node without a name has already. */
+static void put_node(ad_buffer *b, const session *s, ad_node n) {
+  char node[AD_NODE_TEXT];
+  ad_buffer_puts(b, ad_graph_node_text(s->graph, n, node));
+  if (ad_graph_node_name(s->graph, n)) ad_buffer_printf(b, " (%s)", ad_op_get(ad_graph_node_op(s->graph, n))->name);
 }
 
 static void put_double(ad_buffer *b, double v) {
@@ -65,10 +74,9 @@ static void put_text(ad_buffer *b, const session *s, const ad_check_report *r) {
   for (size_t i = 0; i < r->listed && i < 10; i++) put_entry_text(b, s, &r->list[i]);
   if (r->listed > 10) ad_buffer_printf(b, "  ... and more; --format json lists up to 100\n");
   if (r->first_nan != AD_NO_NODE) {
-    char node[AD_NODE_TEXT];
-    ad_buffer_printf(b, "  the first nan is made by %s, operation %s\n",
-                     ad_graph_node_text(s->graph, r->first_nan, node),
-                     ad_op_get(ad_graph_node_op(s->graph, r->first_nan))->name);
+    ad_buffer_puts(b, "  the first nan is made by ");
+    put_node(b, s, r->first_nan);
+    ad_buffer_puts(b, "\n");
   }
   if (r->max_ulps == 0 && r->min_digits >= 17) {
     ad_buffer_puts(b, "  double keeps every digit\n");
@@ -79,10 +87,9 @@ static void put_text(ad_buffer *b, const session *s, const ad_check_report *r) {
   if (isfinite(r->condition)) ad_buffer_printf(b, ", condition %.3g", r->condition);
   ad_buffer_puts(b, "\n");
   if (r->lost_at != AD_NO_NODE) {
-    char node[AD_NODE_TEXT];
-    ad_buffer_printf(b, "  %.1f digits of the value are lost at %s, operation %s\n", r->lost_digits,
-                     ad_graph_node_text(s->graph, r->lost_at, node),
-                     ad_op_get(ad_graph_node_op(s->graph, r->lost_at))->name);
+    ad_buffer_printf(b, "  %.1f digits of the value are lost at ", r->lost_digits);
+    put_node(b, s, r->lost_at);
+    ad_buffer_puts(b, "\n");
   }
 }
 

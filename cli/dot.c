@@ -4,16 +4,22 @@
 
 enum { DIGITS = 6 }; /* in a picture, unless --digits says more */
 
+typedef struct picture {
+  const session *s;
+  bool *active; /* with --adjoints */
+} picture;
+
 /* The node's value and adjoint, a line each. */
 static void lines(void *context, ad_node n, ad_buffer *out) {
-  const session *s = context;
+  const picture *p = context;
+  const session *s = p->s;
   const unsigned digits = s->o->digits ? s->o->digits : DIGITS;
   if (s->o->values) {
     const ad_span v = ad_workspace_value(s->workspace, n);
     ad_buffer_puts(out, "\n= ");
     put_short_tensor(out, &v, ad_graph_node_shape(s->graph, n), digits);
   }
-  if (s->o->adjoints) {
+  if (p->active && p->active[n]) {
     const ad_span d = ad_workspace_adjoint(s->workspace, n);
     ad_buffer_puts(out, "\nadjoint ");
     put_short_tensor(out, &d, ad_graph_node_shape(s->graph, n), digits);
@@ -22,12 +28,15 @@ static void lines(void *context, ad_node n, ad_buffer *out) {
 
 static int draw(const options *o, const ad_graph *g, session *s, ad_buffer *b) {
   ad_error e = {0};
-  const ad_dot_options d = {o->max_shown, o->shapes, s ? lines : NULL, s};
-  return ad_dot_draw(g, b, &d, &e) ? report(o, &e) : 0;
+  picture p = {s, NULL};
+  if (s && o->adjoints && !(p.active = session_active(s))) return out_of_memory(o);
+  const ad_dot_options d = {o->max_shown, o->shapes, s ? lines : NULL, &p};
+  const ad_status status = ad_dot_draw(g, b, &d, &e);
+  ad_free(p.active);
+  return status ? report(o, &e) : 0;
 }
 
-/* By all inputs, also those that are not differentiated otherwise: a zero that nobody computed would be a wrong number.
- */
+/* By all inputs, also those that are not differentiated otherwise. */
 static int differentiate_all(session *s) {
   const size_t inputs = ad_graph_input_count(s->graph);
   if (s->o->wrt_count) return 0;

@@ -32,7 +32,7 @@ static const option_row rows[] = {
     {OPT_OUT, "out", "o", "FILE", "write to a file, replaced in one step, instead of standard output"},
     {OPT_TO, "to", NULL, "FORMAT", "the format to write: yaml, adg, nl, cppad or dot (default: by the file's name)"},
     {OPT_STORED, "stored", NULL, NULL, ".adg without compression: the canonical form"},
-    {OPT_EXPLICIT, "explicit", NULL, NULL, "one operation a node, no infix"},
+    {OPT_EXPLICIT, "explicit", NULL, NULL, "YAML with one operation a node, no infix"},
     {OPT_OPTIMIZE, "optimize", NULL, NULL, "run all passes first: fewer nodes, the same values"},
     {OPT_AFTER, "after", NULL, "PASS", "the graph after the passes up to this one: dead, fold, identities or common"},
     {OPT_BINARY, "binary", NULL, NULL, ".nl in binary"},
@@ -459,6 +459,10 @@ static int check_together(options *o, const command *c) {
   if (status) return status;
   if (o->precision && o->digits) return usage_error(o, "--precision and --digits exclude each other");
   if (o->precision && !mpfr) return usage_error(o, "--precision is for --backend mpfr; double has 53 bits");
+  if (o->digits > 17 && (c->formats & FORMAT_BIT(FORMAT_NDJSON)))
+    return usage_error(o, "%s gives doubles, which have 17 digits at most; --precision computes with more bits", c->name);
+  if (o->digits && !mpfr && (o->format == FORMAT_NPY || o->format == FORMAT_NPZ))
+    return usage_error(o, "--digits would do nothing here: --format %s holds doubles as they are", formats[o->format]);
   if (o->digits > 17 && !mpfr) return usage_error(o, "double has 17 digits at most; use --backend mpfr for more");
   if (o->backend && !ad_backend_supports(o->backend, o->mode))
     return usage_error(o, "the backend '%s' has no %s mode", ad_backend_name(o->backend),

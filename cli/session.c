@@ -382,6 +382,15 @@ static void notice(void *context, ad_node n, size_t element, unsigned flags) {
        flags & AD_AT_KINK && !(flags & ~(unsigned)AD_AT_KINK) ? ": its derivative there is the graph's policy" : "");
 }
 
+bool *session_active(const session *s) {
+  const ad_node *args;
+  bool *active = ad_calloc(ad_graph_node_count(s->graph) + 1, sizeof *active);
+  for (size_t i = 0; active && i < ad_program_wrt_count(s->program); i++) active[ad_program_wrt(s->program, i)] = true;
+  for (ad_node n = 0; active && n < ad_graph_node_count(s->graph); n++)
+    for (size_t k = ad_graph_node_args(s->graph, n, &args); k-- > 0;) active[n] = active[n] || active[args[k]];
+  return active;
+}
+
 void session_note_wrt(const session *s) {
   const size_t inputs = ad_graph_input_count(s->graph);
   bool any = s->wrt_count;

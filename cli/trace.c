@@ -80,7 +80,9 @@ void put_trace(ad_buffer *b, const session *s) {
                      (unsigned long long)columns, MAX_COLUMNS);
     return;
   }
-  if (ad_yaml_speller_new(&speller, s->graph, &e)) {
+  bool *active = session_active(s);
+  if (!active || ad_yaml_speller_new(&speller, s->graph, &e)) {
+    ad_free(active);
     b->failed = true;
     return;
   }
@@ -104,8 +106,10 @@ void put_trace(ad_buffer *b, const session *s) {
       d = ad_workspace_tangent(s->workspace, k, n);
       add_tensor(&t, &d, s, n);
     }
-    if (!forward) add_tensor(&t, &d, s, n);
+    if (!forward && active[n]) add_tensor(&t, &d, s, n);
+    if (!forward && !active[n]) add_text(&t, "-");
   }
+  ad_free(active);
   ad_yaml_speller_free(speller);
   put_table(b, &t);
 }

@@ -17,6 +17,7 @@
  * for what lies beside it, NULL when the bytes are from memory.  All of these may be NULL. */
 typedef struct format {
   ad_format_info info;
+  ad_write_options takes; /* which of the options mean something */
   bool (*sniff)(const void *bytes, size_t size);
   ad_status (*read)(ad_graph **g, const void *bytes, size_t size, const char *path, const ad_limits *limits,
                     ad_error *e);
@@ -29,10 +30,12 @@ typedef struct format {
 
 static const format formats[] = {
     {.info = {"adg", ".adg", true, true, true, "compressed binary, for machines"},
+     .takes = {.stored = true},
      .sniff = ad_adg_sniff,
      .read = ad_adg_read,
      .write = ad_adg_write},
     {.info = {"nl", ".nl", true, true, false, "models of AMPL, text and binary"},
+     .takes = {.binary = true},
      .sniff = ad_nl_sniff,
      .read = ad_nl_read,
      .write = ad_nl_write,
@@ -46,6 +49,7 @@ static const format formats[] = {
      .read = ad_cppad_read,
      .write = ad_cppad_write},
     {.info = {"yaml", ".yaml", true, true, true, "text with infix expressions, for people"},
+     .takes = {.explicit_nodes = true},
      .sniff = ad_yaml_sniff,
      .read = ad_yaml_read,
      .write = ad_yaml_write},
@@ -129,10 +133,24 @@ static const format *by_extension(const char *path) {
   return n > 4 && !strcmp(path + n - 4, ".yml") ? by_name("yaml") : NULL;
 }
 
+/* An option that another format takes is no option of this one. */
+static ad_status check_options(const format *f, const ad_write_options *o, ad_error *e) {
+  for (const format *g = formats; g < formats + ad_format_count(); g++) {
+    const char *option = o->explicit_nodes && g->takes.explicit_nodes && !f->takes.explicit_nodes ? "explicit"
+                         : o->stored && g->takes.stored && !f->takes.stored                       ? "stored"
+                         : o->binary && g->takes.binary && !f->takes.binary                       ? "binary"
+                                                                                                  : NULL;
+    if (option)
+      return ad_fail(e, AD_EUSAGE, "--%s is for %s; %s has no such form", option, g->info.extension, f->info.extension);
+  }
+  return AD_OK;
+}
+
 static ad_status write_as(const format *f, const ad_graph *g, ad_buffer *b, const ad_write_options *o, ad_error *e) {
   static const ad_write_options none = {0};
   if (!f->write) return ad_fail(e, AD_EUSAGE, "adtool reads %s, but does not write it", f->info.name);
-  ad_status s = f->write(g, b, o ? o : &none, e);
+  ad_status s = o ? check_options(f, o, e) : AD_OK;
+  if (!s) s = f->write(g, b, o ? o : &none, e);
   if (!s && b->failed) s = ad_fail_memory(e);
   if (s) ad_buffer_clear(b);
   return s;

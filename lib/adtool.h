@@ -323,10 +323,10 @@ AD_API ad_status ad_graph_read_bound(ad_graph **g, const void *bytes, size_t siz
 
 typedef struct ad_write_options {
   const char *format;  /* a name of the registry; NULL: by the path's extension */
-  bool explicit_nodes; /* text formats: one operation a node, no infix */
+  bool explicit_nodes; /* YAML: one operation a node, no infix */
   bool stored;         /* .adg: codec 0 everywhere, the canonical form */
   bool binary;         /* .nl: in binary, little-endian */
-} ad_write_options;
+} ad_write_options;    /* what the format does not have is AD_EUSAGE */
 /* Replaces the file atomically (temporary, fsync, rename); path "-" writes to standard output. */
 AD_API ad_status ad_graph_save(const ad_graph *g, const char *path, const ad_write_options *o, ad_error *e);
 /* The same to memory: *bytes is to be freed with ad_free. */

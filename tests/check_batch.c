@@ -131,6 +131,17 @@ START_TEST(npy_files) {
         write_file(path, b.data, b.size);
         expect_table(path, 70);
       }
+  ad_buffer truth = {0}; /* NumPy's bool */
+  put_array(&truth, "|b1", 1, false, 0, "(2, 5)");
+  ad_buffer_put(&truth, "\1\0\0\1\1\0\1\0\0\1", 10);
+  write_file(path, truth.data, truth.size);
+  double bit[20];
+  size_t points;
+  must(read_table(path, 2, bit, 4, &points));
+  ck_assert_uint_eq(points, 2);
+  for (int i = 0; i < 10; i++) ck_assert_double_eq(bit[i], 0x269 >> (9 - i) & 1);
+  ad_buffer_clear(&truth);
+
   put_array(&b, "<f8", 1, false, 0, "(0, 5)");
   write_file(path, b.data, b.size);
   expect_table(path, 0);
@@ -158,7 +169,7 @@ START_TEST(npy_files) {
   refuse(path, "object arrays can't be read", 0, 10);
   put_array(&b, "<c8", 1, false, 70, "(70, 5)");
   write_file(path, b.data, b.size);
-  refuse(path, "only floats and integers", 0, 10);
+  refuse(path, "only floats, integers", 0, 10);
   put_array(&b, "<f8", 4, false, 70, "(70, 5)");
   write_file(path, b.data, b.size);
   refuse(path, "versions 1 to 3", 0, 6);

@@ -458,7 +458,8 @@ START_TEST(suggestions) {
   static const char *const pairs[][2] = {
       {"tanhh", "tanh"},         {"sigmod", "sigmoid"},           {"matmull", "matmul"},
       {"logsumxp", "logsumexp"}, {"reduce_maks", "reduce_max"},   {"sofmax", "softmax"},
-      {"expp", "exp"},           {"boradcast_to", "broadcast_to"}};
+      {"expp", "exp"},           {"boradcast_to", "broadcast_to"},
+      {"ln", "log"},             {"log_softmax", "logsumexp"},   {"mod", "rem"}};
   for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) ck_assert_str_eq(ad_op_suggest(pairs[i][0]), pairs[i][1]);
   ck_assert_ptr_null(ad_op_suggest("qwertyuiop"));
   ck_assert_ptr_null(ad_op_suggest("a name much longer than the name of any operation of the table could ever be"));

@@ -67,7 +67,7 @@ START_TEST(sets) {
   enum { BOUND = 200, SETS = 3000 };
   ulps_random r = {ulps_seed()};
   ad_sets s;
-  must(ad_sets_open(&s, BOUND, 1 << 24, &graphs_error));
+  must(ad_sets_open(&s, BOUND, 1 << 17, 1 << 24, &graphs_error));
   uint32_t *set = calloc(SETS, sizeof *set);
   bool(*member)[BOUND] = calloc(SETS, sizeof *member);
   for (uint32_t i = 1; i <= BOUND; i++) set[i] = i, member[i][i - 1] = true;
@@ -447,6 +447,49 @@ START_TEST(chains) {
 }
 END_TEST
 
+static ad_program *program_of(const ad_graph *g) {
+  ad_program *p;
+  must(ad_program_new(&p, g, NULL, &graphs_error));
+  return p;
+}
+
+/* Each element of sin(x) * sum(x) meets all: a full matrix. */
+static ad_graph *meeting(int64_t n, uint64_t bytes) {
+  ad_graph *g = limited(bytes);
+  ad_node x;
+  must(ad_graph_input(g, &x, &(ad_input_spec){.name = "x", .shape = SHAPE(n)}, &graphs_error));
+  const ad_node all = graphs_unary(g, "sum", x);
+  const ad_node z = graphs_binary(g, "mul", graphs_unary(g, "sin", x), all);
+  must(ad_graph_output(g, "f", graphs_unary(g, "sum", z), &graphs_error));
+  return g;
+}
+
+/* Where nearly all entries count, that is said before as many of them were looked at. */
+START_TEST(dense) {
+  ad_graph *g = meeting(70, 64 << 20);
+  structures s = start(g);
+  ck_assert_uint_eq(s.hessian.start[70], 70 * 70);
+  end(&s);
+  ad_graph_free(g);
+
+  ad_sparsity none;
+  g = meeting(60000, (uint64_t)16 << 30);
+  ad_program *p = program_of(g);
+  must_fail(AD_ELIMIT, "--max-memory", ad_sparsity_hessian(&none, p, &graphs_error));
+  ad_program_free(p);
+  ad_graph_free(g);
+
+  g = limited(64 << 20); /* a matrix by itself: 128^2 rows of 255 entries, which memory has room for */
+  ad_node x;
+  must(ad_graph_input(g, &x, &(ad_input_spec){.name = "x", .shape = SHAPE(128, 128)}, &graphs_error));
+  must(ad_graph_output(g, "y", graphs_binary(g, "matmul", x, x), &graphs_error));
+  p = program_of(g);
+  must_fail(AD_ELIMIT, "too much work", ad_sparsity_jacobian(&none, p, &graphs_error));
+  ad_program_free(p);
+  ad_graph_free(g);
+}
+END_TEST
+
 int main(void) {
   Suite *s = suite_create("sparsity");
   TCase *t = tcase_create("structures");
@@ -459,6 +502,7 @@ int main(void) {
   tcase_add_test(t, fused);
   tcase_add_test(t, closed_forms);
   tcase_add_test(t, chains);
+  tcase_add_test(t, dense);
   suite_add_tcase(s, t);
   return suite_run(s);
 }

@@ -23,7 +23,7 @@ x     input       2      -2
 y     input       3      2
 l1    w*x         2      -2
 l2    l1 - y      -1     -2
-%5    2           2      0
+%5    2           2      -
 l3    l2^2        1      1
 $ adtool grad tests/examples/tutorial.yaml --backend dual --trace
 loss = 1
@@ -38,6 +38,18 @@ l1    w*x         2      2     1     0
 l2    l1 - y      -1     2     1     -1
 %5    2           2      0     0     0
 l3    l2^2        1      -4    -2    2
+$ printf 'adtool: 1\ninputs: {x: 2, y: {value: 3, diff: no}}\noutputs: {f: floor(x)*(y*y)}\n' >fixed.yaml; adtool grad fixed.yaml --trace | tail -n +3; adtool dot fixed.yaml --adjoints --wrt x | grep -c adjoint
+note: fixed.yaml: node 2 (floor) stands on a kink of floor: its derivative there is the graph's policy
+node  expression  value  adjoint
+x     input       2      0
+y     input       3      -
+%2    floor(x)    2      9
+%3    y*y         9      -
+%4    %2*%3       18     1
+note: fixed.yaml: node 2 (floor) stands on a kink of floor: its derivative there is the graph's policy
+3
+$ adtool check tests/examples/network.yaml | tail -n 1
+  double keeps at least 15.4 digits (worst 2.97 ulp) at d loss / d W1[0,1], condition 0.601
 $ adtool grad tests/examples/tutorial.yaml --backend mpfr --trace
 loss = 1
   d/dw = -4
@@ -49,7 +61,7 @@ x     input       2      -2
 y     input       3      2
 l1    w*x         2      -2
 l2    l1 - y      -1     -2
-%5    2           2      0
+%5    2           2      -
 l3    l2^2        1      1
 $ adtool grad tests/examples/tutorial.yaml --backend mpfr --mode forward --trace
 loss = 1
@@ -621,7 +633,7 @@ $ adtool check tests/examples/cancel.yaml --min-digits 10
 tests/examples/cancel.yaml: fail: double keeps fewer digits than asked for
   2 derivatives: 2 agrees, at up to 192 bits
   double keeps at least 0.0 digits (worst 7.82e+19 ulp) at d naive / d x, condition 1
-  8.9 digits of the value are lost at node 3 (sub), operation sub
+  8.9 digits of the value are lost at node 3 (sub)
 ? 1
 $ adtool check tests/examples/tutorial.yaml --format json
 {"verdict": "pass", "reason": "all methods agree on every entry", "graph": "tests/examples/tutorial.yaml", "entries": 3, "probed": false, "precision": 192, "classes": {"agrees": 3, "kink": 0, "edge": 0, "nan": 0, "undecided": 0, "disagrees": 0}, "kinks": 0, "edges": 0, "outside": 0, "made_nan": 0, "blame": [], "list": [], "digits": 17, "ulps": 0, "condition": 1.9999999999990905}
@@ -803,6 +815,17 @@ adtool: 'n.txt' does not say by its name which format to write; end it in .adg, 
 $ adtool convert n.adg --to xml
 adtool: unknown format 'xml'; it may be adg, nl, cppad, yaml or dot
 ? 2
+$ adtool convert n.adg -o no.yaml --stored
+adtool: --stored is for .adg; .yaml has no such form
+? 2
+$ adtool convert n.adg -o no.adg --explicit
+adtool: --explicit is for .yaml; .adg has no such form
+? 2
+$ adtool diff tests/examples/tutorial.yaml --to cppad --binary
+adtool: --binary is for .nl; .json has no such form
+? 2
+$ ls no.yaml no.adg 2>&1 | grep -c 'No such'
+2
 $ adtool fmt v.yaml
 adtool: 1
 inputs:
@@ -1060,6 +1083,12 @@ adtool: --shard: shard 3 of 2 does not exist; shards count from 1, to 1000000 at
 $ adtool batch tests/examples/network.yaml --points tests/examples/points.csv
 tests/examples/points.csv:1:1: error: the column 'w' is no input of the graph; `adtool info` lists them
 ? 3
+$ adtool batch tests/examples/tutorial.yaml --points tests/examples/points.csv --backend mpfr --digits 30
+adtool: batch gives doubles, which have 17 digits at most; --precision computes with more bits
+? 2
+$ adtool eval tests/examples/tutorial.yaml --format npy --digits 3
+adtool: --digits would do nothing here: --format npy holds doubles as they are
+? 2
 $ adtool batch tests/examples/tutorial.yaml --points nowhere.npy
 adtool: error: can't open 'nowhere.npy': No such file or directory
 ? 5

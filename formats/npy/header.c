@@ -39,10 +39,11 @@ static const char *parse(ad_npy_header *h, const char *text) {
   h->order = d[1];
   h->kind = d[2];
   if (h->kind == 'O') return "object arrays can't be read; save plain numbers";
-  if (!h->kind || !strchr("fiu", h->kind)) return "only floats and integers can be read";
+  if (!h->kind || !strchr("fiub", h->kind)) return "only floats, integers and truth values can be read";
   h->width = (unsigned)strtoul(d + 3, NULL, 10);
-  if (h->kind == 'f' ? h->width != 4 && h->width != 8
-                     : h->width != 1 && h->width != 2 && h->width != 4 && h->width != 8)
+  if (h->kind == 'f'   ? h->width != 4 && h->width != 8
+      : h->kind == 'b' ? h->width != 1
+                       : h->width != 1 && h->width != 2 && h->width != 4 && h->width != 8)
     return "floats have 4 or 8 bytes, integers 1, 2, 4 or 8";
   if (!strncmp(f, "True", 4))
     h->fortran = true;
@@ -90,6 +91,7 @@ static double number_at(const ad_npy_header *h, const unsigned char *p) {
     return v;
   }
   if (h->kind == 'u') return (double)bits;
+  if (h->kind == 'b') return bits != 0;
   unsigned shift = 64 - 8 * h->width;
   return (double)((int64_t)(bits << shift) >> shift);
 }

@@ -254,6 +254,26 @@ static ad_status fold_left(parser *p, uint32_t call) {
   return AD_OK;
 }
 
+/* Refuses `name=` where that is an argument of the operation. */
+static ad_status check_argument_name(parser *p, const char *name, size_t length) {
+  char text[32];
+  if (length >= sizeof text) return AD_OK;
+  memcpy(text, name, length);
+  text[length] = '\0';
+  const ad_op op = ad_op_find(text);
+  const ad_op_info *info = op == AD_NO_OP ? NULL : ad_op_get(op);
+  for (int k = 0; info && k < info->attr_count; k++)
+    if (ad_token_is(&p->t, info->attr[k].name)) return AD_OK;
+  const char *a = info && info->arg_names ? info->arg_names : "";
+  for (size_t n; *a; a += n + strspn(a + n, ", ")) {
+    n = strcspn(a, ", ");
+    if (p->t.end - p->t.at == n && !memcmp(p->t.s + p->t.at, a, n))
+      return ad_yaml_fail(p->x->tree, p->item, p->t.at, p->e, "'%.*s' is an argument, which goes by its place: %s(%s)",
+                          (int)n, a, info->name, info->arg_names);
+  }
+  return AD_OK;
+}
+
 /* The token is the parenthesis. */
 static ad_status call(parser *p, const char *name, size_t length, size_t at, uint32_t *out) {
   uint32_t last = 0, child = 0, keywords = 0;
@@ -264,7 +284,8 @@ static ad_status call(parser *p, const char *name, size_t length, size_t at, uin
   while (!s && p->t.token != ')') {
     if (ad_token_is_keyword(&p->t)) {
       axis = axis || ad_token_is(&p->t, "axis");
-      s = keyword(p, &child);
+      s = check_argument_name(p, name, length);
+      if (!s) s = keyword(p, &child);
       if (!keywords) keywords = child;
     } else {
       if (keywords) return fail(p, p->t.at, "arguments come before attributes");
@@ -347,7 +368,9 @@ static ad_status primary(parser *p, uint32_t *out) {
   } else {
     return fail(p, at,
                 p->t.token == AD_TOKEN_END ? "the expression ends where a value is expected"
-                                           : "a value is expected here: a name, a number, a call or a parenthesis");
+                : p->t.token == '['
+                    ? "a list can't stand here: give it a name under nodes, or is it an attribute, shape=[2, 3]?"
+                    : "a value is expected here: a name, a number, a call or a parenthesis");
   }
   while (!s && p->t.token == '[') s = index_of(p, out);
   return s;

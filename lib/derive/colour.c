@@ -275,6 +275,12 @@ static ad_status colour_columns(uint32_t **best, uint32_t *colours, const bipart
 
 /* ---- Both: rows with more entries than some bound have colours of their own, and the others are read from columns */
 
+static size_t longer_rows(const ad_sparsity *s, size_t bound) {
+  size_t count = 0;
+  for (size_t i = 0; i < s->rows; i++) count += s->start[i + 1] - s->start[i] > bound;
+  return count;
+}
+
 /* Rows with more than `bound` entries by rows, those of the others by columns. */
 static ad_status colour_split(ad_colouring *c, const ad_sparsity *s, const ad_sparsity *t, size_t bound, ad_error *e) {
   uint8_t *dense = ad_calloc(s->rows, 1);
@@ -323,7 +329,8 @@ static void exchange(ad_colouring *c) {
   c->rows_first = !c->rows_first;
 }
 
-/* Tries bounds in powers of two on rows, then on columns; keeps the fewest colours. */
+/* Tries bounds in powers of two on rows, then on columns; keeps the fewest colours.  A bound that the same rows are
+ * above as above the last one would give the same again. */
 static ad_status colour_both(ad_colouring *c, const ad_sparsity *s, const ad_sparsity *t, ad_error *e) {
   uint64_t least = UINT64_MAX;
   ad_status status = AD_OK;
@@ -333,6 +340,7 @@ static ad_status colour_both(ad_colouring *c, const ad_sparsity *s, const ad_spa
     const size_t most = least_colours(&g);
     for (size_t bound = 1; !status && (bound == 1 || bound / 2 < most); bound *= 2) { /* the last: columns alone */
       if (bound / 2 >= least) break; /* a row with more than half the bound's entries is read from columns */
+      if (bound > 1 && longer_rows(a, bound) == longer_rows(a, bound / 2)) continue;
       ad_colouring next;
       status = colour_split(&next, a, b, bound, e);
       if (status == AD_ELIMIT) {

@@ -8,6 +8,7 @@
 
 #define AD_NO_LIST UINT32_MAX
 enum { SMALL = 64, LOOKED_AT = 16 };
+enum { UNION_WORK = 8, FOUND_WORK = 4, ELEMENT_WORK = 64, BYTES_PER_WORK = 64 };
 
 static ad_status take(ad_sets *s, uint64_t more, ad_error *e) {
   if (s->bytes + more > s->limit)
@@ -30,8 +31,21 @@ ad_status ad_sets_reserve(ad_sets *s, void *items_ptr, size_t *capacity, size_t 
   return AD_OK;
 }
 
-ad_status ad_sets_open(ad_sets *s, uint32_t bound, uint64_t limit, ad_error *e) {
+/* Asked for before the work is done. */
+static ad_status spend(ad_sets *s, uint64_t work, ad_error *e) {
+  if (work > s->work)
+    return ad_fail(e, AD_ELIMIT,
+                   "the sparsity structure takes too much work to find, as it does where most entries can be other than "
+                   "zero: leave out --sparse, choose fewer inputs or outputs (--wrt, --output), or raise the limit of "
+                   "%llu MiB (--max-memory)",
+                   (unsigned long long)(s->limit >> 20));
+  s->work -= work;
+  return AD_OK;
+}
+
+ad_status ad_sets_open(ad_sets *s, uint32_t bound, uint64_t elements, uint64_t limit, ad_error *e) {
   *s = (ad_sets){.bound = bound, .limit = limit, .slots = {1024, 1024}};
+  s->work = limit / BYTES_PER_WORK + ELEMENT_WORK * elements;
   s->pair = ad_calloc(3 * s->slots[0], sizeof *s->pair);
   s->list = ad_calloc(s->slots[1], sizeof *s->list);
   s->stamp_of_index = ad_calloc((size_t)bound + 1, sizeof *s->stamp_of_index);
@@ -197,7 +211,8 @@ static ad_status find_members(ad_sets *s, const uint32_t *roots, size_t root_cou
       *seen = s->stamp;
     }
     if (!is_list(s, x)) {
-      status = ad_sets_reserve(s, &s->stack, &s->stack_capacity, depth + 2, sizeof *s->stack, e);
+      status = spend(s, FOUND_WORK, e);
+      if (!status) status = ad_sets_reserve(s, &s->stack, &s->stack_capacity, depth + 2, sizeof *s->stack, e);
       if (status) break;
       s->stack[depth++] = entry(s, x)->below[1];
       s->stack[depth++] = entry(s, x)->below[0];
@@ -205,7 +220,8 @@ static ad_status find_members(ad_sets *s, const uint32_t *roots, size_t root_cou
     }
     uint32_t one;
     const uint32_t *m = members(s, x, &one), n = weight(s, x);
-    status = ad_sets_reserve(s, &s->found, &s->found_capacity, s->found_count + n, sizeof *s->found, e);
+    status = spend(s, (uint64_t)FOUND_WORK * n, e);
+    if (!status) status = ad_sets_reserve(s, &s->found, &s->found_capacity, s->found_count + n, sizeof *s->found, e);
     for (uint32_t i = 0; !status && i < n; i++) {
       if (s->stamp_of_index[m[i]] == s->stamp) continue;
       s->stamp_of_index[m[i]] = s->stamp;
@@ -230,6 +246,10 @@ ad_status ad_sets_members(ad_sets *s, uint32_t x, const uint32_t **member, size_
 
 size_t ad_sets_least(const ad_sets *s, uint32_t x) {
   return x ? base(s, x) : 0;
+}
+
+size_t ad_sets_most(const ad_sets *s, uint32_t x) {
+  return x ? weight(s, x) : 0;
 }
 
 /* ---- Unions */
@@ -263,6 +283,16 @@ static size_t merge(uint32_t *out, const uint32_t *x, size_t nx, const uint32_t 
   return n;
 }
 
+/* The members of two lists, where find_members leaves them. */
+static ad_status merge_lists(ad_sets *s, uint32_t x, uint32_t y, ad_error *e) {
+  uint32_t one[2];
+  const size_t nx = weight(s, x), ny = weight(s, y);
+  ad_status status = spend(s, nx + ny, e);
+  if (!status) status = ad_sets_reserve(s, &s->found, &s->found_capacity, nx + ny, sizeof *s->found, e);
+  if (!status) s->found_count = merge(s->found, members(s, x, &one[0]), nx, members(s, y, &one[1]), ny);
+  return status;
+}
+
 /* Whether y is seen to be a part of x, in the few unions last made on the way to x. */
 static bool made_of(const ad_sets *s, uint32_t x, uint32_t y) {
   uint32_t stack[LOOKED_AT + 1] = {x};
@@ -293,7 +323,7 @@ static ad_status compute(ad_sets *s, uint32_t *z, uint32_t x, uint32_t y, ad_err
   if (made_of(s, y, x)) return *z = y, AD_OK;
   if (made_of(s, x, y)) return *z = x, AD_OK;
   if (sum < 2 * (uint64_t)largest) return add_set(s, z, (ad_set){AD_NO_LIST, {x, y}, (uint32_t)sum, largest}, e);
-  ad_status status = find_members(s, two, 2, e);
+  ad_status status = is_list(s, x) && is_list(s, y) ? merge_lists(s, x, y, e) : find_members(s, two, 2, e);
   return status ? status : intern(s, z, s->found, s->found_count, two, e);
 }
 
@@ -304,7 +334,8 @@ ad_status ad_sets_unite(ad_sets *s, uint32_t *z, uint32_t x, uint32_t y, ad_erro
     const uint32_t t = x;
     x = y, y = t;
   }
-  ad_status status = room_in_table(s, 0, 3, &s->pair, e);
+  ad_status status = spend(s, UNION_WORK, e);
+  if (!status) status = room_in_table(s, 0, 3, &s->pair, e);
   if (status) return status;
   uint32_t *slot = pair_slot(s->pair, s->slots[0], x, y);
   if (slot[2]) return *z = slot[2], AD_OK;

@@ -1,6 +1,7 @@
 /* Sets of indices below a bound, each kept once: equal small sets have equal numbers.  A union of large sets is only a
  * node over both until those below it have twice the members of the largest list among them; then it is a list, too. So
- * the members of a set are found in time linear in their number, and a chain of n unions takes memory linear in n. */
+ * the members of a set are found in time linear in their number, and a chain of n unions takes memory linear in n.
+ * All unions and searches together have a bound of work, so that a structure that is nearly dense is given up soon. */
 #ifndef AD_SETS_H
 #define AD_SETS_H
 
@@ -15,6 +16,7 @@ typedef struct ad_set {
 typedef struct ad_sets {
   uint32_t bound;
   uint64_t limit, bytes; /* that may be, and are, allocated */
+  uint64_t work;         /* that is left; a unit is about what it takes to copy a member */
   size_t count, capacity;
   ad_set *set; /* number 0 is empty, 1 + i is {i}, 1 + bound + k is set[k] */
   size_t pool_count, pool_capacity;
@@ -28,15 +30,17 @@ typedef struct ad_sets {
   uint32_t *found, *stack;
 } ad_sets;
 
-ad_status ad_sets_open(ad_sets *s, uint32_t bound, uint64_t limit, ad_error *e);
+/* elements: of the graph, whose number the bound of work grows with. */
+ad_status ad_sets_open(ad_sets *s, uint32_t bound, uint64_t elements, uint64_t limit, ad_error *e);
 void ad_sets_close(ad_sets *s);
 /* *z = *x united with y; z may be x. */
 ad_status ad_sets_unite(ad_sets *s, uint32_t *z, uint32_t x, uint32_t y, ad_error *e);
 /* The members, ascending; they are there until the next call. */
 ad_status ad_sets_members(ad_sets *s, uint32_t x, const uint32_t **member, size_t *count, ad_error *e);
 
-/* So many members at least; known without looking for them. */
+/* So many members at least, and at most; known without looking for them. */
 size_t ad_sets_least(const ad_sets *s, uint32_t x);
+size_t ad_sets_most(const ad_sets *s, uint32_t x);
 
 /* realloc within the limit: room for `need` items. */
 ad_status ad_sets_reserve(ad_sets *s, void *items_ptr, size_t *capacity, size_t need, size_t size, ad_error *e);

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "derive/colour.h"
 #include "derive/sets.h"
 #include "derive/walk.h"
 #include "error.h"
@@ -57,7 +58,7 @@ static ad_status structure_open(structure *s, const ad_program *p, ad_error *e) 
   const uint64_t columns = ad_program_wrt_size(p), rows = ad_program_output_size(p);
   if (!status && (columns >= UINT32_MAX || rows >= UINT32_MAX))
     status = ad_fail(e, AD_ELIMIT, "the sparsity structure is too large");
-  if (!status) status = ad_sets_open(&s->sets, (uint32_t)columns, ad_graph_limits(p->graph)->max_bytes, e);
+  if (!status) status = ad_sets_open(&s->sets, (uint32_t)columns, s->p->size, ad_graph_limits(p->graph)->max_bytes, e);
   if (!status) status = ad_sets_reserve(&s->sets, &s->set, &s->set_capacity, (size_t)s->p->size + 1, sizeof *s->set, e);
   if (status) {
     structure_close(s);
@@ -223,9 +224,9 @@ static ad_status met(structure *s, uint32_t x, uint32_t y, bool *before, ad_erro
 /* All of y joins the rows of all of x.  The structure has as many entries as the two have pairs, at least. */
 static ad_status join(structure *s, uint32_t x, uint32_t y, ad_error *e) {
   const uint32_t *found;
-  size_t n, other, capacity = 0;
-  ad_status status = ad_sets_members(&s->sets, y, &found, &other, e);
-  if (!status) status = ad_sets_members(&s->sets, x, &found, &n, e);
+  size_t n, capacity = 0;
+  const size_t other = ad_sets_least(&s->sets, y);
+  ad_status status = ad_sets_members(&s->sets, x, &found, &n, e);
   if (!status && other && n > s->sets.limit / sizeof *found / other)
     status = ad_fail(e, AD_ELIMIT,
                      "the sparsity structure has more entries than the limit of %llu MiB (--max-memory) lets in",
@@ -240,14 +241,15 @@ static ad_status join(structure *s, uint32_t x, uint32_t y, ad_error *e) {
   return status;
 }
 
-/* A second derivative by something in x and something in y. */
+/* A second derivative by something in x and something in y.  The rows of the one that has fewer members say so; those of
+ * the other follow by symmetry, in the end. */
 static ad_status interact(structure *s, uint32_t x, uint32_t y, ad_error *e) {
   bool before = true;
   if (!x || !y) return AD_OK;
   ad_status status = met(s, x, y, &before, e);
   if (status || before) return status;
-  status = join(s, x, y, e);
-  return status || x == y ? status : join(s, y, x, e);
+  const bool swap = ad_sets_most(&s->sets, x) > ad_sets_most(&s->sets, y);
+  return join(s, swap ? y : x, swap ? x : y, e);
 }
 
 static ad_status element_curves(void *context, unsigned op, unsigned active, uint32_t out, const uint32_t *arg,
@@ -334,6 +336,38 @@ static ad_status mark_live(structure *s, ad_error *e) {
   return status;
 }
 
+/* Entry (i, j) where (i, j) or (j, i) was. */
+static ad_status make_symmetric(rows *r, const ad_sets *sets, double entry_bytes, ad_error *e) {
+  ad_sparsity t = {0}, both = {.rows = r->s.rows, .columns = r->s.columns};
+  const ad_sparsity *s = &r->s;
+  ad_status status = ad_sparsity_transpose(&t, s, e);
+  if (!status && !(both.start = ad_calloc(s->rows + 1, sizeof *both.start))) status = ad_fail_memory(e);
+  for (int round = 0; !status && round < 2; round++) { /* count, then fill */
+    size_t n = 0;
+    for (size_t i = 0; i < s->rows; i++) {
+      size_t a = s->start[i], b = t.start[i];
+      while (a < s->start[i + 1] || b < t.start[i + 1]) {
+        const uint32_t x = a < s->start[i + 1] ? s->column[a] : UINT32_MAX;
+        const uint32_t y = b < t.start[i + 1] ? t.column[b] : UINT32_MAX;
+        a += x <= y, b += y <= x;
+        if (round) both.column[n] = x < y ? x : y;
+        n++;
+      }
+      both.start[i + 1] = n;
+    }
+    if (!round) status = expect_entries(sets, (double)n, entry_bytes, e);
+    if (!round && !status && !(both.column = ad_malloc(n + 1, sizeof *both.column))) status = ad_fail_memory(e);
+  }
+  ad_sparsity_clear(&t);
+  if (status) {
+    ad_sparsity_clear(&both);
+    return status;
+  }
+  ad_sparsity_clear(&r->s);
+  r->s = both;
+  return AD_OK;
+}
+
 ad_status ad_sparsity_hessian_for(ad_sparsity *out, const ad_program *p, double entry_bytes, ad_error *e) {
   structure s;
   ad_status status = structure_open(&s, p, e);
@@ -357,6 +391,7 @@ ad_status ad_sparsity_hessian_for(ad_sparsity *out, const ad_program *p, double 
   for (size_t i = 0; !status && i < n; i++) entries += (double)ad_sets_least(&s.sets, s.row[i]);
   if (!status) status = expect_entries(&s.sets, entries, entry_bytes, e);
   for (size_t i = 0; !status && i < n; i++) status = add_row(&r, &s.sets, s.row[i], e);
+  if (!status) status = make_symmetric(&r, &s.sets, entry_bytes, e);
   structure_close(&s);
   return finish_rows(&r, status, out, e);
 }

@@ -93,7 +93,48 @@ static const char *next_name(const void *context, size_t i) {
   return infos[i + AD_OP_NEG].cls == AD_CLASS_LOWERED ? none : infos[i + AD_OP_NEG].name;
 }
 
+/* What other systems call it. */
+static const char *const elsewhere[][2] = {
+    {"ln", "log"},
+    {"square", "sqr"},
+    {"reciprocal", "recip"},
+    {"power", "pow"},
+    {"arcsin", "asin"},
+    {"arccos", "acos"},
+    {"arctan", "atan"},
+    {"arctan2", "atan2"},
+    {"arcsinh", "asinh"},
+    {"arccosh", "acosh"},
+    {"arctanh", "atanh"},
+    {"maximum", "max"},
+    {"minimum", "min"},
+    {"amax", "max"},
+    {"amin", "min"},
+    {"if", "where"},
+    {"ifelse", "where"},
+    {"select", "where"},
+    {"mod", "rem"},
+    {"fmod", "rem"},
+    {"gammaln", "lgamma"},
+    {"psi", "digamma"},
+    {"expit", "sigmoid"},
+    {"logistic", "sigmoid"},
+    {"swish", "silu"},
+    {"heaviside", "where"},
+    {"product", "prod"},
+    {"average", "mean"},
+    {"mm", "matmul"},
+    {"concatenate", "concat"},
+    {"cat", "concat"},
+    {"permute", "transpose"},
+    {"take", "gather"},
+    {"fabs", "abs"},
+    {"log_softmax", "logsumexp"},
+};
+
 const char *ad_op_suggest(const char *name) {
+  for (size_t i = 0; i < sizeof elsewhere / sizeof elsewhere[0]; i++)
+    if (!strcmp(name, elsewhere[i][0])) return elsewhere[i][1];
   return ad_suggest(name, next_name, NULL);
 }
 
@@ -110,11 +151,15 @@ unsigned ad_op_curvature(ad_op op) {
     case AD_OP_MUL:
     case AD_OP_MUL_NO_NAN:
     case AD_OP_MUL_OR_ZERO:
-    case AD_OP_LEAKY_RELU: return xy;
+    case AD_OP_LEAKY_RELU:
+      return xy;
     case AD_OP_DIV:
-    case AD_OP_XLOGY: return xy | yy;
-    case AD_OP_HYPOT: return xx | xy | yy;
-    default: break;
+    case AD_OP_XLOGY:
+      return xy | yy;
+    case AD_OP_HYPOT:
+      return xx | xy | yy;
+    default:
+      break;
   }
   const ad_smoothness smooth = ad_op_rules[op].smoothness;
   if (smooth != AD_SMOOTH && smooth != AD_COSTLY) return 0;
