@@ -7,7 +7,7 @@
 #include "mem.h"
 
 #define AD_NO_LIST UINT32_MAX
-enum { SMALL = 64, LOOKED_AT = 16 };
+enum { SMALL = 64, FEW = 16, LOOKED_AT = 16, WORD = 64 };
 enum { UNION_WORK = 8, FOUND_WORK = 4, ELEMENT_WORK = 64, BYTES_PER_WORK = 64 };
 
 static ad_status take(ad_sets *s, uint64_t more, ad_error *e) {
@@ -44,10 +44,10 @@ static ad_status spend(ad_sets *s, uint64_t work, ad_error *e) {
 }
 
 ad_status ad_sets_open(ad_sets *s, uint32_t bound, uint64_t elements, uint64_t limit, ad_error *e) {
-  *s = (ad_sets){.bound = bound, .limit = limit, .slots = {1024, 1024}};
+  *s = (ad_sets){.bound = bound, .limit = limit, .in_words = bound <= WORD, .pair_slots = 1024, .list_slots = 1024};
   s->work = limit / BYTES_PER_WORK + ELEMENT_WORK * elements;
-  s->pair = ad_calloc(3 * s->slots[0], sizeof *s->pair);
-  s->list = ad_calloc(s->slots[1], sizeof *s->list);
+  s->pair = ad_calloc(3 * s->pair_slots, sizeof *s->pair);
+  s->list = ad_calloc(s->list_slots, sizeof *s->list);
   s->stamp_of_index = ad_calloc((size_t)bound + 1, sizeof *s->stamp_of_index);
   if (s->pair && s->list && s->stamp_of_index) return AD_OK;
   ad_sets_close(s);
@@ -55,7 +55,7 @@ ad_status ad_sets_open(ad_sets *s, uint32_t bound, uint64_t elements, uint64_t l
 }
 
 void ad_sets_close(ad_sets *s) {
-  void *parts[] = {s->set, s->pool, s->pair, s->list, s->stamp_of_set, s->stamp_of_index, s->found, s->stack};
+  void *parts[] = {s->set, s->pool, s->word, s->pair, s->list, s->stamp_of_set, s->stamp_of_index, s->found, s->stack};
   for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) ad_free(parts[i]);
   *s = (ad_sets){0};
 }
@@ -95,10 +95,13 @@ static uint64_t mix(uint64_t h) { /* the finaliser of splitmix64 */
   return h ^ (h >> 31);
 }
 
-static uint64_t hash_list(const uint32_t *x, size_t n) {
+static uint32_t hash_list(const uint32_t *x, size_t n) {
   uint64_t h = n;
-  for (size_t i = 0; i < n; i++) h = mix(h + x[i] + 0x9E3779B97F4A7C15u);
-  return h;
+  for (size_t i = 0; i < n; i++) {
+    h = (h ^ x[i]) * 0x9E3779B97F4A7C15u;
+    h ^= h >> 32;
+  }
+  return (uint32_t)(mix(h) >> 32);
 }
 
 /* The place of a pair, or where it would go. */
@@ -108,27 +111,40 @@ static uint32_t *pair_slot(uint32_t *table, size_t slots, uint32_t a, uint32_t b
   return table + 3 * i;
 }
 
-static ad_status room_in_table(ad_sets *s, int which, size_t width, uint32_t **table, ad_error *e) {
-  if (2 * s->used[which] < s->slots[which]) return AD_OK;
-  const size_t slots = 2 * s->slots[which];
-  if (take(s, slots / 2 * width * sizeof **table, e)) return AD_ELIMIT;
-  uint32_t *next = ad_calloc(slots * width, sizeof *next);
+static ad_status room_for_pair(ad_sets *s, ad_error *e) {
+  if (2 * s->pairs < s->pair_slots) return AD_OK;
+  const size_t slots = 2 * s->pair_slots;
+  if (take(s, slots / 2 * 3 * sizeof *s->pair, e)) return AD_ELIMIT;
+  uint32_t *next = ad_calloc(slots * 3, sizeof *next);
   if (!next) return ad_fail_memory(e);
-  for (size_t i = 0; i < s->slots[which]; i++) {
-    const uint32_t *old = *table + i * width;
-    if (!old[width - 1]) continue;
-    if (width == 3) {
-      memcpy(pair_slot(next, slots, old[0], old[1]), old, 3 * sizeof *old);
-      continue;
-    }
-    const ad_set *l = entry(s, *old);
-    size_t at = (size_t)hash_list(s->pool + l->first, l->weight) & (slots - 1);
-    while (next[at]) at = (at + 1) & (slots - 1);
-    next[at] = *old;
+  for (const uint32_t *old = s->pair; old < s->pair + 3 * s->pair_slots; old += 3)
+    if (old[2]) memcpy(pair_slot(next, slots, old[0], old[1]), old, 3 * sizeof *old);
+  ad_free(s->pair);
+  s->pair = next;
+  s->pair_slots = slots;
+  return AD_OK;
+}
+
+/* By the hash's highest bits, so that a table that grows is read and written from front to back. */
+static size_t list_place(uint32_t hash, size_t slots) {
+  return (size_t)((uint64_t)hash * slots >> 32);
+}
+
+static ad_status room_for_list(ad_sets *s, ad_error *e) {
+  if (3 * s->list_slots > 4 * s->lists) return AD_OK;
+  const size_t slots = 2 * s->list_slots;
+  if (take(s, slots / 2 * sizeof *s->list, e)) return AD_ELIMIT;
+  ad_list_slot *next = ad_calloc(slots, sizeof *next);
+  if (!next) return ad_fail_memory(e);
+  for (size_t i = 0; i < s->list_slots; i++) {
+    if (!s->list[i].set) continue;
+    size_t at = list_place(s->list[i].hash, slots);
+    while (next[at].set) at = (at + 1) & (slots - 1);
+    next[at] = s->list[i];
   }
-  ad_free(*table);
-  *table = next;
-  s->slots[which] = slots;
+  ad_free(s->list);
+  s->list = next;
+  s->list_slots = slots;
   return AD_OK;
 }
 
@@ -142,18 +158,19 @@ static ad_status add_set(ad_sets *s, uint32_t *z, ad_set x, ad_error *e) {
   return AD_OK;
 }
 
+static bool same_list(const ad_sets *s, uint32_t set, const uint32_t *x, size_t n) {
+  const ad_set *l = entry(s, set);
+  return l->weight == n && !memcmp(s->pool + l->first, x, n * sizeof *x);
+}
+
 /* The set with these members, more than one. */
 static ad_status intern(ad_sets *s, uint32_t *z, const uint32_t *x, size_t n, const uint32_t *below, ad_error *e) {
-  ad_status status = room_in_table(s, 1, 1, &s->list, e);
+  ad_status status = room_for_list(s, e);
   if (status) return status;
-  size_t i = (size_t)hash_list(x, n) & (s->slots[1] - 1);
-  for (; s->list[i]; i = (i + 1) & (s->slots[1] - 1)) {
-    const ad_set *l = entry(s, s->list[i]);
-    if (l->weight == n && !memcmp(s->pool + l->first, x, n * sizeof *x)) {
-      *z = s->list[i];
-      return AD_OK;
-    }
-  }
+  const uint32_t hash = hash_list(x, n);
+  size_t i = list_place(hash, s->list_slots);
+  for (; s->list[i].set; i = (i + 1) & (s->list_slots - 1))
+    if (s->list[i].hash == hash && same_list(s, s->list[i].set, x, n)) return *z = s->list[i].set, AD_OK;
   if (s->pool_count + n >= AD_NO_LIST) return ad_fail(e, AD_ELIMIT, "the sparsity structure is too large");
   status = ad_sets_reserve(s, &s->pool, &s->pool_capacity, s->pool_count + n, sizeof *s->pool, e);
   if (!status)
@@ -161,8 +178,35 @@ static ad_status intern(ad_sets *s, uint32_t *z, const uint32_t *x, size_t n, co
   if (status) return status;
   memcpy(s->pool + s->pool_count, x, n * sizeof *x);
   s->pool_count += n;
-  s->list[i] = *z;
-  s->used[1]++;
+  s->list[i] = (ad_list_slot){hash, *z};
+  s->lists++;
+  return AD_OK;
+}
+
+/* ---- Sets of indices that fit a word: bits.  set[k] is word[k], and `list` has their hashes. */
+
+static uint64_t word_of(const ad_sets *s, uint32_t x) {
+  return !x ? 0 : single(s, x) ? UINT64_C(1) << (x - 1) : s->word[x - s->bound - 1];
+}
+
+static ad_status unite_words(ad_sets *s, uint32_t *z, uint32_t x, uint32_t y, ad_error *e) {
+  const uint64_t a = word_of(s, x), b = word_of(s, y), both = a | b;
+  if (both == a) return *z = x, AD_OK;
+  if (both == b) return *z = y, AD_OK;
+  ad_status status = room_for_list(s, e);
+  if (status) return status;
+  const uint32_t hash = (uint32_t)(mix(both) >> 32);
+  size_t i = list_place(hash, s->list_slots);
+  for (; s->list[i].set; i = (i + 1) & (s->list_slots - 1))
+    if (s->list[i].hash == hash && word_of(s, s->list[i].set) == both) return *z = s->list[i].set, AD_OK;
+  if (s->count >= UINT32_MAX - 2 - (size_t)s->bound)
+    return ad_fail(e, AD_ELIMIT, "the sparsity structure is too large");
+  status = ad_sets_reserve(s, &s->word, &s->capacity, s->count + 1, sizeof *s->word, e);
+  if (status) return status;
+  s->word[s->count] = both;
+  *z = s->bound + 1 + (uint32_t)s->count++;
+  s->list[i] = (ad_list_slot){hash, *z};
+  s->lists++;
   return AD_OK;
 }
 
@@ -196,7 +240,19 @@ static ad_status next_stamp(ad_sets *s, ad_error *e) {
   return AD_OK;
 }
 
+static ad_status find_bits(ad_sets *s, uint64_t bits, ad_error *e) {
+  ad_status status = ad_sets_reserve(s, &s->found, &s->found_capacity, WORD, sizeof *s->found, e);
+  s->found_count = 0;
+  for (; !status && bits; bits &= bits - 1) s->found[s->found_count++] = (uint32_t)__builtin_ctzll(bits);
+  return status;
+}
+
 static ad_status find_members(ad_sets *s, const uint32_t *roots, size_t root_count, ad_error *e) {
+  if (s->in_words) {
+    uint64_t bits = 0;
+    for (size_t i = 0; i < root_count; i++) bits |= word_of(s, roots[i]);
+    return find_bits(s, bits, e);
+  }
   ad_status status = next_stamp(s, e);
   size_t depth = 0;
   s->found_count = 0;
@@ -233,23 +289,28 @@ static ad_status find_members(ad_sets *s, const uint32_t *roots, size_t root_cou
 }
 
 ad_status ad_sets_members(ad_sets *s, uint32_t x, const uint32_t **member, size_t *count, ad_error *e) {
-  if (x && !single(s, x) && is_list(s, x)) {
+  if (!s->in_words && x && !single(s, x) && is_list(s, x)) {
     *member = s->pool + entry(s, x)->first;
     *count = entry(s, x)->weight;
     return AD_OK;
   }
-  ad_status status = find_members(s, &x, 1, e);
+  return ad_sets_members_of(s, &x, 1, member, count, e);
+}
+
+ad_status ad_sets_members_of(ad_sets *s, const uint32_t *x, size_t sets, const uint32_t **member, size_t *count,
+                             ad_error *e) {
+  ad_status status = find_members(s, x, sets, e);
   *member = s->found;
   *count = s->found_count;
   return status;
 }
 
 size_t ad_sets_least(const ad_sets *s, uint32_t x) {
-  return x ? base(s, x) : 0;
+  return !x ? 0 : s->in_words ? (size_t)__builtin_popcountll(word_of(s, x)) : base(s, x);
 }
 
 size_t ad_sets_most(const ad_sets *s, uint32_t x) {
-  return x ? weight(s, x) : 0;
+  return !x ? 0 : s->in_words ? (size_t)__builtin_popcountll(word_of(s, x)) : weight(s, x);
 }
 
 /* ---- Unions */
@@ -306,6 +367,19 @@ static bool made_of(const ad_sets *s, uint32_t x, uint32_t y) {
   return false;
 }
 
+/* Two lists; *done unless there are too many members for that. */
+static ad_status unite_few(ad_sets *s, uint32_t *z, uint32_t x, uint32_t y, bool *done, ad_error *e) {
+  if (!is_list(s, x) || !is_list(s, y)) return AD_OK;
+  const uint32_t nx = weight(s, x), ny = weight(s, y), two[2] = {x, y};
+  uint32_t one[2], both[FEW];
+  if ((uint64_t)nx + ny > FEW) return AD_OK;
+  *done = true;
+  const size_t n = merge(both, members(s, x, &one[0]), nx, members(s, y, &one[1]), ny);
+  if (n == nx) return *z = x, AD_OK;
+  if (n == ny) return *z = y, AD_OK;
+  return intern(s, z, both, n, two, e);
+}
+
 static ad_status compute(ad_sets *s, uint32_t *z, uint32_t x, uint32_t y, ad_error *e) {
   if (weight(s, x) > weight(s, y)) {
     const uint32_t t = x;
@@ -330,19 +404,23 @@ static ad_status compute(ad_sets *s, uint32_t *z, uint32_t x, uint32_t y, ad_err
 ad_status ad_sets_unite(ad_sets *s, uint32_t *z, uint32_t x, uint32_t y, ad_error *e) {
   if (x == y || !y) return *z = x, AD_OK;
   if (!x) return *z = y, AD_OK;
+  if (s->in_words) return unite_words(s, z, x, y, e);
+  bool done = false;
+  ad_status status = spend(s, UNION_WORK, e);
+  if (!status) status = unite_few(s, z, x, y, &done, e);
+  if (status || done) return status;
   if (x > y) {
     const uint32_t t = x;
     x = y, y = t;
   }
-  ad_status status = spend(s, UNION_WORK, e);
-  if (!status) status = room_in_table(s, 0, 3, &s->pair, e);
+  status = room_for_pair(s, e);
   if (status) return status;
-  uint32_t *slot = pair_slot(s->pair, s->slots[0], x, y);
+  uint32_t *slot = pair_slot(s->pair, s->pair_slots, x, y);
   if (slot[2]) return *z = slot[2], AD_OK;
   uint32_t result;
   status = compute(s, &result, x, y, e);
   if (status) return status;
   slot[0] = x, slot[1] = y, slot[2] = result;
-  s->used[0]++;
+  s->pairs++;
   return *z = result, AD_OK;
 }

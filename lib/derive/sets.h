@@ -1,7 +1,8 @@
 /* Sets of indices below a bound, each kept once: equal small sets have equal numbers.  A union of large sets is only a
  * node over both until those below it have twice the members of the largest list among them; then it is a list, too. So
  * the members of a set are found in time linear in their number, and a chain of n unions takes memory linear in n.
- * All unions and searches together have a bound of work, so that a structure that is nearly dense is given up soon. */
+ * Unions of a few members are merged at once; where the bound fits a word, sets are its bits.  All unions and searches
+ * together have a bound of work, so that a structure that is nearly dense is given up soon. */
 #ifndef AD_SETS_H
 #define AD_SETS_H
 
@@ -13,6 +14,10 @@ typedef struct ad_set {
   uint32_t weight, base; /* members at most, those below counted apart; members of the largest list below */
 } ad_set;
 
+typedef struct ad_list_slot {
+  uint32_t hash, set; /* 0: free */
+} ad_list_slot;
+
 typedef struct ad_sets {
   uint32_t bound;
   uint64_t limit, bytes; /* that may be, and are, allocated */
@@ -21,8 +26,11 @@ typedef struct ad_sets {
   ad_set *set; /* number 0 is empty, 1 + i is {i}, 1 + bound + k is set[k] */
   size_t pool_count, pool_capacity;
   uint32_t *pool;
-  size_t slots[2], used[2]; /* hashes: of pairs to unions, of lists' members to lists */
-  uint32_t *pair, *list;
+  bool in_words; /* the bound is at most 64: instead of all that, sets are bits */
+  uint64_t *word;
+  size_t pair_slots, pairs, list_slots, lists; /* hashes: of pairs to unions, of members to lists */
+  uint32_t *pair;
+  ad_list_slot *list;
   uint32_t *stamp_of_set, *stamp_of_index; /* when last seen */
   size_t stamps;
   uint32_t stamp;
@@ -37,6 +45,9 @@ void ad_sets_close(ad_sets *s);
 ad_status ad_sets_unite(ad_sets *s, uint32_t *z, uint32_t x, uint32_t y, ad_error *e);
 /* The members, ascending; they are there until the next call. */
 ad_status ad_sets_members(ad_sets *s, uint32_t x, const uint32_t **member, size_t *count, ad_error *e);
+/* The same of a union that is not kept. */
+ad_status ad_sets_members_of(ad_sets *s, const uint32_t *x, size_t sets, const uint32_t **member, size_t *count,
+                             ad_error *e);
 
 /* So many members at least, and at most; known without looking for them. */
 size_t ad_sets_least(const ad_sets *s, uint32_t x);
