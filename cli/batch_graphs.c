@@ -81,10 +81,10 @@ static ad_status add_folder(collection *c, const char *path, int depth, ad_error
   return s;
 }
 
-static ad_status add_list(collection *c, const char *path, ad_error *e) {
+static ad_status add_list(collection *c, const char *path, uint64_t most, ad_error *e) {
   void *bytes;
   size_t size;
-  ad_status s = ad_file_read(&bytes, &size, path, e);
+  ad_status s = ad_file_read(&bytes, &size, path, most, e);
   if (s) return s;
   for (char *p = bytes; !s && *p;) {
     char *end = p + strcspn(p, "\n");
@@ -99,7 +99,7 @@ static ad_status add_list(collection *c, const char *path, ad_error *e) {
 }
 
 static ad_status find_graphs(collection *c, ad_error *e) {
-  ad_status s = c->o->list ? add_list(c, c->o->list, e) : AD_OK;
+  ad_status s = c->o->list ? add_list(c, c->o->list, c->o->limits.max_bytes, e) : AD_OK;
   for (size_t i = 0; !s && i < c->o->file_count; i++) {
     struct stat st;
     const char *path = c->o->file[i];

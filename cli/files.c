@@ -49,7 +49,7 @@ static int format_one(const options *o, const char *path) {
   ad_error e = {0};
   ad_write_options w = {.format = "yaml", .explicit_nodes = o->explicit_nodes};
   if (o->in_place && !strcmp(path, "-")) return usage_error(o, "--in-place wants a file, not standard input");
-  if (ad_file_read(&old, &old_size, path, &e)) return report(o, &e);
+  if (ad_file_read(&old, &old_size, path, o->limits.max_bytes, &e)) return report(o, &e);
   if (o->in_place && !ad_yaml_sniff(old, old_size)) {
     ad_free(old);
     return usage_error(o, "%s is no YAML file; --in-place would turn it into one: use convert", path);

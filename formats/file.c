@@ -11,7 +11,12 @@
 #include "io.h"
 #include "mem.h"
 
-ad_status ad_file_read(void **bytes, size_t *size, const char *path, ad_error *e) {
+static ad_status too_long(const char *path, uint64_t most, ad_error *e) {
+  return ad_fail(e, AD_ELIMIT, "%s has more than %.4g MiB; if that is right, raise --max-memory",
+                 strcmp(path, "-") ? path : "standard input", (double)most / 0x1p20);
+}
+
+ad_status ad_file_read(void **bytes, size_t *size, const char *path, uint64_t most, ad_error *e) {
   bool input = !strcmp(path, "-");
   int fd = input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return ad_fail_errno(e, "open", path);
@@ -20,8 +25,10 @@ ad_status ad_file_read(void **bytes, size_t *size, const char *path, ad_error *e
   size_t n = 0, capacity = 0;
   ad_status s = AD_OK;
   if (!fstat(fd, &st)) {
+    if (!S_ISREG(st.st_mode)) most /= AD_STREAM_SHARE;
+    if (S_ISREG(st.st_mode) && st.st_size > 0 && (uint64_t)st.st_size > most) s = too_long(path, most, e);
     if (S_ISDIR(st.st_mode)) errno = EISDIR, s = ad_fail_errno(e, "read", path);
-    if (S_ISREG(st.st_mode) && st.st_size > 0 && !ad_reserve(&data, &capacity, (size_t)st.st_size + 2, 1))
+    if (!s && S_ISREG(st.st_mode) && st.st_size > 0 && !ad_reserve(&data, &capacity, (size_t)st.st_size + 2, 1))
       s = ad_fail_memory(e);
   }
   while (!s) {
@@ -34,6 +41,7 @@ ad_status ad_file_read(void **bytes, size_t *size, const char *path, ad_error *e
     if (got < 0) s = ad_fail_errno(e, "read", path);
     if (got <= 0) break;
     n += (size_t)got;
+    if (n > most) s = too_long(path, most, e);
   }
   if (!input) close(fd);
   if (s) {

@@ -4,8 +4,10 @@
 
 #include "adtool.h"
 
-/* Reads a file, or standard input for "-".  *bytes ends with a zero byte behind *size; freed with ad_free. */
-ad_status ad_file_read(void **bytes, size_t *size, const char *path, ad_error *e);
+/* Reads a file, or standard input for "-".  *bytes ends with a zero byte behind *size; freed with ad_free.  A file of more
+ * than `most` bytes is AD_ELIMIT, and so is a pipe or device, which may never end, of more than AD_STREAM_SHARE of that. */
+enum { AD_STREAM_SHARE = 16 };
+ad_status ad_file_read(void **bytes, size_t *size, const char *path, uint64_t most, ad_error *e);
 
 /* Replaces a file as one step: temporary in the same folder, fsync, rename, fsync of the folder; the old one's mode is
  * kept, and the old file stays as it was when anything fails.  "-" is standard output; what is no regular file (a pipe,

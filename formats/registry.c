@@ -103,7 +103,7 @@ ad_status ad_graph_load_bound(ad_graph **g, const char *path, size_t count, cons
   size_t size;
   const format *f;
   ad_graph *loaded;
-  ad_status s = ad_file_read(&bytes, &size, path, e);
+  ad_status s = ad_file_read(&bytes, &size, path, ad_limits_resolve(limits).max_bytes, e);
   if (s) return s;
   const bool input = !strcmp(path, "-");
   s = read_as(&loaded, &f, bytes, size, input ? "standard input" : path, input ? NULL : path, count, bindings, limits,

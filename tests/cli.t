@@ -1086,6 +1086,14 @@ tests/examples/points.csv:1:1: error: the column 'w' is no input of the graph; `
 $ adtool batch tests/examples/tutorial.yaml --points tests/examples/points.csv --backend mpfr --digits 30
 adtool: batch gives doubles, which have 17 digits at most; --precision computes with more bits
 ? 2
+$ adtool eval /dev/zero --max-memory 64
+adtool: error: /dev/zero has more than 4 MiB; if that is right, raise --max-memory
+? 6
+$ yes | adtool eval - --max-memory 64
+adtool: error: standard input has more than 4 MiB; if that is right, raise --max-memory
+? 6
+$ truncate -s 65M hole.yaml; adtool eval hole.yaml --max-memory 64; rm hole.yaml
+adtool: error: hole.yaml has more than 64 MiB; if that is right, raise --max-memory
 $ adtool eval tests/examples/tutorial.yaml --format npy --digits 3
 adtool: --digits would do nothing here: --format npy holds doubles as they are
 ? 2

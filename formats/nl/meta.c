@@ -81,7 +81,7 @@ static ad_status keep_names(ad_graph *g, const char *stub, size_t length, const 
   if (!path) return ad_fail_memory(e);
   sprintf(path, "%.*s%s", (int)length, stub, extension);
   ad_error none;
-  ad_status s = ad_file_read(&bytes, &size, path, &none);
+  ad_status s = ad_file_read(&bytes, &size, path, ad_graph_limits(g)->max_bytes, &none);
   ad_free(path);
   if (s) return s == AD_ENOMEM ? ad_fail_memory(e) : AD_OK; /* nobody needs them */
   const size_t con = ad_graph_find_output(g, "con");

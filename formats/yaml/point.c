@@ -84,7 +84,7 @@ ad_status ad_point_load(ad_point *p, const char *path, ad_error *e) {
   void *bytes;
   size_t size;
   ad_yaml_tree t;
-  ad_status s = ad_file_read(&bytes, &size, path, e);
+  ad_status s = ad_file_read(&bytes, &size, path, ad_graph_limits(p->graph)->max_bytes, e);
   if (s) return s;
   s = ad_yaml_parse(&t, bytes, size, strcmp(path, "-") ? path : "standard input", ad_graph_limits(p->graph), e);
   if (!s) {
