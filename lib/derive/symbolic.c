@@ -33,7 +33,7 @@ static void mark_needed(ad_symbolic *s, const chosen *c) {
   for (size_t n = count; n-- > inputs;) {
     const ad_node *args;
     if (s->map[n]) continue;
-    const size_t nargs = ad_graph_node_args(s->from, (ad_node)n, &args);
+    const size_t nargs = ad_graph_args(s->from, (ad_node)n, &args);
     for (size_t k = 0; k < nargs; k++) s->map[args[k]] = 0;
   }
 }
@@ -45,25 +45,25 @@ static void mark_active(ad_symbolic *s, const chosen *c) {
     const ad_op op = ad_graph_node_op(s->from, (ad_node)n);
     const ad_node *args;
     if (s->map[n] || ad_op_rule_get(op)->smoothness == AD_STEP) continue;
-    const size_t nargs = ad_graph_node_args(s->from, (ad_node)n, &args);
+    const size_t nargs = ad_graph_args(s->from, (ad_node)n, &args);
     for (size_t k = op == AD_OP_WHERE; k < nargs; k++) s->active[n] |= s->active[args[k]];
   }
 }
 
 static ad_status copy_node(ad_symbolic *s, ad_node n, ad_error *e) {
   const ad_graph *g = s->from;
-  const ad_op op = ad_graph_node_op(g, n);
-  const char *name = ad_graph_node_name(g, n);
+  const ad_op op = g->op[n];
   if (op <= AD_OP_CONSTANT) return ad_graph_copy_leaf(s->to, &s->map[n], g, n, e);
   const ad_node *args;
-  const size_t nargs = ad_graph_node_args(g, n, &args);
+  const size_t nargs = ad_graph_args(g, n, &args);
   ad_node few[8] = {0}, *own = few;
   ad_attr attrs[AD_MAX_ATTRS];
   if (nargs > 8 && !(own = ad_malloc(nargs, sizeof *own))) return ad_fail_memory(e);
   for (size_t k = 0; k < nargs; k++) own[k] = s->map[args[k]];
-  for (int i = 0; i < ad_op_get(op)->attr_count; i++) attrs[i] = ad_graph_node_attr(g, n, i);
+  for (int i = 0; i < ad_op_rule_get(op)->attrs; i++) attrs[i] = ad_graph_node_attr(g, n, i);
   ad_status status = ad_graph_put(s->to, &s->map[n], op, g->shape[n], nargs, own, attrs, e);
   if (own != few) ad_free(own);
+  const char *name = g->names.count > g->input_count ? ad_graph_node_name(g, n) : NULL;
   if (!status && name) status = ad_graph_set_node_name(s->to, s->map[n], name, e);
   return status;
 }
@@ -96,9 +96,8 @@ static unsigned next_number(const ad_graph *g, kind k) {
     const unsigned n = number_of(ad_graph_output_name(g, i), k);
     if (n > highest) highest = n;
   }
-  for (ad_node i = 0; i < ad_graph_node_count(g); i++) {
-    const char *name = ad_graph_node_name(g, i);
-    const unsigned n = name ? number_of(name, k) : 0;
+  for (size_t i = 0; i < g->names.count; i++) {
+    const unsigned n = number_of(ad_names_at(&g->names, i), k);
     if (n > highest) highest = n;
   }
   return highest + 1;
@@ -191,7 +190,8 @@ static ad_status copy(ad_symbolic *s, const chosen *c, kind k, unsigned number, 
   const ad_graph *g = s->from;
   const size_t inputs = ad_graph_input_count(g);
   ad_status status = AD_OK;
-  for (ad_node n = 0; !status && n < inputs; n++) status = copy_node(s, n, e);
+  status = ad_graph_copy_inputs(s->to, g, e);
+  for (ad_node n = 0; n < inputs; n++) s->map[n] = n;
   for (size_t i = 0; !status && k == VJP && i < c->output_count; i++)
     status = add_seed(s, &seed[i], k, number, ad_graph_output_name(g, c->output[i]),
                       ad_graph_output_node(g, c->output[i]), e);

@@ -62,6 +62,17 @@ struct ad_graph {
   char **meta; /* key, text, key, text ... */
 };
 
+/* Whether a word follows the arguments. */
+static inline bool ad_has_payload(ad_op op) {
+  return op <= AD_OP_CONSTANT || ad_op_rule_get(op)->attrs;
+}
+
+/* ad_graph_node_args in place. */
+static inline size_t ad_graph_args(const ad_graph *g, ad_node n, const ad_node **args) {
+  *args = g->arg + g->first_arg[n];
+  return g->first_arg[n + 1] - g->first_arg[n] - ad_has_payload(g->op[n]);
+}
+
 /* Appends a node; there must be room. */
 static inline ad_node ad_graph_put_node(ad_graph *g, ad_op op, uint32_t shape, size_t nargs, const ad_node *args,
                                         bool payload, uint32_t word) {
@@ -105,6 +116,14 @@ ad_status ad_graph_put_leaf(ad_graph *g, ad_node *out, ad_op op, uint32_t shape,
 ad_status ad_graph_new_like(ad_graph **out, const ad_graph *g, ad_error *e);
 /* Adds a copy of leaf n of another graph with the same shape numbers; an input with its name. */
 ad_status ad_graph_copy_leaf(ad_graph *g, ad_node *out, const ad_graph *from, ad_node n, ad_error *e);
+
+/* Adds copies of all inputs of another graph to one that has no nodes yet: their numbers are the same. */
+ad_status ad_graph_copy_inputs(ad_graph *g, const ad_graph *from, ad_error *e);
+/* Adds all outputs of another graph whose node n is node to[n] of g. */
+ad_status ad_graph_copy_outputs(ad_graph *g, const ad_graph *from, const ad_node *to, ad_error *e);
+/* Drops the nodes that don't have all bits of `flag`; inputs and outputs have it, and only inputs have names.  to[n]
+ * becomes the new number of node n, or AD_NO_NODE. */
+ad_status ad_graph_drop(ad_graph *g, ad_node *to, const uint8_t *flags, uint8_t flag, ad_error *e);
 
 /* How far the columns are filled; cutting takes back what was added since, which must have neither names nor outputs.
  */

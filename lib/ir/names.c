@@ -95,6 +95,27 @@ bool ad_names_add(ad_names *n, const char *name, uint32_t id) {
   return true;
 }
 
+bool ad_names_copy(ad_names *n, const ad_names *from) {
+  ad_names c = *from;
+  if (!from->count) return true;
+  c.pool_capacity = c.pool_size;
+  c.entry_capacity = c.count;
+  c.pool = ad_malloc(c.pool_size, 1);
+  c.entry = ad_malloc(c.count, sizeof *c.entry);
+  c.by_name = ad_calloc_lines(c.slots, sizeof *c.by_name);
+  c.by_id = c.scattered ? ad_malloc(c.slots, sizeof *c.by_id) : NULL;
+  if (!c.pool || !c.entry || !c.by_name || (c.scattered && !c.by_id)) {
+    ad_names_clear(&c);
+    return false;
+  }
+  memcpy(c.pool, from->pool, c.pool_size);
+  memcpy(c.entry, from->entry, c.count * sizeof *c.entry);
+  memcpy(c.by_name, from->by_name, c.slots * sizeof *c.by_name);
+  if (c.scattered) memcpy(c.by_id, from->by_id, c.slots * sizeof *c.by_id);
+  *n = c;
+  return true;
+}
+
 bool ad_names_find(const ad_names *n, const char *name, uint32_t *id) {
   if (!n->slots) return false;
   const uint32_t hash = ad_hash_text(n->seed, name, strlen(name));

@@ -23,6 +23,7 @@ typedef struct ad_names {
 void ad_names_clear(ad_names *n);
 bool ad_names_add(ad_names *n, const char *name, uint32_t id); /* neither may be in it; false: out of memory, or of
                                                                 * the 4 GiB that names may take */
+bool ad_names_copy(ad_names *n, const ad_names *from);         /* n is empty; false: out of memory */
 bool ad_names_find(const ad_names *n, const char *name, uint32_t *id);
 const char *ad_names_of(const ad_names *n, uint32_t id); /* NULL: none */
 const char *ad_names_at(const ad_names *n, size_t i);    /* in order of addition; NULL past the end */

@@ -61,14 +61,16 @@ static const ad_op_info infos[] = {
 #define COSTLY AD_COSTLY
 #define BRANCH AD_BRANCH
 #define STEP AD_STEP
+#define FIRST(a, ...) a
 const ad_op_rule ad_op_rules[] = {
-    {AD_SMOOTH, AD_KERNEL_NONE, 0, NULL},
-    {AD_SMOOTH, AD_KERNEL_NONE, 0, NULL},
-#define UNARY(ID, name, v, dx, smooth, ...) {smooth, AD_KERNEL_ELEMENT, 1, NULL},
-#define BINARY(ID, name, args, dflt, v, dx, dy, smooth, ...) {smooth, AD_KERNEL_ELEMENT, 2, NULL},
-#define LOWERED(ID, name, args, dflt, v, dx, dy, smooth, ...) {smooth, AD_KERNEL_ELEMENT, 2, NULL},
-#define TERNARY(ID, name, args, v, dx, dy, dw, smooth, ...) {smooth, AD_KERNEL_ELEMENT, 3, NULL},
-#define STRUCTURED(ID, name, lo, hi, args, attrs, infer, kernel, ...) {AD_SMOOTH, AD_KERNEL_##kernel, 0, infer},
+    {AD_SMOOTH, AD_KERNEL_NONE, 0, 0, NULL},
+    {AD_SMOOTH, AD_KERNEL_NONE, 0, 0, NULL},
+#define UNARY(ID, name, v, dx, smooth, ...) {smooth, AD_KERNEL_ELEMENT, 1, 0, NULL},
+#define BINARY(ID, name, args, dflt, v, dx, dy, smooth, ...) {smooth, AD_KERNEL_ELEMENT, 2, 0, NULL},
+#define LOWERED(ID, name, args, dflt, v, dx, dy, smooth, ...) {smooth, AD_KERNEL_ELEMENT, 2, 0, NULL},
+#define TERNARY(ID, name, args, v, dx, dy, dw, smooth, ...) {smooth, AD_KERNEL_ELEMENT, 3, 0, NULL},
+#define STRUCTURED(ID, name, lo, hi, args, attrs, infer, kernel, ...) \
+  {AD_SMOOTH, AD_KERNEL_##kernel, 0, FIRST(attrs, ), infer},
 #include "ops.def"
 };
 

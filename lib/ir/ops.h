@@ -47,6 +47,7 @@ typedef struct ad_op_rule {
   ad_smoothness smoothness;
   ad_kernel kernel;
   uint8_t nargs; /* elementwise */
+  uint8_t attrs;
   ad_infer_fn *infer; /* NULL: elementwise */
 } ad_op_rule;
 extern const ad_op_rule ad_op_rules[];

@@ -62,13 +62,8 @@ ad_op ad_graph_node_op(const ad_graph *g, ad_node n) {
   return g->op[n];
 }
 
-static bool has_payload(const ad_graph *g, ad_node n) {
-  return g->op[n] <= AD_OP_CONSTANT || ad_op_get(g->op[n])->attr_count > 0;
-}
-
 size_t ad_graph_node_args(const ad_graph *g, ad_node n, const ad_node **args) {
-  *args = g->arg + g->first_arg[n];
-  return g->first_arg[n + 1] - g->first_arg[n] - has_payload(g, n);
+  return ad_graph_args(g, n, args);
 }
 
 const ad_shape *ad_graph_node_shape(const ad_graph *g, ad_node n) {

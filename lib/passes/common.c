@@ -1,5 +1,7 @@
-/* Common subexpressions: nodes by operation, arguments, attributes and shape, constants by their numbers, in a hash
- * table with open addressing. */
+/* Common subexpressions: nodes by operation, arguments, attributes and shape, constants by their numbers.  A node is
+ * looked for among those that use its youngest argument, which mostly lie near.  Of those that many nodes use, only the
+ * first FEW are in this list; the others, and nodes without arguments that are computed, are in a hash table with open
+ * addressing. */
 #include <string.h>
 
 #include "error.h"
@@ -34,12 +36,12 @@ static uint32_t hash_node(const ad_graph *g, ad_node n, uint64_t seed) {
     return (uint32_t)(h ^ h >> 32);
   }
   const ad_node *args;
-  const size_t nargs = ad_graph_node_args(g, n, &args);
+  const size_t nargs = ad_graph_args(g, n, &args);
   if (commutes(op))
     h = mix(mix(h, args[0] < args[1] ? args[0] : args[1]), args[0] < args[1] ? args[1] : args[0]);
   else
     for (size_t k = 0; k < nargs; k++) h = mix(h, args[k]);
-  for (int k = 0; k < ad_op_get(op)->attr_count; k++) {
+  for (int k = 0; k < ad_op_rule_get(op)->attrs; k++) {
     const ad_attr a = ad_graph_node_attr(g, n, k);
     if (a.value) h = hash_bytes(mix(h, (uint64_t)k), a.value, (size_t)ad_shape_size(&a.shape));
   }
@@ -61,7 +63,7 @@ static bool same_numbers(const ad_graph *g, ad_node a, ad_node b) {
 }
 
 static bool same_attrs(const ad_graph *g, ad_node a, ad_node b) {
-  for (int k = 0; k < ad_op_get(g->op[a])->attr_count; k++) {
+  for (int k = 0; k < ad_op_rule_get(g->op[a])->attrs; k++) {
     const ad_attr x = ad_graph_node_attr(g, a, k), y = ad_graph_node_attr(g, b, k);
     if (!x.value != !y.value || !ad_shape_equal(&x.shape, &y.shape)) return false;
     const size_t size = x.value ? (size_t)ad_shape_size(&x.shape) : 0;
@@ -74,46 +76,74 @@ static bool same(const ad_graph *g, ad_node a, ad_node b) {
   if (g->op[a] != g->op[b] || g->shape[a] != g->shape[b]) return false;
   if (g->op[a] == AD_OP_CONSTANT) return same_numbers(g, a, b);
   const ad_node *x, *y;
-  const size_t nargs = ad_graph_node_args(g, a, &x);
-  if (ad_graph_node_args(g, b, &y) != nargs) return false;
+  const size_t nargs = ad_graph_args(g, a, &x);
+  if (ad_graph_args(g, b, &y) != nargs) return false;
   if (!memcmp(x, y, nargs * sizeof *x)) return same_attrs(g, a, b);
   return commutes(g->op[a]) && x[0] == y[1] && x[1] == y[0];
 }
 
-static ad_status grow(ad_rewrite *r, ad_error *e) {
-  const size_t slots = r->slots ? 2 * r->slots : 64;
-  uint32_t *slot = ad_calloc(slots, sizeof *slot), *hash = ad_malloc(slots, sizeof *hash);
-  if (!slot || !hash) {
-    ad_free(slot);
-    ad_free(hash);
-    return ad_fail_memory(e);
+static ad_status grow(ad_common *c, ad_error *e) {
+  const size_t slots = c->slots ? 2 * c->slots : 64;
+  struct ad_common_slot *slot = ad_calloc(slots, sizeof *slot);
+  if (!slot) return ad_fail_memory(e);
+  if (!c->slots) c->seed = ad_hash_seed(slot);
+  for (size_t i = 0; i < c->slots; i++) {
+    if (!c->slot[i].node) continue;
+    size_t k = c->slot[i].hash & (slots - 1);
+    while (slot[k].node) k = (k + 1) & (slots - 1);
+    slot[k] = c->slot[i];
   }
-  if (!r->slots) r->seed = ad_hash_seed(slot);
-  for (size_t i = 0; i < r->slots; i++) {
-    if (!r->slot[i]) continue;
-    size_t k = r->hash[i] & (slots - 1);
-    while (slot[k]) k = (k + 1) & (slots - 1);
-    slot[k] = r->slot[i], hash[k] = r->hash[i];
-  }
-  ad_free(r->slot);
-  ad_free(r->hash);
-  r->slot = slot, r->hash = hash, r->slots = slots;
+  ad_free(c->slot);
+  c->slot = slot, c->slots = slots;
   return AD_OK;
 }
 
-ad_status ad_find_common(ad_rewrite *r, ad_node *z, ad_error *e) {
-  if (4 * (r->found + 1) > 3 * r->slots) {
-    ad_status s = grow(r, e);
+static ad_status find_by_hash(ad_common *c, const ad_graph *g, ad_node *z, ad_error *e) {
+  if (4 * (c->found + 1) > 3 * c->slots) {
+    ad_status s = grow(c, e);
     if (s) return s;
   }
-  const uint32_t h = hash_node(r->g, *z, r->seed);
-  size_t k = h & (r->slots - 1);
-  for (; r->slot[k]; k = (k + 1) & (r->slots - 1))
-    if (r->hash[k] == h && same(r->g, r->slot[k] - 1, *z)) {
-      *z = r->slot[k] - 1;
+  const uint32_t h = hash_node(g, *z, c->seed);
+  size_t k = h & (c->slots - 1);
+  for (; c->slot[k].node; k = (k + 1) & (c->slots - 1))
+    if (c->slot[k].hash == h && same(g, c->slot[k].node - 1, *z)) {
+      *z = c->slot[k].node - 1;
       return AD_OK;
     }
-  r->slot[k] = *z + 1, r->hash[k] = h;
-  r->found++;
+  c->slot[k] = (struct ad_common_slot){h, *z + 1};
+  c->found++;
+  return AD_OK;
+}
+
+/* The youngest argument that is no constant, for those are old and have many users. */
+static ad_node youngest(const ad_graph *g, ad_node n) {
+  const ad_node *args;
+  ad_node found = AD_NO_NODE;
+  if (g->op[n] == AD_OP_CONSTANT) return found;
+  const size_t nargs = ad_graph_args(g, n, &args);
+  for (size_t k = 0; k < nargs; k++)
+    if (g->op[args[k]] != AD_OP_CONSTANT && (found == AD_NO_NODE || args[k] > found)) found = args[k];
+  return found;
+}
+
+static ad_status open_lists(ad_common *c, size_t nodes, ad_error *e) {
+  c->last = ad_calloc(nodes, sizeof *c->last);
+  c->before = ad_malloc(nodes, sizeof *c->before);
+  return c->last && c->before ? AD_OK : ad_fail_memory(e);
+}
+
+ad_status ad_find_common(ad_rewrite *r, ad_node *z, ad_error *e) {
+  enum { FEW = 8 };
+  ad_common *c = &r->common;
+  const ad_node at = youngest(r->g, *z);
+  ad_status s = c->last ? AD_OK : open_lists(c, r->nodes, e);
+  if (s) return s;
+  if (at == AD_NO_NODE) return find_by_hash(c, r->g, z, e);
+  int seen = 0;
+  for (uint32_t n = c->last[at]; n; n = c->before[n - 1], seen++)
+    if (same(r->g, n - 1, *z)) return *z = n - 1, AD_OK;
+  if (seen >= FEW) return find_by_hash(c, r->g, z, e);
+  c->before[*z] = c->last[at];
+  c->last[at] = *z + 1;
   return AD_OK;
 }

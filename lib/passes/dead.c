@@ -8,7 +8,7 @@ void ad_mark_needed(const ad_graph *g, uint8_t *flags) {
     if (flags[i] & AD_KEPT) flags[i] |= AD_NEEDED;
     if (!(flags[i] & AD_NEEDED)) continue;
     const ad_node *args;
-    const size_t nargs = ad_graph_node_args(g, (ad_node)i, &args);
+    const size_t nargs = ad_graph_args(g, (ad_node)i, &args);
     for (size_t k = 0; k < nargs; k++) flags[args[k]] |= AD_NEEDED;
   }
 }

@@ -32,7 +32,7 @@ static bool foldable(fold *f) {
   uint64_t numbers = 0;
   f->op = g->op[f->z];
   if (f->op <= AD_OP_CONSTANT || (!ad_folds_element(f->op) && !keeps_numbers(f->op))) return false;
-  f->nargs = ad_graph_node_args(g, f->z, &f->args);
+  f->nargs = ad_graph_args(g, f->z, &f->args);
   f->splat = f->op != AD_OP_STACK && f->op != AD_OP_CONCAT;
   for (size_t k = 0; k < f->nargs; k++) {
     if (g->op[f->args[k]] != AD_OP_CONSTANT) return false;

@@ -49,7 +49,7 @@ static bool same_shape(const site *s, ad_node x) {
 static bool under(const site *s, unsigned k, ad_op op, ad_node *x) {
   const ad_node *args;
   if (s->g->op[s->args[k]] != op) return false;
-  ad_graph_node_args(s->g, s->args[k], &args);
+  ad_graph_args(s->g, s->args[k], &args);
   *x = args[0];
   return true;
 }
@@ -191,7 +191,7 @@ ad_status ad_simplify(ad_rewrite *r, ad_node *z, ad_error *e) {
   const ad_op op = r->g->op[*z];
   ad_node u;
   if (op <= AD_OP_CONSTANT) return AD_OK;
-  s.nargs = ad_graph_node_args(r->g, *z, &s.args);
+  s.nargs = ad_graph_args(r->g, *z, &s.args);
   switch (op) {
     case AD_OP_NEG:
       return under(&s, 0, AD_OP_NEG, &u) ? drop(&s, u) : AD_OK;

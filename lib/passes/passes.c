@@ -48,7 +48,7 @@ static void mark_exponents(const ad_graph *g, uint8_t *flags) {
   for (ad_node n = 0; n < g->count; n++) {
     const ad_node *args;
     if (g->op[n] != AD_OP_POW || !(flags[n] & AD_NEEDED)) continue;
-    ad_graph_node_args(g, n, &args);
+    ad_graph_args(g, n, &args);
     if (g->op[args[1]] != AD_OP_CONSTANT) flags[args[1]] |= AD_EXPONENT;
   }
 }
@@ -63,20 +63,36 @@ static ad_status walk(ad_rewrite *r, uint32_t mask, ad_error *e) {
     args += from->first_arg[i + 1] - from->first_arg[i];
   }
   mark_exponents(from, r->flags);
+  r->nodes = nodes;
   r->room = ROOM + nodes + from->number_count + from->text_size / sizeof(double);
   ad_status s = ad_graph_reserve(r->g, nodes, args, e);
-  for (ad_node n = 0; !s && n < from->count; n++) {
+  if (!s) s = ad_graph_copy_inputs(r->g, from, e);
+  for (ad_node n = 0; n < from->input_count; n++) r->to[n] = n;
+  for (ad_node n = (ad_node)from->input_count; !s && n < from->count; n++) {
     if (!(r->flags[n] & AD_NEEDED)) continue;
     s = ad_rewrite_copy(r, n, e);
-    if (!s && n >= from->input_count && !(r->last & AD_KEPT)) s = ask(r, mask, &r->to[n], e);
+    if (!s && !(r->last & AD_KEPT)) s = ask(r, mask, &r->to[n], e);
   }
-  return s ? s : ad_rewrite_finish(r, e);
+  return s ? s : ad_graph_copy_outputs(r->g, from, r->to, e);
 }
 
-static bool all_needed(const ad_rewrite *r) {
-  for (size_t i = 0; i < r->from->count; i++)
-    if (!(r->flags[i] & AD_NEEDED)) return false;
-  return true;
+/* What was replaced needs its arguments no longer. */
+static ad_status drop(ad_rewrite *r, const ad_optimize_options *o, ad_error *e) {
+  ad_graph *g = r->g;
+  const size_t count = g->count;
+  ad_node *to = ad_malloc(count, sizeof *to);
+  uint8_t *flags = ad_calloc(count, 1);
+  ad_status s = to && flags ? AD_OK : ad_fail_memory(e);
+  if (!s) {
+    for (size_t i = 0; i < o->keep_count; i++) flags[r->to[o->keep[i]]] |= AD_KEPT;
+    ad_mark_needed(g, flags);
+    s = ad_graph_drop(g, to, flags, AD_NEEDED, e);
+  }
+  for (size_t n = 0; !s && n < r->from->count; n++)
+    if (r->to[n] != AD_NO_NODE) r->to[n] = to[r->to[n]];
+  ad_free(to);
+  ad_free(flags);
+  return s;
 }
 
 ad_status ad_graph_optimize(ad_graph **out, const ad_graph *g, const ad_optimize_options *options, ad_error *e) {
@@ -86,30 +102,19 @@ ad_status ad_graph_optimize(ad_graph **out, const ad_graph *g, const ad_optimize
   if (o->passes >> PASSES) return ad_fail(e, AD_EUSAGE, "there are %d passes, not more", PASSES);
   for (size_t i = 0; i < o->keep_count; i++)
     if (o->keep[i] >= g->count) return ad_fail(e, AD_EUSAGE, "there is no node %u to keep", o->keep[i]);
-  ad_rewrite first, second = {0};
-  ad_status s = ad_rewrite_open(&first, g, e);
+  ad_rewrite r;
+  ad_status s = ad_rewrite_open(&r, g, e);
   if (!s) {
-    for (size_t i = 0; i < o->keep_count; i++) first.flags[o->keep[i]] |= AD_KEPT;
+    for (size_t i = 0; i < o->keep_count; i++) r.flags[o->keep[i]] |= AD_KEPT;
     if (mask >> DEAD & 1)
-      ad_mark_needed(g, first.flags);
+      ad_mark_needed(g, r.flags);
     else
-      for (size_t i = 0; i < g->count; i++) first.flags[i] |= AD_NEEDED;
-    s = walk(&first, mask, e);
+      for (size_t i = 0; i < g->count; i++) r.flags[i] |= AD_NEEDED;
+    s = walk(&r, mask, e);
   }
-  ad_graph **result = &first.g;
-  if (!s && mask >> DEAD & 1) { /* once more: what was replaced needs its arguments no longer */
-    s = ad_rewrite_open(&second, first.g, e);
-    if (!s) {
-      for (size_t i = 0; i < o->keep_count; i++) second.flags[first.to[o->keep[i]]] |= AD_KEPT;
-      ad_mark_needed(first.g, second.flags);
-      if (!all_needed(&second)) {
-        s = walk(&second, 0, e);
-        result = &second.g;
-      }
-    }
-  }
-  if (!s) *out = *result, *result = NULL;
-  ad_rewrite_close(&second);
-  ad_rewrite_close(&first);
+  if (!s && mask >> DEAD & 1) s = drop(&r, o, e);
+  if (!s) s = ad_rewrite_names(&r, e);
+  if (!s) *out = r.g, r.g = NULL;
+  ad_rewrite_close(&r);
   return s;
 }

@@ -20,8 +20,9 @@ void ad_rewrite_close(ad_rewrite *r) {
   ad_free(r->to);
   ad_free(r->flags);
   ad_free(r->arg);
-  ad_free(r->slot);
-  ad_free(r->hash);
+  ad_free(r->common.slot);
+  ad_free(r->common.last);
+  ad_free(r->common.before);
 }
 
 static ad_status reserve_args(ad_rewrite *r, size_t nargs, ad_error *e) {
@@ -35,12 +36,12 @@ ad_status ad_rewrite_copy(ad_rewrite *r, ad_node n, ad_error *e) {
   r->last = r->flags[n];
   if (op <= AD_OP_CONSTANT) return ad_graph_copy_leaf(r->g, &r->to[n], from, n, e);
   const ad_node *args;
-  const size_t nargs = ad_graph_node_args(from, n, &args);
+  const size_t nargs = ad_graph_args(from, n, &args);
   ad_status s = reserve_args(r, nargs, e);
   if (s) return s;
   for (size_t k = 0; k < nargs; k++) r->arg[k] = r->to[args[k]];
   ad_attr attr[AD_MAX_ATTRS];
-  for (int k = 0; k < ad_op_get(op)->attr_count; k++) attr[k] = ad_graph_node_attr(from, n, k);
+  for (int k = 0; k < ad_op_rule_get(op)->attrs; k++) attr[k] = ad_graph_node_attr(from, n, k);
   return ad_graph_put(r->g, &r->to[n], op, from->shape[n], nargs, r->arg, attr, e);
 }
 
@@ -73,8 +74,9 @@ static int by_node(const void *a, const void *b) {
 }
 
 /* In the order of nodes, so that the order in which a file gave the names says nothing. */
-static ad_status copy_names(ad_rewrite *r, ad_error *e) {
+ad_status ad_rewrite_names(ad_rewrite *r, ad_error *e) {
   const ad_names *names = &r->from->names;
+  if (names->count == r->from->input_count) return AD_OK;
   named *list = ad_malloc(names->count, sizeof *list);
   size_t count = 0;
   ad_status s = AD_OK;
@@ -89,12 +91,5 @@ static ad_status copy_names(ad_rewrite *r, ad_error *e) {
     if (n >= r->g->input_count && !ad_graph_node_name(r->g, n)) s = ad_graph_set_node_name(r->g, n, list[i].name, e);
   }
   ad_free(list);
-  return s;
-}
-
-ad_status ad_rewrite_finish(ad_rewrite *r, ad_error *e) {
-  ad_status s = copy_names(r, e);
-  for (size_t i = 0; !s && i < r->from->output_count; i++)
-    s = ad_graph_output(r->g, ad_graph_output_name(r->from, i), r->to[r->from->output_node[i]], e);
   return s;
 }
