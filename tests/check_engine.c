@@ -437,6 +437,40 @@ START_TEST(seeds_anywhere) {
 }
 END_TEST
 
+/* ---- Sums of lines of any length at blocks of points have the tree of one point */
+
+START_TEST(sums_at_points) {
+  enum { LONGEST = 700, POINTS = 17 };
+  static const int64_t lengths[] = {1, 9, 128, 129, 257, LONGEST};
+  static double rows[POINTS][LONGEST];
+  ulps_random r = {ulps_seed()};
+  for (size_t b = 0; b < POINTS; b++)
+    for (size_t i = 0; i < LONGEST; i++) rows[b][i] = ulps_random_uniform(&r, -1, 1);
+  for (size_t l = 0; l < sizeof lengths / sizeof *lengths; l++) {
+    const size_t n = (size_t)lengths[l];
+    ad_graph *g = graphs_new();
+    const ad_node x = graphs_input(g, "x", SHAPE(lengths[l]), rows[0], n), z = graphs_unary(g, "sum", x);
+    must(ad_graph_output(g, "z", z, &graphs_error));
+    for (uint32_t points = 2; points <= POINTS; points++) {
+      graphs_run one = graphs_start(g, "tape", (ad_workspace_options){0});
+      graphs_run many = graphs_start(g, "tape", (ad_workspace_options){.points = points});
+      must(ad_workspace_set_points(many.w, x, rows[0], LONGEST, points, &graphs_error));
+      must(ad_workspace_primal(many.w, &graphs_error));
+      for (uint32_t b = 0; b < points; b++) {
+        must(ad_workspace_set_input(one.w, x, rows[b], n, &graphs_error));
+        must(ad_workspace_primal(one.w, &graphs_error));
+        const double got = at(ad_workspace_value(many.w, z), b), want = at(ad_workspace_value(one.w, z), 0);
+        ck_assert_msg(same_bits(got, want), "sum of %zu at point %u of %u: %.17g, not %.17g (seed %llu)", n, b, points,
+                      got, want, (unsigned long long)ulps_seed());
+      }
+      graphs_end(&one);
+      graphs_end(&many);
+    }
+    ad_graph_free(g);
+  }
+}
+END_TEST
+
 int main(void) {
   Suite *s = suite_create("engine");
   TCase *t = tcase_create("the same numbers");
@@ -451,6 +485,7 @@ int main(void) {
   tcase_add_test(t, chains);
   tcase_add_test(t, all_inputs);
   tcase_add_test(t, seeds_anywhere);
+  tcase_add_test(t, sums_at_points);
   suite_add_tcase(s, t);
   return suite_run(s);
 }

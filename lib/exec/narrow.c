@@ -70,5 +70,6 @@ ad_status ad_program_narrow(ad_program *p, const ad_node *nodes, size_t count, a
       }
     }
   }
+  ad_program_count_kept(p);
   return AD_OK;
 }

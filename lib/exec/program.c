@@ -202,8 +202,8 @@ static ad_status lower_node(ad_program *p, ad_order *order, ad_node n, bool view
   return AD_OK;
 }
 
-/* How many partials the reverse sweep finds kept. */
-static void count_kept(ad_program *p) {
+void ad_program_count_kept(ad_program *p) {
+  p->kept_one = p->kept_block = 0;
   for (size_t i = 0; i < p->block_count; i++) {
     const ad_block *b = &p->block[i];
     const unsigned each = (unsigned)__builtin_popcount(b->active);
@@ -247,7 +247,7 @@ static ad_status finish(ad_program *p, ad_error *e) {
       if (p->arg[b->arg + k] == AD_ABSENT) p->arg[b->arg + k] = p->size;
   }
   if (ad_order_chains(p, e)) return AD_ENOMEM;
-  count_kept(p);
+  ad_program_count_kept(p);
   if (add_spare_args(p, e)) return AD_ENOMEM;
   return shrink(&p->arg, p->arg_count, sizeof *p->arg, e) || shrink(&p->op, p->mixed_count, sizeof *p->op, e) ||
                  shrink(&p->dep, p->mixed_count, sizeof *p->dep, e) ||

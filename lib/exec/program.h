@@ -204,6 +204,9 @@ static inline bool ad_block_keeps(const ad_block *b) {
 /* Fills the kernel's part of a step (plan.c). */
 ad_status ad_plan_step(ad_program *p, ad_step *step, ad_node n, ad_error *e);
 
+/* How many partials the reverse sweep finds kept: anew, where blocks became less active. */
+void ad_program_count_kept(ad_program *p);
+
 /* Of the derivatives by inputs of wrt only those of these nodes will be read: what leads to none of them, or has nothing
  * but zeros to give because of a comparison or another step, is no longer active (narrow.c). */
 ad_status ad_program_narrow(ad_program *p, const ad_node *nodes, size_t count, ad_error *e);
