@@ -210,7 +210,7 @@ static ad_status reduce_axes(scalarizer *s, ad_node n, place *to) {
     ad_next_index(x, index);
   }
   for (size_t i = 0; !status && i < size; i++)
-    status = reduce(s, ad_graph_node_op(s->from, n), s->list + i * each, each, &to[i]);
+    status = reduce(s, ad_graph_node_op(s->from, n), each ? s->list + i * each : NULL, each, &to[i]);
   ad_free(filled);
   return status;
 }
