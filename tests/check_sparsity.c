@@ -472,15 +472,26 @@ START_TEST(dense) {
   end(&s);
   ad_graph_free(g);
 
-  ad_sparsity none;
-  g = meeting(60000, (uint64_t)16 << 30);
+  ad_sparsity full, none; /* the sum of x^3 for a matrix x: one row, by way of many large sets */
+  ad_node x;
+  g = limited((uint64_t)16 << 30);
+  must(ad_graph_input(g, &x, &(ad_input_spec){.name = "x", .shape = SHAPE(60, 60)}, &graphs_error));
+  const ad_node cube = graphs_binary(g, "matmul", graphs_binary(g, "matmul", x, x), x);
+  must(ad_graph_output(g, "y", graphs_unary(g, "sum", cube), &graphs_error));
   ad_program *p = program_of(g);
+  must(ad_sparsity_jacobian(&full, p, &graphs_error));
+  ck_assert_uint_eq(full.start[1], 60 * 60);
+  ad_sparsity_clear(&full);
+  ad_program_free(p);
+  ad_graph_free(g);
+
+  g = meeting(60000, (uint64_t)16 << 30);
+  p = program_of(g);
   must_fail(AD_ELIMIT, "--max-memory", ad_sparsity_hessian(&none, p, &graphs_error));
   ad_program_free(p);
   ad_graph_free(g);
 
   g = limited(64 << 20); /* a matrix by itself: 128^2 rows of 255 entries, which memory has room for */
-  ad_node x;
   must(ad_graph_input(g, &x, &(ad_input_spec){.name = "x", .shape = SHAPE(128, 128)}, &graphs_error));
   must(ad_graph_output(g, "y", graphs_binary(g, "matmul", x, x), &graphs_error));
   p = program_of(g);

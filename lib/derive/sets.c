@@ -8,7 +8,10 @@
 
 #define AD_NO_LIST UINT32_MAX
 enum { SMALL = 64, FEW = 16, LOOKED_AT = 16, WORD = 64 };
-enum { UNION_WORK = 8, FOUND_WORK = 4, ELEMENT_WORK = 64, BYTES_PER_WORK = 64 };
+/* Units of work: of a union that is looked up; of a member that is met in a search, sorted, merged, or kept or handed
+ * out.  Lists of up to SMALL members are free beyond the first. */
+enum { UNION_WORK = 8, MET_WORK = 1, SORTED_WORK = 32, MERGED_WORK = 2, KEPT_WORK = 12 };
+enum { ELEMENT_WORK = 64, BYTES_PER_WORK = 4 }; /* the bound: for each element of the graph, and for the memory limit */
 
 static ad_status take(ad_sets *s, uint64_t more, ad_error *e) {
   if (s->bytes + more > s->limit)
@@ -217,14 +220,18 @@ static int by_size(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-static void sort_found(ad_sets *s) {
-  if (s->found_count > s->bound / 16) { /* in order, by the stamps */
+static ad_status sort_found(ad_sets *s, ad_error *e) {
+  const bool by_stamps = s->found_count > s->bound / 16;
+  ad_status status = spend(s, by_stamps ? s->bound : SORTED_WORK * (uint64_t)s->found_count, e);
+  if (status) return status;
+  if (by_stamps) {
     size_t n = 0;
     for (uint32_t i = 0; i < s->bound; i++)
       if (s->stamp_of_index[i] == s->stamp) s->found[n++] = i;
   } else if (s->found_count > 1) {
     qsort(s->found, s->found_count, sizeof *s->found, by_size);
   }
+  return AD_OK;
 }
 
 static ad_status next_stamp(ad_sets *s, ad_error *e) {
@@ -267,7 +274,7 @@ static ad_status find_members(ad_sets *s, const uint32_t *roots, size_t root_cou
       *seen = s->stamp;
     }
     if (!is_list(s, x)) {
-      status = spend(s, FOUND_WORK, e);
+      status = spend(s, UNION_WORK, e);
       if (!status) status = ad_sets_reserve(s, &s->stack, &s->stack_capacity, depth + 2, sizeof *s->stack, e);
       if (status) break;
       s->stack[depth++] = entry(s, x)->below[1];
@@ -276,7 +283,7 @@ static ad_status find_members(ad_sets *s, const uint32_t *roots, size_t root_cou
     }
     uint32_t one;
     const uint32_t *m = members(s, x, &one), n = weight(s, x);
-    status = spend(s, (uint64_t)FOUND_WORK * n, e);
+    status = spend(s, (uint64_t)MET_WORK * n, e);
     if (!status) status = ad_sets_reserve(s, &s->found, &s->found_capacity, s->found_count + n, sizeof *s->found, e);
     for (uint32_t i = 0; !status && i < n; i++) {
       if (s->stamp_of_index[m[i]] == s->stamp) continue;
@@ -284,15 +291,14 @@ static ad_status find_members(ad_sets *s, const uint32_t *roots, size_t root_cou
       s->found[s->found_count++] = m[i];
     }
   }
-  if (!status) sort_found(s);
-  return status;
+  return status ? status : sort_found(s, e);
 }
 
 ad_status ad_sets_members(ad_sets *s, uint32_t x, const uint32_t **member, size_t *count, ad_error *e) {
   if (!s->in_words && x && !single(s, x) && is_list(s, x)) {
     *member = s->pool + entry(s, x)->first;
     *count = entry(s, x)->weight;
-    return AD_OK;
+    return spend(s, KEPT_WORK * (uint64_t)*count, e);
   }
   return ad_sets_members_of(s, &x, 1, member, count, e);
 }
@@ -302,7 +308,7 @@ ad_status ad_sets_members_of(ad_sets *s, const uint32_t *x, size_t sets, const u
   ad_status status = find_members(s, x, sets, e);
   *member = s->found;
   *count = s->found_count;
-  return status;
+  return status ? status : spend(s, KEPT_WORK * (uint64_t)*count, e);
 }
 
 size_t ad_sets_least(const ad_sets *s, uint32_t x) {
@@ -348,7 +354,7 @@ static size_t merge(uint32_t *out, const uint32_t *x, size_t nx, const uint32_t 
 static ad_status merge_lists(ad_sets *s, uint32_t x, uint32_t y, ad_error *e) {
   uint32_t one[2];
   const size_t nx = weight(s, x), ny = weight(s, y);
-  ad_status status = spend(s, nx + ny, e);
+  ad_status status = spend(s, MERGED_WORK * (uint64_t)(nx + ny), e);
   if (!status) status = ad_sets_reserve(s, &s->found, &s->found_capacity, nx + ny, sizeof *s->found, e);
   if (!status) s->found_count = merge(s->found, members(s, x, &one[0]), nx, members(s, y, &one[1]), ny);
   return status;
@@ -398,6 +404,7 @@ static ad_status compute(ad_sets *s, uint32_t *z, uint32_t x, uint32_t y, ad_err
   if (made_of(s, x, y)) return *z = x, AD_OK;
   if (sum < 2 * (uint64_t)largest) return add_set(s, z, (ad_set){AD_NO_LIST, {x, y}, (uint32_t)sum, largest}, e);
   ad_status status = is_list(s, x) && is_list(s, y) ? merge_lists(s, x, y, e) : find_members(s, two, 2, e);
+  if (!status) status = spend(s, KEPT_WORK * (uint64_t)s->found_count, e);
   return status ? status : intern(s, z, s->found, s->found_count, two, e);
 }
 
