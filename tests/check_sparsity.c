@@ -485,7 +485,7 @@ START_TEST(dense) {
   ad_program_free(p);
   ad_graph_free(g);
 
-  g = meeting(60000, (uint64_t)16 << 30);
+  g = meeting(60000, (uint64_t)1 << 30);
   p = program_of(g);
   must_fail(AD_ELIMIT, "--max-memory", ad_sparsity_hessian(&none, p, &graphs_error));
   ad_program_free(p);

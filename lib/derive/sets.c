@@ -9,9 +9,10 @@
 #define AD_NO_LIST UINT32_MAX
 enum { SMALL = 64, FEW = 16, LOOKED_AT = 16, WORD = 64 };
 /* Units of work: of a union that is looked up; of a member that is met in a search, sorted, merged, or kept or handed
- * out.  Lists of up to SMALL members are free beyond the first. */
-enum { UNION_WORK = 8, MET_WORK = 1, SORTED_WORK = 32, MERGED_WORK = 2, KEPT_WORK = 12 };
-enum { ELEMENT_WORK = 64, BYTES_PER_WORK = 4 }; /* the bound: for each element of the graph, and for the memory limit */
+ * out.  Lists of up to SMALL members are merged for the price of a union. */
+enum { UNION_WORK = 32, MET_WORK = 1, SORTED_WORK = 128, MERGED_WORK = 8, KEPT_WORK = 48 };
+/* The bound: so much for each element of the graph, and a unit for each byte of the memory limit. */
+enum { ELEMENT_WORK = 256 };
 
 static ad_status take(ad_sets *s, uint64_t more, ad_error *e) {
   if (s->bytes + more > s->limit)
@@ -37,18 +38,19 @@ ad_status ad_sets_reserve(ad_sets *s, void *items_ptr, size_t *capacity, size_t 
 /* Asked for before the work is done. */
 static ad_status spend(ad_sets *s, uint64_t work, ad_error *e) {
   if (work > s->work)
-    return ad_fail(e, AD_ELIMIT,
-                   "the sparsity structure takes too much work to find, as it does where most entries can be other than "
-                   "zero: leave out --sparse, choose fewer inputs or outputs (--wrt, --output), or raise the limit of "
-                   "%llu MiB (--max-memory)",
-                   (unsigned long long)(s->limit >> 20));
+    return ad_fail(
+        e, AD_ELIMIT,
+        "the sparsity structure takes too much work to find, as it does where most entries can be other than "
+        "zero: leave out --sparse, choose fewer inputs or outputs (--wrt, --output), or raise the limit of "
+        "%llu MiB (--max-memory)",
+        (unsigned long long)(s->limit >> 20));
   s->work -= work;
   return AD_OK;
 }
 
 ad_status ad_sets_open(ad_sets *s, uint32_t bound, uint64_t elements, uint64_t limit, ad_error *e) {
   *s = (ad_sets){.bound = bound, .limit = limit, .in_words = bound <= WORD, .pair_slots = 1024, .list_slots = 1024};
-  s->work = limit / BYTES_PER_WORK + ELEMENT_WORK * elements;
+  s->work = limit + ELEMENT_WORK * elements;
   s->pair = ad_calloc(3 * s->pair_slots, sizeof *s->pair);
   s->list = ad_calloc(s->list_slots, sizeof *s->list);
   s->stamp_of_index = ad_calloc((size_t)bound + 1, sizeof *s->stamp_of_index);

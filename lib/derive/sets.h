@@ -21,7 +21,7 @@ typedef struct ad_list_slot {
 typedef struct ad_sets {
   uint32_t bound;
   uint64_t limit, bytes; /* that may be, and are, allocated */
-  uint64_t work;         /* that is left, in nanoseconds or so */
+  uint64_t work;         /* that is left, in quarters of a nanosecond or so */
   size_t count, capacity;
   ad_set *set; /* number 0 is empty, 1 + i is {i}, 1 + bound + k is set[k] */
   size_t pool_count, pool_capacity;

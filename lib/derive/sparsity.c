@@ -241,8 +241,8 @@ static ad_status join(structure *s, uint32_t x, uint32_t y, ad_error *e) {
   return status;
 }
 
-/* A second derivative by something in x and something in y.  The rows of the one that has fewer members say so; those of
- * the other follow by symmetry, in the end. */
+/* A second derivative by something in x and something in y.  The rows of the one that has fewer members say so; those
+ * of the other follow by symmetry, in the end. */
 static ad_status interact(structure *s, uint32_t x, uint32_t y, ad_error *e) {
   bool before = true;
   if (!x || !y) return AD_OK;
