@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "ir/graph.h"
 #include "mem.h"
 
 /* The two highest bits: 0x node, 10 number, 11 expression. */
@@ -92,6 +93,9 @@ ad_sym ad_emit_apply(ad_emit *cx, ad_op op, size_t nargs, const ad_sym *args, si
   }
   for (size_t i = 0; i < nargs; i++) node[i] = ad_emit_node(cx, args[i]);
   ad_status s = cx->status;
+  if (!s && !nattrs && nargs <= 2 && ad_op_rule_get(op)->nargs == nargs &&
+      ad_graph_apply_scalar(cx->g, op, nargs, node))
+    return made(cx, s, (ad_node)cx->g->count - 1);
   if (!s) s = ad_graph_apply(cx->g, &out, op, nargs, node, nattrs, attrs, cx->e);
   if (node != few) ad_free(node);
   return made(cx, s, out);

@@ -230,7 +230,14 @@ static ad_status sort_found(ad_sets *s, ad_error *e) {
     size_t n = 0;
     for (uint32_t i = 0; i < s->bound; i++)
       if (s->stamp_of_index[i] == s->stamp) s->found[n++] = i;
-  } else if (s->found_count > 1) {
+  } else if (s->found_count <= FEW) {
+    for (size_t i = 1; i < s->found_count; i++) {
+      const uint32_t x = s->found[i];
+      size_t k = i;
+      for (; k && s->found[k - 1] > x; k--) s->found[k] = s->found[k - 1];
+      s->found[k] = x;
+    }
+  } else {
     qsort(s->found, s->found_count, sizeof *s->found, by_size);
   }
   return AD_OK;
@@ -360,6 +367,10 @@ static ad_status merge_lists(ad_sets *s, uint32_t x, uint32_t y, ad_error *e) {
   if (!status) status = ad_sets_reserve(s, &s->found, &s->found_capacity, nx + ny, sizeof *s->found, e);
   if (!status) s->found_count = merge(s->found, members(s, x, &one[0]), nx, members(s, y, &one[1]), ny);
   return status;
+}
+
+bool ad_sets_came_of(const ad_sets *s, uint32_t x, uint32_t y) {
+  return !s->in_words && x && !single(s, x) && (entry(s, x)->below[0] == y || entry(s, x)->below[1] == y);
 }
 
 /* Whether y is seen to be a part of x, in the few unions last made on the way to x. */

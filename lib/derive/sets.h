@@ -49,6 +49,9 @@ ad_status ad_sets_members(ad_sets *s, uint32_t x, const uint32_t **member, size_
 ad_status ad_sets_members_of(ad_sets *s, const uint32_t *x, size_t sets, const uint32_t **member, size_t *count,
                              ad_error *e);
 
+/* Whether x was first made as the union of y and something else. */
+bool ad_sets_came_of(const ad_sets *s, uint32_t x, uint32_t y);
+
 /* So many members at least, and at most; known without looking for them. */
 size_t ad_sets_least(const ad_sets *s, uint32_t x);
 size_t ad_sets_most(const ad_sets *s, uint32_t x);

@@ -4,6 +4,7 @@
 #include "derive/symbolic.h"
 #include "error.h"
 #include "exec/program.h"
+#include "ir/graph.h"
 #include "mem.h"
 
 /* ---- What rules use */
@@ -94,7 +95,7 @@ void ad_rule_give_part(const ad_rule *r, ad_sym value) {
 
 static ad_rule rule_of(ad_symbolic *s, ad_node n) {
   ad_rule r = {.s = s, .cx = &s->emit, .n = n, .op = ad_lowered_op(s->from, n)};
-  r.nargs = ad_graph_node_args(s->from, n, &r.args);
+  r.nargs = ad_graph_args(s->from, n, &r.args);
   r.shape = ad_graph_node_shape(s->from, n);
   r.x = s->map[r.args[0]];
   r.z = s->map[n];

@@ -1,5 +1,6 @@
 /* Which derivatives will be asked for, more closely than by the inputs they depend on. */
 #include "error.h"
+#include "ir/graph.h"
 #include "exec/program.h"
 #include "mem.h"
 
@@ -21,7 +22,7 @@ static void mark(const ad_program *p, uint8_t *flags) {
     if (!p->active[n]) continue;
     if (flags[n] && is_scalar(g, (ad_node)n)) flags[n] |= STAYS; /* scalars are not told what became constant */
     if (!(flags[n] & STAYS) && is_step(g, (ad_node)n)) continue;
-    const size_t count = ad_graph_node_args(g, (ad_node)n, &args);
+    const size_t count = ad_graph_args(g, (ad_node)n, &args);
     for (size_t k = 0; k < count; k++) flags[args[k]] |= flags[n];
   }
 }
@@ -31,7 +32,7 @@ static void settle(ad_program *p, const uint8_t *flags) {
   for (size_t n = ad_graph_input_count(g); n < ad_graph_node_count(g); n++) {
     const ad_node *args;
     if (!p->active[n] || flags[n] & STAYS || is_scalar(g, (ad_node)n)) continue;
-    const size_t count = ad_graph_node_args(g, (ad_node)n, &args);
+    const size_t count = ad_graph_args(g, (ad_node)n, &args);
     bool any = false;
     for (size_t k = 0; k < count; k++) any = any || p->active[args[k]];
     p->active[n] = any && (flags[n] & LEADS) && !is_step(g, (ad_node)n);
@@ -40,7 +41,7 @@ static void settle(ad_program *p, const uint8_t *flags) {
 
 static uint8_t active_args(const ad_program *p, ad_node n, uint8_t active) {
   const ad_node *args;
-  const size_t count = ad_graph_node_args(p->graph, n, &args);
+  const size_t count = ad_graph_args(p->graph, n, &args);
   if (!p->active[n]) return 0;
   for (size_t k = 0; k < count; k++)
     if (!p->active[args[k]]) active &= (uint8_t) ~(1u << k);
@@ -59,7 +60,7 @@ ad_status ad_program_narrow(ad_program *p, const ad_node *nodes, size_t count, a
     if (b->kind == AD_BLOCK_KERNEL || b->kind == AD_BLOCK_RUNS) {
       const ad_step *s = &p->step[b->step];
       const ad_node *args;
-      ad_graph_node_args(p->graph, s->node, &args);
+      ad_graph_args(p->graph, s->node, &args);
       for (uint32_t k = 0; k < s->operand_count; k++) p->operand[s->operand + k].active = p->active[args[k]];
       b->active = b->kind == AD_BLOCK_RUNS ? active_args(p, s->node, b->active) : b->active && p->active[s->node];
     } else if (b->kind == AD_BLOCK_FUSED) {

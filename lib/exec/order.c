@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "ir/graph.h"
 #include "mem.h"
 
 /* A SAME block of fewer scalars gains less than its start costs. */
@@ -14,7 +15,7 @@ static bool waits(uint32_t offset) {
 
 void ad_order_push(ad_order *o, ad_program *p, ad_node n, ad_op op, uint8_t active) {
   const ad_node *args;
-  size_t count = ad_graph_node_args(p->graph, n, &args);
+  size_t count = ad_graph_args(p->graph, n, &args);
   unsigned level = 0;
   for (size_t k = 0; k < count; k++) {
     const uint32_t at = p->offset[args[k]];
@@ -71,7 +72,7 @@ static ad_status add_mixed(ad_program *p, const ad_waiting *w, ad_error *e) {
       !ad_reserve(&p->dep, &p->mixed_capacity[1], p->mixed_count + 1, sizeof *p->dep))
     return ad_fail_memory(e);
   const ad_node *args;
-  const size_t count = ad_graph_node_args(p->graph, w->node, &args);
+  const size_t count = ad_graph_args(p->graph, w->node, &args);
   p->op[p->mixed_count] = w->op;
   p->dep[p->mixed_count++] = w->active;
   p->arg[p->arg_count++] = p->offset[args[0]];
@@ -87,7 +88,7 @@ static void add_operands(ad_program *p, ad_block *b, const ad_order *o, const ui
   bool run = true, one = true;
   for (uint32_t j = 0; j < b->count; j++) {
     const ad_node *args;
-    ad_graph_node_args(p->graph, o->waiting[at[j]].node, &args);
+    ad_graph_args(p->graph, o->waiting[at[j]].node, &args);
     list[j] = p->offset[args[k]];
     run = run && list[j] == list[0] + j;
     one = one && list[j] == list[0];

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "ir/graph.h"
 #include "mem.h"
 
 void ad_program_free(ad_program *p) {
@@ -30,7 +31,7 @@ static ad_status mark_live(ad_program *p, const ad_program_options *o, ad_error 
   for (size_t i = n; i-- > inputs;) {
     if (p->offset[i]) continue;
     const ad_node *args;
-    size_t count = ad_graph_node_args(g, (ad_node)i, &args);
+    size_t count = ad_graph_args(g, (ad_node)i, &args);
     for (size_t k = 0; k < count; k++) p->offset[args[k]] = 0;
   }
   return AD_OK;
@@ -65,7 +66,7 @@ static ad_status choose_wrt(ad_program *p, const ad_program_options *o, ad_error
 ad_op ad_lowered_op(const ad_graph *g, ad_node n) {
   const ad_op op = ad_graph_node_op(g, n);
   const ad_node *args;
-  ad_graph_node_args(g, n, &args);
+  ad_graph_args(g, n, &args);
   if (op != AD_OP_POW || ad_graph_node_op(g, args[1]) != AD_OP_CONSTANT) return op;
   ad_values v = ad_graph_node_values(g, args[1]);
   for (size_t i = 0; i < v.count; i++)
@@ -76,7 +77,7 @@ ad_op ad_lowered_op(const ad_graph *g, ad_node n) {
 /* The bits of the arguments that depend on an input of wrt; marks the node if there is one. */
 static uint8_t depends(ad_program *p, ad_node n, bool element) {
   const ad_node *args;
-  const size_t count = ad_graph_node_args(p->graph, n, &args);
+  const size_t count = ad_graph_args(p->graph, n, &args);
   unsigned bits = 0;
   for (size_t k = 0; k < count; k++)
     if (p->active[args[k]]) bits |= element ? 1u << k : 1u;
@@ -104,7 +105,7 @@ enum { VIEWS = true };
 static bool is_view(const ad_graph *g, ad_node n, uint64_t *from) {
   const ad_op op = ad_graph_node_op(g, n);
   const ad_node *args;
-  ad_graph_node_args(g, n, &args);
+  ad_graph_args(g, n, &args);
   const ad_shape *x = ad_graph_node_shape(g, args[0]), *z = ad_graph_node_shape(g, n);
   *from = 0;
   if (op == AD_OP_RESHAPE || op == AD_OP_BROADCAST_TO) return ad_shape_size(x) == ad_shape_size(z);
@@ -147,7 +148,7 @@ static void find_flat(ad_block *b, const ad_step *s) {
 static ad_status add_step(ad_program *p, ad_node n, ad_op op, uint8_t active, ad_error *e) {
   const ad_graph *g = p->graph;
   const ad_node *args;
-  const size_t count = ad_graph_node_args(g, n, &args);
+  const size_t count = ad_graph_args(g, n, &args);
   const ad_kernel kernel = ad_op_rule_get(op)->kernel;
   const uint32_t out = p->size;
   ad_status s = place(p, n, e);
@@ -185,7 +186,7 @@ static ad_status lower_node(ad_program *p, ad_order *order, ad_node n, bool view
   const ad_op op = ad_lowered_op(g, n);
   uint64_t from;
   if (op == AD_OP_CONSTANT) return place(p, n, e);
-  ad_graph_node_args(g, n, &args);
+  ad_graph_args(g, n, &args);
   const bool element = ad_op_rule_get(op)->kernel == AD_KERNEL_ELEMENT;
   const uint8_t active = depends(p, n, element);
   if (element && ad_graph_node_shape(g, n)->rank == 0) {

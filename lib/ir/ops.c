@@ -143,7 +143,7 @@ const char *ad_op_suggest(const char *name) {
 unsigned ad_op_depends(ad_op op) {
   unsigned bits = 0;
   for (unsigned k = 0; k < 3; k++)
-    if (infos[op].partial[k] && strcmp(infos[op].partial[k], "ZERO")) bits |= 1u << k;
+    if (infos[op].partial[k] && (*infos[op].partial[k] != 'Z' || strcmp(infos[op].partial[k], "ZERO"))) bits |= 1u << k;
   return bits;
 }
 
