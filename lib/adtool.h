@@ -464,7 +464,7 @@ AD_API ad_status ad_workspace_set_direction(ad_workspace *w, const ad_point *d, 
 AD_API ad_status ad_workspace_taylor(ad_workspace *w, ad_error *e);
 AD_API ad_span ad_workspace_coefficient(const ad_workspace *w, uint32_t j, ad_node n); /* j = 0: the value */
 
-/* What happened at the nodes of the last primal run. */
+/* What happened at the nodes of the last primal run, of one point: of a block of points nothing is said. */
 enum {
   AD_AT_KINK = 1,  /* the derivative there is the policy's choice */
   AD_AT_EDGE = 2,  /* on the edge of the domain: the derivative is infinite or one-sided */

@@ -471,6 +471,26 @@ START_TEST(sums_at_points) {
 }
 END_TEST
 
+static void count_notice(void *context, ad_node n, size_t element, unsigned flags) {
+  (void)n, (void)element, (void)flags;
+  ++*(int *)context;
+}
+
+START_TEST(notices_of_one_point) {
+  const double outside[] = {-1, -1};
+  ad_graph *g = graphs_new();
+  must(ad_graph_output(g, "z", graphs_unary(g, "log", graphs_input(g, "x", SHAPE(2), outside, 2)), &graphs_error));
+  for (uint32_t points = 1; points <= 9; points += 8) {
+    graphs_run r = graphs_start(g, "tape", (ad_workspace_options){.points = points});
+    int notices = 0;
+    ad_workspace_diagnose(r.w, count_notice, &notices);
+    ck_assert_int_eq(notices, points == 1 ? 2 : 0);
+    graphs_end(&r);
+  }
+  ad_graph_free(g);
+}
+END_TEST
+
 int main(void) {
   Suite *s = suite_create("engine");
   TCase *t = tcase_create("the same numbers");
@@ -486,6 +506,7 @@ int main(void) {
   tcase_add_test(t, all_inputs);
   tcase_add_test(t, seeds_anywhere);
   tcase_add_test(t, sums_at_points);
+  tcase_add_test(t, notices_of_one_point);
   suite_add_tcase(s, t);
   return suite_run(s);
 }

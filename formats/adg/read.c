@@ -375,7 +375,7 @@ static ad_status read_operation(reader *r, ad_op op) {
   return s;
 }
 
-/* The length of a number of one to three bytes in its shortest form, of four that are there; 0: it is another. */
+/* The length of a number of one to three bytes in its shortest form, where three are there; 0: it is another. */
 static inline unsigned short_varint(const unsigned char *p, uint32_t *v) {
   const uint32_t w = (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16, ends = ~w & 0x808080;
   if (!ends) return 0;

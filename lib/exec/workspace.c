@@ -363,7 +363,7 @@ ad_span ad_workspace_gradients(const ad_workspace *w) {
 }
 
 void ad_workspace_diagnose(ad_workspace *w, ad_notice_fn *notice, void *context) {
-  if (w->primal_done) w->engine->diagnose(w, notice, context);
+  if (w->primal_done && w->options.points == 1) w->engine->diagnose(w, notice, context);
 }
 
 double ad_span_double(const ad_span *s, size_t i) {
