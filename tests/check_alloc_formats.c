@@ -17,7 +17,9 @@ START_TEST(formats) {
   for (size_t i = 0; i < ad_format_count(); i++) {
     if (!ad_format_get(i)->lossless) continue;
     for (int plain = 0; plain < 2; plain++) {
-      const ad_write_options o = {.format = ad_format_get(i)->name, .explicit_nodes = plain, .stored = plain};
+      const char *name = ad_format_get(i)->name;
+      const ad_write_options o = {
+          .format = name, .explicit_nodes = plain && !strcmp(name, "yaml"), .stored = plain && !strcmp(name, "adg")};
       void *bytes;
       size_t size;
       INSIST(ad_graph_write(g, &bytes, &size, &o, &err));
