@@ -63,26 +63,26 @@ static size_t size_of(const ad_graph *g, ad_node n) {
 
 /* ---- Sets */
 
-START_TEST(sets) {
+static void check_sets(uint32_t bound) {
   enum { BOUND = 200, SETS = 3000 };
   ulps_random r = {ulps_seed()};
   ad_sets s;
-  must(ad_sets_open(&s, BOUND, 1 << 17, 1 << 24, &graphs_error));
+  must(ad_sets_open(&s, bound, 1 << 17, 1 << 24, &graphs_error));
   uint32_t *set = calloc(SETS, sizeof *set);
   bool(*member)[BOUND] = calloc(SETS, sizeof *member);
-  for (uint32_t i = 1; i <= BOUND; i++) set[i] = i, member[i][i - 1] = true;
-  for (size_t i = BOUND + 1; i < SETS; i++) {
+  for (uint32_t i = 1; i <= bound; i++) set[i] = i, member[i][i - 1] = true;
+  for (size_t i = bound + 1; i < SETS; i++) {
     const size_t recent = i < 20 ? i : 20;
     const size_t a = ulps_random_bits(&r) % 4 ? i - 1 - ulps_random_bits(&r) % recent : ulps_random_bits(&r) % i,
-                 b = ulps_random_bits(&r) % (ulps_random_bits(&r) % 2 ? i : BOUND);
+                 b = ulps_random_bits(&r) % (ulps_random_bits(&r) % 2 ? i : bound);
     must(ad_sets_unite(&s, &set[i], set[a], set[b], &graphs_error));
-    for (size_t k = 0; k < BOUND; k++) member[i][k] = member[a][k] || member[b][k];
+    for (size_t k = 0; k < bound; k++) member[i][k] = member[a][k] || member[b][k];
   }
   for (size_t i = 0; i < SETS; i++) {
     const uint32_t *m;
     size_t n, at = 0;
     must(ad_sets_members(&s, set[i], &m, &n, &graphs_error));
-    for (uint32_t k = 0; k < BOUND; k++)
+    for (uint32_t k = 0; k < bound; k++)
       if (member[i][k]) {
         ck_assert_uint_lt(at, n);
         ck_assert_uint_eq(m[at++], k);
@@ -92,6 +92,11 @@ START_TEST(sets) {
   free(set);
   free(member);
   ad_sets_close(&s);
+}
+
+START_TEST(sets) {
+  check_sets(200);
+  check_sets(64); /* words */
 }
 END_TEST
 
@@ -299,6 +304,24 @@ static bool fits_probes(const ad_graph *g) {
   return true;
 }
 
+static void expect_shifted(const ad_sparsity *s, const ad_sparsity *wide, size_t rows, size_t columns) {
+  ck_assert_uint_eq(wide->rows, s->rows + rows);
+  ck_assert_uint_eq(wide->start[rows], 0);
+  for (size_t i = 0; i <= s->rows; i++) ck_assert_uint_eq(wide->start[rows + i], s->start[i]);
+  for (size_t k = 0; k < s->start[s->rows]; k++) ck_assert_uint_eq(wide->column[k], s->column[k] + columns);
+}
+
+/* More than 64 inputs, whose sets are no words, say the same. */
+static void expect_the_same_wider(const ad_graph *g, const structures *s) {
+  enum { MORE = 65 };
+  ad_graph *w = random_graph_wider(g, MORE);
+  structures wide = start(w);
+  expect_shifted(&s->jacobian, &wide.jacobian, 0, MORE);
+  expect_shifted(&s->hessian, &wide.hessian, MORE, MORE);
+  end(&wide);
+  ad_graph_free(w);
+}
+
 static void check_random(bool tensors) {
   size_t *used = calloc(ad_op_count(), sizeof *used), probed = 0;
   uint64_t seed = ulps_seed() + 500;
@@ -312,6 +335,7 @@ static void check_random(bool tensors) {
       probed++;
     }
     if (i < 40) expect_differences(r.g, &s, false, what);
+    expect_the_same_wider(r.g, &s);
     end(&s);
     random_graph_free(&r);
   }

@@ -1,5 +1,7 @@
 #include "random_graph.h"
 
+#include "ir/graph.h"
+
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -327,4 +329,28 @@ random_graph random_graph_new(uint64_t seed, size_t operations, bool tensors, si
 
 void random_graph_free(random_graph *r) {
   ad_graph_free(r->g);
+}
+
+ad_graph *random_graph_wider(const ad_graph *g, int64_t elements) {
+  ad_graph *w;
+  ad_node n, *arg = calloc(ad_graph_node_count(g) + 1, sizeof *arg);
+  must(ad_graph_new_like(&w, g, &graphs_error));
+  must(ad_graph_input(w, &n, &(ad_input_spec){.name = "unread", .shape = SHAPE(elements)}, &graphs_error));
+  for (ad_node i = 0; i < ad_graph_node_count(g); i++) {
+    const ad_op op = ad_graph_node_op(g, i);
+    if (op <= AD_OP_CONSTANT) {
+      must(ad_graph_copy_leaf(w, &n, g, i, &graphs_error));
+      continue;
+    }
+    const ad_node *args;
+    ad_attr attr[AD_MAX_ATTRS];
+    const size_t nargs = ad_graph_node_args(g, i, &args);
+    for (size_t k = 0; k < nargs; k++) arg[k] = args[k] + 1;
+    for (int k = 0; k < ad_op_get(op)->attr_count; k++) attr[k] = ad_graph_node_attr(g, i, k);
+    must(ad_graph_put(w, &n, op, g->shape[i], nargs, arg, attr, &graphs_error));
+  }
+  for (size_t i = 0; i < ad_graph_output_count(g); i++)
+    must(ad_graph_output(w, ad_graph_output_name(g, i), ad_graph_output_node(g, i) + 1, &graphs_error));
+  free(arg);
+  return w;
 }

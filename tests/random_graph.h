@@ -19,4 +19,7 @@ typedef struct random_graph {
 random_graph random_graph_new(uint64_t seed, size_t operations, bool tensors, size_t *used);
 void random_graph_free(random_graph *r);
 
+/* A copy that has one more input in front, of so many elements, which nothing reads. */
+ad_graph *random_graph_wider(const ad_graph *g, int64_t elements);
+
 #endif

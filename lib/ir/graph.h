@@ -1,4 +1,5 @@
-/* The graph's columns.  Only lib/ir reads them directly; everyone else calls the functions of adtool.h. */
+/* The graph's columns.  Passes read them directly; everyone else calls the functions of adtool.h, or ad_graph_args
+ * where many nodes are gone through. */
 #ifndef AD_GRAPH_H
 #define AD_GRAPH_H
 
