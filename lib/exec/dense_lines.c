@@ -61,19 +61,19 @@ static const double *row_of(const f64_state *cx, const layout *l, size_t r, size
 /* Sums of up to STRIP neighbouring lines, in the tree of TREE_SUM. */
 static void sum_columns(const f64_state *cx, const layout *l, size_t n, double *z, const double *x,
                         const double *largest) {
-  enum { WAYS = 8, LEAF = 128, LEVELS = 28 };
-  double way[WAYS][STRIP], tree[LEVELS][STRIP], room[STRIP];
+  enum { LEVELS = 28 };
+  double way[AD_TREE_WAYS][STRIP], tree[LEVELS][STRIP], room[STRIP];
   size_t top = 0;
-  for (size_t b = 0; b * LEAF < l->length; b++) {
-    const size_t start = b * LEAF, end = l->length - start < LEAF ? l->length : start + LEAF;
+  for (size_t b = 0; b * AD_TREE_LEAF < l->length; b++) {
+    const size_t start = b * AD_TREE_LEAF, end = l->length - start < AD_TREE_LEAF ? l->length : start + AD_TREE_LEAF;
     for (size_t r = start; r < end; r++) {
       const double *row = row_of(cx, l, r, n, x, largest, room);
-      if (r < start + WAYS)
+      if (r < start + AD_TREE_WAYS)
         memcpy(way[r - start], row, n * sizeof *row);
       else
-        add_to(cx, n, way[r % WAYS], row);
+        add_to(cx, n, way[r % AD_TREE_WAYS], row);
     }
-    for (size_t h = WAYS / 2; h; h /= 2)
+    for (size_t h = AD_TREE_WAYS / 2; h; h /= 2)
       for (size_t j = 0; j < h && start + j + h < end; j++) add_to(cx, n, way[j], way[j + h]);
     memcpy(tree[top++], way[0], n * sizeof *x);
     for (size_t c = b; c & 1; c >>= 1, top--) add_to(cx, n, tree[top - 2], tree[top - 1]);

@@ -8,10 +8,10 @@
 enum { SHORTEST_PRODUCT = 256 };
 
 /* Few columns, and few rows of either x or y. */
-enum { NARROW = 16, SHALLOW = 64 };
+enum { FEW_ROWS = 16, SHALLOW = 64 };
 
 static bool is_small(size_t m, size_t k, size_t n) {
-  return n > 1 && n <= NARROW && (k <= SHALLOW || m <= NARROW) && m * k < 1 << 17;
+  return n > 1 && n <= AD_FEW_COLUMNS && (k <= SHALLOW || m <= FEW_ROWS) && m * k < 1 << 17;
 }
 
 static void multiply_small(const f64_state *cx, double *z, ad_matrix x, ad_matrix y, size_t m, size_t k, size_t n,

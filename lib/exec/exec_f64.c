@@ -9,8 +9,6 @@
 #include "exec/workspace.h"
 #include "mem.h"
 
-enum { AD_TREE_LEVELS = 64 };
-
 #define SCRATCH(cx) ((cx)->scratch)
 #define TREE(cx) ((cx)->tree)
 #include "arith/f64.h"

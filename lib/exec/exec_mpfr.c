@@ -10,7 +10,7 @@
 #include "ir/number.h"
 #include "mem.h"
 
-enum { AD_TREE_LEVELS = 64, MP_KEPT = 3 };
+enum { MP_KEPT = 3 };
 
 typedef struct mp_state {
   ad_kinks kinks;

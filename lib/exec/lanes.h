@@ -40,7 +40,10 @@ typedef struct ad_taylor {
   double *p, *q; /* room */
 } ad_taylor;
 
-/* z (m x n) = x (m x k) y (k x n), or added to z, for n of at most 16; rows and columns of x and y lie so far apart. */
+enum { AD_FEW_COLUMNS = 16 };
+
+/* z (m x n) = x (m x k) y (k x n), or added to z, for n of at most AD_FEW_COLUMNS; rows and columns of x and y lie so far
+ * apart. */
 typedef struct ad_small_product {
   double *z;
   const double *x, *y;

@@ -14,6 +14,10 @@ typedef enum ad_block_kind {
   AD_BLOCK_KERNEL /* one structured operation */
 } ad_block_kind;
 
+/* The tree in which many numbers are added up, the same everywhere (TREE_SUM in kernels.inc): leaves of so many, each
+ * added in so many ways side by side; and room for it. */
+enum { AD_TREE_WAYS = 8, AD_TREE_LEAF = 128, AD_TREE_LEVELS = 64 };
+
 /* How the scalars of a SAME block, or the elements of a FUSED one, find an argument. */
 typedef enum ad_access {
   AD_ACCESS_LIST, /* SAME: at a list of offsets */
