@@ -53,6 +53,15 @@ bool ad_reserve(void *items_ptr, size_t *capacity, size_t need, size_t size) {
   return true;
 }
 
+bool ad_shrink(void *items_ptr, size_t count, size_t size) {
+  void *items;
+  memcpy(&items, items_ptr, sizeof items);
+  if (!items) return true;
+  if (!(items = ad_realloc(items, count, size))) return false;
+  memcpy(items_ptr, &items, sizeof items);
+  return true;
+}
+
 void ad_buffer_put(ad_buffer *b, const void *bytes, size_t n) {
   size_t need;
   if (b->failed) return;

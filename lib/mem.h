@@ -16,6 +16,8 @@ void *ad_realloc(void *p, size_t count, size_t size);
 /* Makes room for `need` items of `size` bytes in the growable array (*items, *capacity), at least half as much again
  * as it had.  Returns false, and changes nothing, when memory runs out. */
 bool ad_reserve(void *items_ptr, size_t *capacity, size_t need, size_t size);
+/* Gives back what a growable array has beyond `count` items; false, and nothing is changed, when that needs memory. */
+bool ad_shrink(void *items_ptr, size_t count, size_t size);
 
 /* A growable string of bytes, always with a final zero behind it.  `failed` sticks when memory ran out: check once. */
 typedef struct ad_buffer {

@@ -228,16 +228,6 @@ static ad_status add_spare_args(ad_program *p, ad_error *e) {
   return AD_OK;
 }
 
-static ad_status shrink(void *items_ptr, size_t count, size_t size, ad_error *e) {
-  void *items;
-  memcpy(&items, items_ptr, sizeof items);
-  if (!items || (items = ad_realloc(items, count, size))) {
-    memcpy(items_ptr, &items, sizeof items);
-    return AD_OK;
-  }
-  return ad_fail_memory(e);
-}
-
 /* Gives back what the columns have beyond their use, and unary operations of MIXED blocks a second argument that nobody
  * reads: the element behind the others. */
 static ad_status finish(ad_program *p, ad_error *e) {
@@ -250,11 +240,11 @@ static ad_status finish(ad_program *p, ad_error *e) {
   if (ad_order_chains(p, e)) return AD_ENOMEM;
   ad_program_count_kept(p);
   if (add_spare_args(p, e)) return AD_ENOMEM;
-  return shrink(&p->arg, p->arg_count, sizeof *p->arg, e) || shrink(&p->op, p->mixed_count, sizeof *p->op, e) ||
-                 shrink(&p->dep, p->mixed_count, sizeof *p->dep, e) ||
-                 shrink(&p->block, p->block_count, sizeof *p->block, e)
-             ? AD_ENOMEM
-             : AD_OK;
+  return ad_shrink(&p->arg, p->arg_count, sizeof *p->arg) && ad_shrink(&p->op, p->mixed_count, sizeof *p->op) &&
+                 ad_shrink(&p->dep, p->mixed_count, sizeof *p->dep) &&
+                 ad_shrink(&p->block, p->block_count, sizeof *p->block)
+             ? AD_OK
+             : ad_fail_memory(e);
 }
 
 ad_status ad_program_new(ad_program **out, const ad_graph *g, const ad_program_options *options, ad_error *e) {

@@ -126,14 +126,6 @@ static uint32_t move_attrs(ad_graph *g, ad_graph_mark *end, uint32_t slot, size_
   return (uint32_t)start;
 }
 
-static bool shrink(void *items_ptr, size_t count, size_t size) {
-  void *items;
-  memcpy(&items, items_ptr, sizeof items);
-  if (!(items = ad_realloc(items, count, size))) return false;
-  memcpy(items_ptr, &items, sizeof items);
-  return true;
-}
-
 ad_status ad_graph_drop(ad_graph *g, ad_node *to, const uint8_t *flags, uint8_t flag, ad_error *e) {
   ad_graph_mark end = {0};
   for (ad_node n = 0; n < g->count; n++) {
@@ -156,8 +148,8 @@ ad_status ad_graph_drop(ad_graph *g, ad_node *to, const uint8_t *flags, uint8_t 
   g->first_arg[end.nodes] = (uint32_t)end.args;
   ad_graph_cut(g, &end);
   for (size_t i = 0; i < g->output_count; i++) g->output_node[i] = to[g->output_node[i]];
-  if (!shrink(&g->op, g->count + 1, sizeof *g->op) || !shrink(&g->shape, g->count + 1, sizeof *g->shape) ||
-      !shrink(&g->first_arg, g->count + 1, sizeof *g->first_arg) || !shrink(&g->arg, g->arg_count + 1, sizeof *g->arg))
+  if (!ad_shrink(&g->op, g->count + 1, sizeof *g->op) || !ad_shrink(&g->shape, g->count + 1, sizeof *g->shape) ||
+      !ad_shrink(&g->first_arg, g->count + 1, sizeof *g->first_arg) || !ad_shrink(&g->arg, g->arg_count + 1, sizeof *g->arg))
     return ad_fail_memory(e);
   g->node_capacity = g->count + 1;
   g->arg_capacity = g->arg_count + 1;
