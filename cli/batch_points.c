@@ -213,7 +213,7 @@ static int choose_format(job *j) {
   if (j->o->reduce && j->o->task == AD_BATCH_CHECK) return usage_error(j->o, "--reduce is not for --do check");
   if (j->o->reduce && j->place.shard.of && j->format != FORMAT_NPY)
     return usage_error(j->o, "--reduce with --shard wants --format npy: merge folds the parts");
-  return 0;
+  return check_digits(j->o, j->format, true);
 }
 
 static ad_status make_plan(job *j, ad_error *e) {

@@ -188,6 +188,8 @@ int report(const options *o, const ad_error *e);
 void put_json_error(ad_buffer *b, const ad_error *e);
 /* The same of a command line that makes no sense, */
 int usage_error(const options *o, const char *format, ...) AD_PRINTF(2, 3);
+/* --digits for what holds doubles as they are is a usage error. */
+int check_digits(const options *o, output_format format, bool doubles);
 void note(const options *o, const char *format, ...) AD_PRINTF(2, 3);
 /* Reports what the library found wrong with text behind an option, of the name or "": the command line is wrong, no file. */
 int report_option(const options *o, const char *option, const char *name, ad_error *e);

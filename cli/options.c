@@ -451,18 +451,22 @@ static int read_precision(options *o) {
   return status;
 }
 
+int check_digits(const options *o, output_format format, bool doubles) {
+  if (!o->digits || !doubles || (format != FORMAT_NPY && format != FORMAT_NPZ)) return 0;
+  return usage_error(o, "--digits would do nothing here: --format %s holds doubles as they are", formats[format]);
+}
+
 /* Contradictions and gaps that one option alone does not show. */
 static int check_together(options *o, const command *c) {
   bool mpfr = o->backend && ad_backend_kind(o->backend) == AD_KIND_MPFR;
   if (o->help) return 0;
-  const int status = read_precision(o);
+  int status = read_precision(o);
   if (status) return status;
   if (o->precision && o->digits) return usage_error(o, "--precision and --digits exclude each other");
   if (o->precision && !mpfr) return usage_error(o, "--precision is for --backend mpfr; double has 53 bits");
   if (o->digits > 17 && (c->formats & FORMAT_BIT(FORMAT_NDJSON)))
     return usage_error(o, "%s gives doubles, which have 17 digits at most; --precision computes with more bits", c->name);
-  if (o->digits && !mpfr && (o->format == FORMAT_NPY || o->format == FORMAT_NPZ))
-    return usage_error(o, "--digits would do nothing here: --format %s holds doubles as they are", formats[o->format]);
+  if ((status = check_digits(o, o->format, !mpfr || (c->formats & FORMAT_BIT(FORMAT_NDJSON))))) return status;
   if (o->digits > 17 && !mpfr) return usage_error(o, "double has 17 digits at most; use --backend mpfr for more");
   if (o->backend && !ad_backend_supports(o->backend, o->mode))
     return usage_error(o, "the backend '%s' has no %s mode", ad_backend_name(o->backend),

@@ -1097,6 +1097,9 @@ adtool: error: hole.yaml has more than 64 MiB; if that is right, raise --max-mem
 $ adtool eval tests/examples/tutorial.yaml --format npy --digits 3
 adtool: --digits would do nothing here: --format npy holds doubles as they are
 ? 2
+$ adtool batch tests/examples/tutorial.yaml --points tests/examples/points.csv -o rows.npy --backend mpfr --digits 3
+adtool: --digits would do nothing here: --format npy holds doubles as they are
+? 2
 $ adtool batch tests/examples/tutorial.yaml --points nowhere.npy
 adtool: error: can't open 'nowhere.npy': No such file or directory
 ? 5
