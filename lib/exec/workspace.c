@@ -62,6 +62,12 @@ static void mark_set(ad_workspace *w, ad_node input) {
   w->input_set[input] = true;
 }
 
+static bool only_scalars(const ad_program *p) {
+  for (size_t i = 0; i < p->block_count; i++)
+    if (p->block[i].kind != AD_BLOCK_SAME && p->block[i].kind != AD_BLOCK_MIXED) return false;
+  return true;
+}
+
 ad_status ad_workspace_new(ad_workspace **out, const ad_program *p, const ad_backend *b, const ad_workspace_options *o,
                            ad_error *e) {
   const ad_graph *g = p->graph;
@@ -74,9 +80,7 @@ ad_status ad_workspace_new(ad_workspace **out, const ad_program *p, const ad_bac
   if (o) w->options = *o;
   if (!w->options.precision) w->options.precision = DEFAULT_PRECISION;
   if (!w->options.points) w->options.points = 1;
-  w->series_by_element = true;
-  for (size_t i = 0; i < p->block_count; i++)
-    if (p->block[i].kind != AD_BLOCK_SAME && p->block[i].kind != AD_BLOCK_MIXED) w->series_by_element = false;
+  w->series_by_element = w->options.order && only_scalars(p);
 #ifdef ADTOOL_PLANT
   w->plant = ad_planted_op;
 #endif
