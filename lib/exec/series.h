@@ -14,8 +14,7 @@ typedef struct ad_series_state {
   size_t pass;  /* the coefficient that the words compute now */
   size_t lead;  /* the first one beyond 0 that need not be zero */
   size_t used;  /* slots */
-  uint8_t
-      unknown[256]; /* of each operation: bit a is set where the SIMD code does not know it with active operands a */
+  uint8_t unknown[256]; /* of each operation: bit a: SIMD code lacks it with active operands a */
 } ad_series_state;
 
 /* Numbers in the room and in `order` planes of `size`. */

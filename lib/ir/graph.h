@@ -1,5 +1,5 @@
-/* The graph's columns.  Passes read them directly; everyone else calls the functions of adtool.h, or ad_graph_args
- * where many nodes are gone through. */
+/* The graph's columns.  Passes and derivatives as graphs read them directly; everyone else calls the functions of
+ * adtool.h, or ad_graph_args where many nodes are gone through. */
 #ifndef AD_GRAPH_H
 #define AD_GRAPH_H
 
