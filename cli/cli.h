@@ -114,8 +114,8 @@ typedef struct options {
   unsigned digits;
   output_format format;
   uint32_t passes; /* --after: these */
-  bool sparse, stored, explicit_nodes, binary, values, adjoints, shapes, optimize, in_place, check, trace, strict, quiet, no_time,
-      help;
+  bool sparse, stored, explicit_nodes, binary, values, adjoints, shapes, optimize, in_place, check, trace, strict,
+      quiet, no_time, help;
   double min_digits, timeout;
   size_t probes, max_entries, max_shown;
   uint64_t random_seed;
@@ -191,7 +191,8 @@ int usage_error(const options *o, const char *format, ...) AD_PRINTF(2, 3);
 /* --digits for what holds doubles as they are is a usage error. */
 int check_digits(const options *o, output_format format, bool doubles);
 void note(const options *o, const char *format, ...) AD_PRINTF(2, 3);
-/* Reports what the library found wrong with text behind an option, of the name or "": the command line is wrong, no file. */
+/* Reports what the library found wrong with text behind an option, of the name or "": the command line is wrong, no
+ * file. */
 int report_option(const options *o, const char *option, const char *name, ad_error *e);
 int out_of_memory(const options *o); /* and when memory ran out. */
 /* Writes to standard output; finish_output reports a failure with its reason. */
@@ -203,7 +204,7 @@ int finish_output(const options *o, int status);
 
 typedef struct progress {
   bool shown;
-  const char *unit; /* "rows" */
+  const char *unit;      /* "rows" */
   uint64_t start, total; /* done before this run; total may be UINT64_MAX */
   double began, last;    /* seconds */
 } progress;
@@ -260,8 +261,8 @@ typedef struct session {
 
 /* Loads the graph, reads the point and the names in the options; 0 or an exit status after a message. */
 int session_open(session *s, const options *o, const char *path);
-/* Sets an input of the session's point, or of another point of its graph, from what stood behind an option; input: which
- * one it was, or NULL. */
+/* Sets an input of the session's point, or of another point of its graph, from what stood behind an option; input:
+ * which one it was, or NULL. */
 int session_set(session *s, ad_point *p, const char *option, const assignment *a, ad_node *input);
 /* Takes the next name of an input, or of one element of it, from a list; 0 or an exit status after a message. */
 int session_variable(const session *s, const char *option, const char **list, ad_variable *v);
@@ -282,8 +283,8 @@ int session_gradient(const session *s, size_t i);
 ad_check_options session_check_options(const session *s, const ad_node *outputs);
 /* Notes on standard error where the run stood on kinks and edges or left a domain; with --strict an exit status. */
 int session_notes(const session *s);
-/* Marks of the nodes that depend on an input of the program's: no adjoint of another was computed, and a zero there would
- * be a wrong number.  To be freed; NULL: out of memory. */
+/* Marks of the nodes that depend on an input of the program's: no adjoint of another was computed, and a zero there
+ * would be a wrong number.  To be freed; NULL: out of memory. */
 bool *session_active(const session *s);
 /* A note where there is nothing to differentiate by, so that an empty result is no riddle. */
 void session_note_wrt(const session *s);

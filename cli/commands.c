@@ -8,9 +8,9 @@ extern const command command_eval, command_grad, command_jac, command_jvp, comma
     command_info, command_dot, command_hash, command_ops, command_backends, command_help;
 
 const command *const commands[] = {
-    &command_eval, &command_grad, &command_jac, &command_jvp, &command_vjp, &command_hess, &command_hvp,
-    &command_taylor, &command_diff, &command_check, &command_batch, &command_merge, &command_convert, &command_fmt,
-    &command_info, &command_dot, &command_hash, &command_ops, &command_backends, &command_help, NULL};
+    &command_eval,   &command_grad, &command_jac,   &command_jvp,   &command_vjp,      &command_hess,    &command_hvp,
+    &command_taylor, &command_diff, &command_check, &command_batch, &command_merge,    &command_convert, &command_fmt,
+    &command_info,   &command_dot,  &command_hash,  &command_ops,   &command_backends, &command_help,    NULL};
 
 static const char *next_command(const void *context, size_t i) {
   (void)context;
@@ -38,7 +38,8 @@ void help_overview(FILE *f) {
   for (size_t i = 0; commands[i]; i++) fprintf(f, "  %-9s %s\n", commands[i]->name, commands[i]->summary);
   fputs(
       "\n`adtool help COMMAND` shows the options of a command. GRAPH is a file, or - for standard input.\n"
-      "Exit status: 0 fine, 1 a check failed, 2 a wrong command line, 3 a wrong file, 4 a number out of domain (--strict),\n"
+      "Exit status: 0 fine, 1 a check failed, 2 a wrong command line, 3 a wrong file, 4 a number out of domain "
+      "(--strict),\n"
       "5 input or output, 6 a limit or out of memory.\n",
       f);
 }

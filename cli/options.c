@@ -425,8 +425,7 @@ static int parse_option(options *o, const command *c, char **argv, int left, int
     value = argv[1];
     *used = 2;
   }
-  if (o->given[r->id] && !repeats(r->id))
-    return usage_error(o, "--%s stands twice; it takes one value", r->name);
+  if (o->given[r->id] && !repeats(r->id)) return usage_error(o, "--%s stands twice; it takes one value", r->name);
   o->given[r->id] = true;
   return set(o, c, r, value);
 }
@@ -445,8 +444,8 @@ void options_clear(options *o) {
 static int read_precision(options *o) {
   uint64_t n;
   if (!o->precision_text) return 0;
-  const int status = read_limited(o, &rows[OPT_PRECISION], o->precision_text, 2, o->limits.max_precision,
-                                  " (--max-precision)", &n);
+  const int status =
+      read_limited(o, &rows[OPT_PRECISION], o->precision_text, 2, o->limits.max_precision, " (--max-precision)", &n);
   o->precision = (uint32_t)n;
   return status;
 }
@@ -465,7 +464,8 @@ static int check_together(options *o, const command *c) {
   if (o->precision && o->digits) return usage_error(o, "--precision and --digits exclude each other");
   if (o->precision && !mpfr) return usage_error(o, "--precision is for --backend mpfr; double has 53 bits");
   if (o->digits > 17 && (c->formats & FORMAT_BIT(FORMAT_NDJSON)))
-    return usage_error(o, "%s gives doubles, which have 17 digits at most; --precision computes with more bits", c->name);
+    return usage_error(o, "%s gives doubles, which have 17 digits at most; --precision computes with more bits",
+                       c->name);
   if ((status = check_digits(o, o->format, !mpfr || (c->formats & FORMAT_BIT(FORMAT_NDJSON))))) return status;
   if (o->digits > 17 && !mpfr) return usage_error(o, "double has 17 digits at most; use --backend mpfr for more");
   if (o->backend && !ad_backend_supports(o->backend, o->mode))

@@ -278,9 +278,8 @@ int session_program(session *s, ad_program_options p) {
 
 int session_plan(session *s, bool keep_all, uint32_t directions, bool reverse) {
   ad_error e = {0};
-  int failed = session_program(s, (ad_program_options){.keep_all = keep_all,
-                                                        .outputs_only = !keep_all,
-                                                        .values_only = !directions && !reverse});
+  int failed = session_program(
+      s, (ad_program_options){.keep_all = keep_all, .outputs_only = !keep_all, .values_only = !directions && !reverse});
   if (failed) return failed;
   ad_workspace_options w = {.precision = session_precision(s),
                             .directions = directions,
@@ -396,8 +395,9 @@ void session_note_wrt(const session *s) {
   bool any = s->wrt_count;
   for (ad_node n = 0; !any && n < inputs; n++) any = !ad_graph_input_fixed(s->graph, n);
   if (!any)
-    note(s->o, inputs ? "%s: all inputs are `diff: no`; name those to differentiate by with --wrt"
-                      : "%s: there is no input to differentiate by",
+    note(s->o,
+         inputs ? "%s: all inputs are `diff: no`; name those to differentiate by with --wrt"
+                : "%s: there is no input to differentiate by",
          s->path);
 }
 

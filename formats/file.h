@@ -4,8 +4,9 @@
 
 #include "adtool.h"
 
-/* Reads a file, or standard input for "-".  *bytes ends with a zero byte behind *size; freed with ad_free.  A file of more
- * than `most` bytes is AD_ELIMIT, and so is a pipe or device, which may never end, of more than AD_STREAM_SHARE of that. */
+/* Reads a file, or standard input for "-".  *bytes ends with a zero byte behind *size; freed with ad_free.  A file of
+ * more than `most` bytes is AD_ELIMIT, and so is a pipe or device, which may never end, of more than AD_STREAM_SHARE of
+ * that. */
 enum { AD_STREAM_SHARE = 16 };
 ad_status ad_file_read(void **bytes, size_t *size, const char *path, uint64_t most, ad_error *e);
 

@@ -281,8 +281,8 @@ typedef struct ad_optimize_options {
   size_t keep_count;
   const ad_node *keep; /* nodes that stay as they are, with their names, also where no output needs them */
 } ad_optimize_options;
-/* A new graph with the same inputs, outputs, metadata, policy and limits, never with more nodes.  o: NULL for all passes.
- * A name stays where its node does, or goes to what replaces it, unless that is an input or has a name.
+/* A new graph with the same inputs, outputs, metadata, policy and limits, never with more nodes.  o: NULL for all
+ * passes. A name stays where its node does, or goes to what replaces it, unless that is an input or has a name.
  *
  * Each operation that stays gives the same bits as before: in MPFR from 53 bits on (below, constants are rounded before
  * they are used; one that was folded only once), and in double as long as the same code does it, for scalar and SIMD
@@ -376,9 +376,9 @@ typedef struct ad_program_options {
   const ad_node *outputs;
   size_t wrt_count; /* inputs to differentiate by; 0: those that are not fixed */
   const ad_node *wrt;
-  bool keep_all; /* every node of the graph, also those that no output needs */
-  bool outputs_only; /* only values and adjoints of outputs and inputs will be read: tensors that are needed at different
-                      * times share memory, and in blocks of points scalars, too */
+  bool keep_all;     /* every node of the graph, also those that no output needs */
+  bool outputs_only; /* only values and adjoints of outputs and inputs will be read: tensors that are needed at
+                      * different times share memory, and in blocks of points scalars, too */
   bool values_only;  /* no derivatives: wrt is not used */
 } ad_program_options;
 AD_API ad_status ad_program_new(ad_program **p, const ad_graph *g, const ad_program_options *o,
@@ -425,9 +425,9 @@ AD_API ad_status ad_workspace_set_point(ad_workspace *w, const ad_point *p, ad_e
 AD_API ad_status ad_workspace_set_input(ad_workspace *w, ad_node input, const double *value, size_t count, ad_error *e);
 AD_API ad_status ad_workspace_set_inputs(ad_workspace *w, const double *value, size_t count, ad_error *e);
 
-/* The values of an input at the first `count` points of a block: row b, `pitch` numbers behind row b-1, holds its elements
- * at point b.  Points beyond count repeat the last one.  Spans of a block hold `points` numbers for each element: element
- * j at point b is number j * points + b; seeds hold at every point. */
+/* The values of an input at the first `count` points of a block: row b, `pitch` numbers behind row b-1, holds its
+ * elements at point b.  Points beyond count repeat the last one.  Spans of a block hold `points` numbers for each
+ * element: element j at point b is number j * points + b; seeds hold at every point. */
 AD_API ad_status ad_workspace_set_points(ad_workspace *w, ad_node input, const double *rows, size_t pitch, size_t count,
                                          ad_error *e);
 
@@ -452,14 +452,14 @@ AD_API ad_span ad_workspace_adjoint(const ad_workspace *w, ad_node n);
 /* Univariate Taylor series (Griewank and Walther, chapter 13).  The inputs move along a curve
  *   x(t) = x + x_1 t + x_2 t^2 + ... + x_k t^k,   k = options.order,
  * whose coefficients are seeded (those that are not are 0), and after a primal run ad_workspace_taylor gives those of
- * every value along it: coefficient j is the j-th derivative divided by j!, coefficient 0 the value itself.  With x_1 = d
- * alone they are the derivatives along d.  Coefficient 1 is the tangent of forward mode; at a kink the series follows
+ * every value along it: coefficient j is the j-th derivative divided by j!, coefficient 0 the value itself.  With x_1 =
+ * d alone they are the derivatives along d.  Coefficient 1 is the tangent of forward mode; at a kink the series follows
  * the branch that the policy chose for it, and beyond the edge of a domain coefficients are infinite or nan.  A zero
  * coefficient never multiplies anything.  ad_workspace_clear_seeds clears these seeds, too. */
 AD_API ad_status ad_workspace_seed_coefficient(ad_workspace *w, uint32_t j, ad_node input, size_t element, double seed,
                                                ad_error *e); /* j = 1 .. order */
-/* The line x + t d alone: coefficient 1 of the inputs that the point sets (not those whose value is the graph's own), exact
- * in MPFR; all other seeds of series are cleared. */
+/* The line x + t d alone: coefficient 1 of the inputs that the point sets (not those whose value is the graph's own),
+ * exact in MPFR; all other seeds of series are cleared. */
 AD_API ad_status ad_workspace_set_direction(ad_workspace *w, const ad_point *d, ad_error *e);
 AD_API ad_status ad_workspace_taylor(ad_workspace *w, ad_error *e);
 AD_API ad_span ad_workspace_coefficient(const ad_workspace *w, uint32_t j, ad_node n); /* j = 0: the value */
@@ -504,8 +504,8 @@ typedef struct ad_sparsity {
 } ad_sparsity;
 AD_API void ad_sparsity_clear(ad_sparsity *s);
 
-/* The structure of a program's Jacobian: which element of the outputs depends on which element of wrt, by propagation of
- * index sets through the graph (Griewank and Walther, Evaluating Derivatives, 2nd ed., section 7.1).  An argument by
+/* The structure of a program's Jacobian: which element of the outputs depends on which element of wrt, by propagation
+ * of index sets through the graph (Griewank and Walther, Evaluating Derivatives, 2nd ed., section 7.1).  An argument by
  * which an operation's derivative is zero everywhere (a step, a condition) is no dependence; a branch not taken is one.
  * AD_ELIMIT when it would take more memory than the limit. */
 AD_API ad_status ad_sparsity_jacobian(ad_sparsity *s, const ad_program *p, ad_error *e);
@@ -537,8 +537,8 @@ AD_API void ad_colouring_clear(ad_colouring *c);
 
 /* ---- Jacobians -------------------------------------------------------------------------------------------------- */
 
-/* The matrix of the derivatives of all elements of a program's outputs (rows) by all elements of its wrt (columns), both
- * in order, row-major.  A plan is made once, for one structure, and run at many points. */
+/* The matrix of the derivatives of all elements of a program's outputs (rows) by all elements of its wrt (columns),
+ * both in order, row-major.  A plan is made once, for one structure, and run at many points. */
 typedef struct ad_jacobian ad_jacobian;
 typedef struct ad_jacobian_options {
   ad_mode mode;       /* AD_MODE_DEFAULT: forward, reverse or both, whichever costs less */
@@ -560,8 +560,8 @@ AD_API const ad_sparsity *ad_jacobian_sparsity(const ad_jacobian *j); /* NULL: a
 /* What the plan does. */
 typedef struct ad_jacobian_plan {
   size_t rows, columns;
-  bool compressed;             /* columns or rows share tangents or adjoints by colours */
-  size_t tangents, adjoints;   /* that a run computes, */
+  bool compressed;                             /* columns or rows share tangents or adjoints by colours */
+  size_t tangents, adjoints;                   /* that a run computes, */
   uint32_t tangents_at_once, adjoints_at_once; /* so many in one sweep */
 } ad_jacobian_plan;
 AD_API ad_jacobian_plan ad_jacobian_get_plan(const ad_jacobian *j);
@@ -627,8 +627,8 @@ AD_API ad_span ad_mixed_derivative(const ad_mixed *m, size_t i, size_t output);
 /* The second derivatives of one output, or of a weighted sum of its elements, by all elements of n inputs: rows and
  * columns are the inputs' elements, inputs in the order of the graph, row-major.  Planned once, for the graph of the
  * gradient, and run at many points.  Sweeps over that graph give products with the Hessian: its tangents are forward
- * over reverse mode, its adjoints the same, as a Hessian is symmetric (Griewank and Walther, Evaluating Derivatives, 2nd
- * ed., SIAM 2008, section 5.4). */
+ * over reverse mode, its adjoints the same, as a Hessian is symmetric (Griewank and Walther, Evaluating Derivatives,
+ * 2nd ed., SIAM 2008, section 5.4). */
 typedef struct ad_hessian ad_hessian;
 typedef struct ad_hessian_options {
   ad_derivative_request of; /* as for ad_graph_gradient */
@@ -641,11 +641,11 @@ typedef struct ad_hessian_options {
 AD_API ad_status ad_hessian_new(ad_hessian **h, const ad_graph *g, const ad_backend *b, const ad_hessian_options *o,
                                 ad_error *e);
 AD_API void ad_hessian_free(ad_hessian *h);
-AD_API size_t ad_hessian_size(const ad_hessian *h);                  /* n */
-AD_API size_t ad_hessian_wrt_count(const ad_hessian *h);             /* inputs */
+AD_API size_t ad_hessian_size(const ad_hessian *h);      /* n */
+AD_API size_t ad_hessian_wrt_count(const ad_hessian *h); /* inputs */
 AD_API ad_node ad_hessian_wrt(const ad_hessian *h, size_t i);
-/* Where: the values of a point of g, or those that are set in the workspace, whose inputs have the numbers that they have
- * in g; borrows from h. */
+/* Where: the values of a point of g, or those that are set in the workspace, whose inputs have the numbers that they
+ * have in g; borrows from h. */
 AD_API ad_status ad_hessian_set_point(ad_hessian *h, const ad_point *p, ad_error *e);
 AD_API ad_workspace *ad_hessian_workspace(ad_hessian *h);
 /* The whole Hessian, symmetric to the last bit. */
@@ -683,11 +683,11 @@ typedef struct ad_check_entry {
   size_t output, output_element;
   ad_node input;
   size_t input_element;
-  double forward, reverse, difference; /* in MPFR, rounded to double for show */
-  double dual, tape;                   /* in double */
+  double forward, reverse, difference;        /* in MPFR, rounded to double for show */
+  double dual, tape;                          /* in double */
   double difference_double, difference_bound; /* finite difference in double and the bound of its error */
-  double ulps;   /* the worse of dual and tape against MPFR, in units of the last place */
-  double digits; /* significant decimal digits that agree, 0 to 17 */
+  double ulps;                                /* the worse of dual and tape against MPFR, in units of the last place */
+  double digits;                              /* significant decimal digits that agree, 0 to 17 */
 } ad_check_entry;
 
 typedef enum ad_verdict { AD_VERDICT_PASS, AD_VERDICT_FAIL, AD_VERDICT_UNDECIDED } ad_verdict;
@@ -716,20 +716,20 @@ typedef struct ad_check_options {
 
 typedef struct ad_check_report {
   ad_verdict verdict;
-  const char *reason;      /* one sentence, static */
+  const char *reason; /* one sentence, static */
   size_t entries, by_class[AD_ENTRY_CLASSES];
-  bool probed;             /* by random probes, not entry by entry */
-  uint32_t precision;      /* the highest that was needed, in bits */
-  size_t listed;           /* entries worth a look: all that do not agree, and the worst in digits */
-  ad_check_entry *list;    /* owned */
+  bool probed;          /* by random probes, not entry by entry */
+  uint32_t precision;   /* the highest that was needed, in bits */
+  size_t listed;        /* entries worth a look: all that do not agree, and the worst in digits */
+  ad_check_entry *list; /* owned */
   size_t blame_count;
-  ad_blame *blame;         /* owned */
+  ad_blame *blame;                        /* owned */
   size_t kinks, edges, outside, made_nan; /* nodes' elements by ad_workspace_diagnose */
-  ad_node first_nan;       /* AD_NO_NODE: none */
-  double min_digits, max_ulps; /* over all entries that are finite and not 0 */
-  ad_check_entry worst;    /* the entry with the fewest digits */
-  double condition;        /* of the worst entry: relative change for a relative change of the inputs; nan: unknown */
-  ad_node lost_at;         /* where double loses most digits of a value; AD_NO_NODE when it loses none to speak of */
+  ad_node first_nan;                      /* AD_NO_NODE: none */
+  double min_digits, max_ulps;            /* over all entries that are finite and not 0 */
+  ad_check_entry worst;                   /* the entry with the fewest digits */
+  double condition; /* of the worst entry: relative change for a relative change of the inputs; nan: unknown */
+  ad_node lost_at;  /* where double loses most digits of a value; AD_NO_NODE when it loses none to speak of */
   double lost_digits;
 } ad_check_report;
 

@@ -18,7 +18,8 @@ void *ad_calloc_lines(size_t count, size_t size) {
   bytes = (bytes + align) & ~(align - 1);
   void *p = aligned_alloc(align, bytes);
 #ifdef MADV_HUGEPAGE
-  if (p && align == HUGE) madvise(p, bytes, MADV_HUGEPAGE); /* random access to many small pages waits for their addresses */
+  if (p && align == HUGE)
+    madvise(p, bytes, MADV_HUGEPAGE); /* random access to many small pages waits for their addresses */
 #endif
   if (p) memset(p, 0, bytes);
   return p;

@@ -296,7 +296,8 @@ START_TEST(outputs_go_on) {
     must(ad_output_open(&o, path, "key", "head\n", 5, &graphs_error));
     must_fail(AD_EIO, "another run", ad_output_open(&(ad_output *){NULL}, path, "key", "head\n", 5, &graphs_error));
     for (uint64_t i = ad_output_chunks(o); i < 20; i++)
-      must(ad_output_write(o, &(ad_piece){want + 5 + 10 * i, 10, ad_checksum_of(want + 5 + 10 * i, 10), 1, i % 2}, &graphs_error));
+      must(ad_output_write(o, &(ad_piece){want + 5 + 10 * i, 10, ad_checksum_of(want + 5 + 10 * i, 10), 1, i % 2},
+                           &graphs_error));
     ad_output_leave(o, true);
     if (cut < 600)
       ck_assert_int_eq(truncate(journal, cut), 0);
@@ -308,7 +309,8 @@ START_TEST(outputs_go_on) {
     ck_assert_uint_eq(ad_output_rows(o), ad_output_chunks(o));
     ck_assert_uint_eq(ad_output_failed(o), ad_output_chunks(o) / 2);
     for (uint64_t i = ad_output_chunks(o); i < 20; i++)
-      must(ad_output_write(o, &(ad_piece){want + 5 + 10 * i, 10, ad_checksum_of(want + 5 + 10 * i, 10), 1, i % 2}, &graphs_error));
+      must(ad_output_write(o, &(ad_piece){want + 5 + 10 * i, 10, ad_checksum_of(want + 5 + 10 * i, 10), 1, i % 2},
+                           &graphs_error));
     uint64_t size, sum, again;
     must(ad_output_finish(o, NULL, &size, &sum, &graphs_error));
     ck_assert_uint_eq(size, sizeof want - 1);

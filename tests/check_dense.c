@@ -231,8 +231,9 @@ END_TEST
 static void expect_first(ad_span a, ad_span b) {
   ck_assert_uint_eq(2 * a.count, b.count);
   for (size_t i = 0; i < a.count; i++)
-    ck_assert_msg(ad_span_double(&a, i) == ad_span_double(&b, 2 * i), "of %zu, element %zu: %.17g, not %.17g (seed %llu)", a.count, i,
-                  ad_span_double(&a, i), ad_span_double(&b, 2 * i), (unsigned long long)ulps_seed());
+    ck_assert_msg(ad_span_double(&a, i) == ad_span_double(&b, 2 * i),
+                  "of %zu, element %zu: %.17g, not %.17g (seed %llu)", a.count, i, ad_span_double(&a, i),
+                  ad_span_double(&b, 2 * i), (unsigned long long)ulps_seed());
 }
 
 START_TEST(products) {

@@ -284,7 +284,8 @@ START_TEST(shapes_that_do_not_fit) {
   refused(g, "matmul", NODES(t, u), NONE, AD_EINPUT, "leading axes", "[5] and [4]");
   refused(g, "dot", NODES(v3, v4), NONE, AD_EINPUT, "dot: shapes [3] and [4]", "'v3'");
   refused(g, "dot", NODES(m, m), NONE, AD_EINPUT, "not two vectors", "matmul");
-  refused(g, "matmul_no_nan", NODES(v3, v3), ATTRS(INTS_ATTR("zeros", 2)), AD_EINPUT, "factors, 0 and 1, not 2", "zeros");
+  refused(g, "matmul_no_nan", NODES(v3, v3), ATTRS(INTS_ATTR("zeros", 2)), AD_EINPUT, "factors, 0 and 1, not 2",
+          "zeros");
   refused(g, "concat", NODES(m, v3), NONE, AD_EINPUT, "argument 2 of shape [3] doesn't fit the first, of shape [2, 3]",
           "concat");
   refused(g, "concat", NODES(m, t), NONE, AD_EINPUT, "doesn't fit", "[5, 2, 3]");
@@ -455,11 +456,17 @@ START_TEST(messages_are_text) {
 END_TEST
 
 START_TEST(suggestions) {
-  static const char *const pairs[][2] = {
-      {"tanhh", "tanh"},         {"sigmod", "sigmoid"},           {"matmull", "matmul"},
-      {"logsumxp", "logsumexp"}, {"reduce_maks", "reduce_max"},   {"sofmax", "softmax"},
-      {"expp", "exp"},           {"boradcast_to", "broadcast_to"},
-      {"ln", "log"},             {"log_softmax", "logsumexp"},   {"mod", "rem"}};
+  static const char *const pairs[][2] = {{"tanhh", "tanh"},
+                                         {"sigmod", "sigmoid"},
+                                         {"matmull", "matmul"},
+                                         {"logsumxp", "logsumexp"},
+                                         {"reduce_maks", "reduce_max"},
+                                         {"sofmax", "softmax"},
+                                         {"expp", "exp"},
+                                         {"boradcast_to", "broadcast_to"},
+                                         {"ln", "log"},
+                                         {"log_softmax", "logsumexp"},
+                                         {"mod", "rem"}};
   for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) ck_assert_str_eq(ad_op_suggest(pairs[i][0]), pairs[i][1]);
   ck_assert_ptr_null(ad_op_suggest("qwertyuiop"));
   ck_assert_ptr_null(ad_op_suggest("a name much longer than the name of any operation of the table could ever be"));

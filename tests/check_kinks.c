@@ -18,8 +18,7 @@ static void expect_gradient_graph(ad_graph *g, ad_node n, const double *want) {
   const size_t size = (size_t)ad_shape_size(ad_graph_node_shape(g, n)), position = ad_graph_output_count(g);
   ad_graph *d;
   must(ad_graph_output(g, "the node", n, &graphs_error));
-  must(ad_graph_gradient(&d, g,
-                         &(ad_derivative_request){.output_count = 1, .output = &position, .seed_count = size},
+  must(ad_graph_gradient(&d, g, &(ad_derivative_request){.output_count = 1, .output = &position, .seed_count = size},
                          &graphs_error));
   for (size_t b = 0; b < ad_backend_count(); b++) {
     graphs_run r = graphs_start(d, ad_backend_name(ad_backend_get(b)), (ad_workspace_options){0});

@@ -272,7 +272,8 @@ static double check_graph(random_graph *r, uint64_t seed) {
   must(ad_graph_gradient(&d, g, &(ad_derivative_request){.output_count = 1, .output = &(size_t){0}}, &graphs_error));
   ck_assert_uint_le(ad_graph_node_count(d), LARGEST_FACTOR * ad_graph_node_count(g));
   outcome graph = run_graph(d, "mpfr", BITS), doubles = run_graph(d, "tape", 0);
-  expect_near("gradient, graph in mpfr", &graph.gradient, &exact.gradient, &noise.gradient, BITS - DOUBLE_BITS - 8, seed);
+  expect_near("gradient, graph in mpfr", &graph.gradient, &exact.gradient, &noise.gradient, BITS - DOUBLE_BITS - 8,
+              seed);
   const double rough =
       expect_near("gradient, graph in double", &doubles.gradient, &exact.gradient, &noise.gradient, 0, seed);
   free_outcome(&graph);

@@ -294,10 +294,9 @@ END_TEST
 
 /* Operations that a NaN passes though no derivative does, or that may swallow it. */
 static bool fits_probes(const ad_graph *g) {
-  static const char *const out[] = {"sign",      "floor",      "ceil",       "trunc",         "round",
-                                    "less",      "less_equal", "greater",    "greater_equal", "equal",
-                                    "not_equal", "where",      "leaky_relu", "pow",           "xlogy",
-                                    "mul_no_nan", "mul_or_zero", "matmul_no_nan"};
+  static const char *const out[] = {
+      "sign",  "floor",     "ceil",  "trunc",      "round", "less",  "less_equal", "greater",     "greater_equal",
+      "equal", "not_equal", "where", "leaky_relu", "pow",   "xlogy", "mul_no_nan", "mul_or_zero", "matmul_no_nan"};
   for (ad_node n = 0; n < ad_graph_node_count(g); n++)
     for (size_t k = 0; k < sizeof out / sizeof out[0]; k++)
       if (!strcmp(ad_op_get(ad_graph_node_op(g, n))->name, out[k])) return false;

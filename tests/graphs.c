@@ -143,7 +143,8 @@ enum { BITS = 300, DIFFERENCE_BITS = 900, AGREE_BITS = 280, DIFFERENCE_AGREE_BIT
 typedef struct jacobian {
   const ad_graph *g;
   size_t rows, columns;
-  __mpfr_struct *entry, *largest; /* by MPFR in reverse mode; the largest magnitude of each row, at least 2^-10 of all */
+  __mpfr_struct *entry,
+      *largest; /* by MPFR in reverse mode; the largest magnitude of each row, at least 2^-10 of all */
 } jacobian;
 
 static size_t size_of(const ad_graph *g, ad_node n) {
@@ -424,7 +425,9 @@ static void compare_graphs(const jacobian *j, bool forward, const char *backend,
   graphs_run r;
   const size_t outputs = ad_graph_output_count(g), inputs = ad_graph_input_count(g);
   const bool exact = ad_backend_kind(ad_backend_find(backend)) == AD_KIND_MPFR;
-  const char *method = forward ? exact ? "jvp graph" : "jvp graph in double" : exact ? "vjp graph" : "vjp graph in double";
+  const char *method = forward ? exact ? "jvp graph" : "jvp graph in double"
+                       : exact ? "vjp graph"
+                               : "vjp graph in double";
   must(forward ? ad_graph_jvp(&d, g, NULL, ERR) : ad_graph_vjp(&d, g, NULL, ERR));
   start_derived(&r, d, backend);
   for (size_t k = 0; k < (forward ? j->columns : j->rows); k++) {
@@ -455,10 +458,8 @@ static void check_next_order(const ad_graph *g, const jacobian *j, int orders) {
     double *weight = calloc(size + 1, sizeof *weight);
     for (size_t i = 0; i < size; i++) weight[i] = 0.5 + (double)(i * 5 % 7);
     ad_graph *d;
-    must(ad_graph_gradient(&d, g,
-                           &(ad_derivative_request){
-                               .output_count = 1, .output = &k, .seed_count = size, .weight = weight},
-                           ERR));
+    must(ad_graph_gradient(
+        &d, g, &(ad_derivative_request){.output_count = 1, .output = &k, .seed_count = size, .weight = weight}, ERR));
     check_derivatives(d, 0, orders - 1);
     ad_graph_free(d);
     free(weight);

@@ -62,9 +62,9 @@ double graphs_derivative(const ad_graph *g, const char *backend, ad_node output,
 /* All derivatives of all outputs by all inputs that are not fixed, at the graph's own values: MPFR forward equals MPFR
  * reverse to 280 of 300 bits, central differences in MPFR with a step of 2^-300 confirm them to 240 bits wherever no
  * operation stands on a kink or an edge; dense and sparse plans of the Jacobian and the graphs of vjp and jvp in MPFR
- * agree to 280 bits, too; and dual, tape, blocks of points and those plans in double, in every instruction set, agree with
- * them to `units` * 2^-53 of the largest derivative of that output element, those graphs to four times as much.  Then the
- * same, in MPFR, of the gradients' graphs, if they are small. */
+ * agree to 280 bits, too; and dual, tape, blocks of points and those plans in double, in every instruction set, agree
+ * with them to `units` * 2^-53 of the largest derivative of that output element, those graphs to four times as much.
+ * Then the same, in MPFR, of the gradients' graphs, if they are small. */
 void graphs_check_derivatives(const ad_graph *g, double units);
 
 #endif

@@ -220,9 +220,9 @@ static ad_op choose(maker *m) {
   size_t count = 0;
   while (m->ops && m->ops[count]) count++;
   for (;;) {
-    const ad_op op = count             ? ad_op_find(m->ops[draw(m, count)])
+    const ad_op op = count            ? ad_op_find(m->ops[draw(m, count)])
                      : !chance(m, 30) ? (ad_op)draw(m, ad_op_count())
-                                       : ad_op_find(common[draw(m, 6)]);
+                                      : ad_op_find(common[draw(m, 6)]);
     const ad_op_class cls = ad_op_get(op)->cls;
     if (cls == AD_CLASS_ELEMENT || cls == AD_CLASS_STRUCTURED) return op;
   }

@@ -52,7 +52,8 @@ ad_status ad_nl_keep_header(ad_graph *g, const ad_nl_header *h, ad_error *e) {
   if (s) return s;
 #define X(field, what) ad_buffer_printf(&b, "%s" #field ":%" PRId64, b.size ? " " : "", h->field);
   AD_NL_NONLINEAR(X)
-  AD_NL_NETWORK(X) AD_NL_VARIABLES(X) X(network_variables, "") AD_NL_DISCRETE(X)
+  AD_NL_NETWORK(X)
+  AD_NL_VARIABLES(X) X(network_variables, "") AD_NL_DISCRETE(X)
 #undef X
       return keep(g, AD_NL_META_SIZES, &b, e);
 }

@@ -45,7 +45,8 @@ typedef struct ad_nl_entry {
   int64_t index;
   double value;
 } ad_nl_entry;
-ad_status ad_nl_take_entries(const char *key, const char *text, ad_nl_entry **v, size_t *count, size_t limit, ad_error *e);
+ad_status ad_nl_take_entries(const char *key, const char *text, ad_nl_entry **v, size_t *count, size_t limit,
+                             ad_error *e);
 /* Objective i's sense, from a list of words. */
 ad_status ad_nl_take_senses(const ad_graph *g, bool *maximize, size_t count, ad_error *e);
 

@@ -38,7 +38,7 @@ void ad_symbols_clear(ad_symbols *t);
 /* The symbol of a text, which must not be one of the table's own; 0 when memory runs out. */
 uint32_t ad_symbols_intern(ad_symbols *t, const char *text, size_t length);
 
-/* Asks the memory for what a later search for the text will look at: its slot, or, a little later, the symbol itself. */
+/* Asks the memory for what a later search for the text will look at: its slot or, a little later, the symbol. */
 void ad_symbols_ask_slot(const ad_symbols *t, const char *text, size_t length);
 void ad_symbols_ask_symbol(const ad_symbols *t, const char *text, size_t length);
 

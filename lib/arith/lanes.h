@@ -316,8 +316,8 @@ static inline V lanes_sqr(V a) {
 
 /* SLEEF keeps its bound in the normal range; lanes that leave it, and only those, go one by one: no result depends on
  * its neighbours. */
-#define EACH_LANE(c) \
-  if (ANY(c))        \
+#define EACH_LANE(c)                \
+  if (ANY(c))                       \
     for (int i = 0; i < LANES; i++) \
       if (LANE(c, i))
 #define OUTSIDE_NORMAL(r) NOT(AND(GE(ABS(r), lanes_all(0x1p-1022)), LE(ABS(r), lanes_all(0x1.fffffffffffffp1023))))

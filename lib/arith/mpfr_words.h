@@ -220,7 +220,6 @@ static inline V mp_w_polygamma_over_factorial(CX *cx, V n, size_t m, V a) {
   return mp_w_div(cx, mp_w_polygamma(cx, n, m, a), factorial);
 }
 
-
 #define NEG(a) mp_w_neg(cx, a)
 #define ADD(a, b) mp_w_add(cx, a, b)
 #define SUB(a, b) mp_w_sub(cx, a, b)

@@ -26,8 +26,8 @@ double ad_acosh(double x);         /* [2] */
 double ad_acosh_partial(double x); /* [3] 1/(sqrt(x-1) sqrt(x+1)): inf at 1, nan below */
 
 /* The error function's family. */
-double ad_gauss(double x); /* [2] exp(-x^2) */
-double ad_erfc(double x);  /* [2] 1 - erf(x) */
+double ad_gauss(double x);  /* [2] exp(-x^2) */
+double ad_erfc(double x);   /* [2] 1 - erf(x) */
 double ad_normal(double x); /* [2] exp(-x^2/2) / sqrt(2 pi) */
 
 /* Activations. */

@@ -39,7 +39,8 @@ static void add_rows(const ad_step *s, double *z, const double *updates) {
 
 /* ---- Products */
 
-static bool product(const f64_state *cx, const ad_program *p, const ad_step *s, double *z, const double *x, const double *y, bool add) {
+static bool product(const f64_state *cx, const ad_program *p, const ad_step *s, double *z, const double *x,
+                    const double *y, bool add) {
   const size_t m = s->u.product.m, k = s->u.product.k, n = s->u.product.n;
   for (uint32_t b = 0; b < s->u.product.batch; b++)
     if (!ad_dense_product(cx, z + b * m * n, (ad_matrix){x + p->table[s->u.product.x + b], false},
@@ -77,8 +78,10 @@ static bool product_adjoint(const f64_state *cx, const ad_program *p, const ad_s
     const size_t ox = o[0].offset + (size_t)p->table[s->u.product.x + b];
     const size_t oy = o[1].offset + (size_t)p->table[s->u.product.y + b];
     const ad_matrix zb = {zbar + b * m * n, false};
-    if (o[0].active && !ad_dense_product(cx, adjoint + ox, zb, (ad_matrix){value + oy, true}, m, n, k, true)) return false;
-    if (o[1].active && !ad_dense_product(cx, adjoint + oy, (ad_matrix){value + ox, true}, zb, k, m, n, true)) return false;
+    if (o[0].active && !ad_dense_product(cx, adjoint + ox, zb, (ad_matrix){value + oy, true}, m, n, k, true))
+      return false;
+    if (o[1].active && !ad_dense_product(cx, adjoint + oy, (ad_matrix){value + ox, true}, zb, k, m, n, true))
+      return false;
   }
   return true;
 }

@@ -23,8 +23,8 @@ bool ad_dense_softmax_adjoint(const f64_state *cx, const ad_program *p, const ad
                               const double *z, double *xbar);
 void ad_dense_add(const f64_state *cx, double *sum, const double *x, size_t n);
 
-/* z (m x n) = x (m x k) y (k x n), or added to z, by BLAS and the team: false where that is not possible or not worth the call,
- * which depends on the product m k n only. */
+/* z (m x n) = x (m x k) y (k x n), or added to z, by BLAS and the team: false where that is not possible or not worth
+ * the call, which depends on the product m k n only. */
 typedef struct ad_matrix {
   const double *at;
   bool transposed; /* as it is stored */

@@ -187,10 +187,9 @@ static bool has_code(const ad_workspace_options *o) {
 }
 
 static uint64_t f64_bytes(const ad_program *p, const ad_workspace_options *o) {
-  return (((uint64_t)p->size + AD_SPARE) * (1u + o->directions + o->reverse) + (o->directions ? p->input_size : 0) + p->scratch + kept_count(p, o) +
-          (o->reverse ? p->kept_fused * (uint64_t)threads_of(p, o) : 0) +
-          (threads_of(p, o) - 1) * (uint64_t)p->strips * (1u + o->reverse) +
-          ad_series_count(p->size, o->order)) *
+  return (((uint64_t)p->size + AD_SPARE) * (1u + o->directions + o->reverse) + (o->directions ? p->input_size : 0) +
+          p->scratch + kept_count(p, o) + (o->reverse ? p->kept_fused * (uint64_t)threads_of(p, o) : 0) +
+          (threads_of(p, o) - 1) * (uint64_t)p->strips * (1u + o->reverse) + ad_series_count(p->size, o->order)) *
              o->points * sizeof(double) +
          (has_code(o) ? ad_points_code_bytes(p) : 0);
 }
@@ -252,8 +251,7 @@ static ad_status f64_open(ad_workspace *w, ad_error *e) {
     w->kept = new_plane(kept_count(p, &w->options) + p->kept_fused * threads, points);
   }
   if (!s->scratch || !s->tree || !w->value || (w->options.directions && (!w->tangent || !w->gradient)) ||
-      (w->options.order && (!s->series.room || !w->series)) ||
-      (w->options.reverse && (!w->adjoint || !w->kept)))
+      (w->options.order && (!s->series.room || !w->series)) || (w->options.reverse && (!w->adjoint || !w->kept)))
     return ad_fail_memory(e);
   if (has_code(&w->options) && s->lanes) {
     const bool share = p->outputs_only && !w->options.directions && !w->options.order;

@@ -58,7 +58,7 @@ void ad_thread_cleanup(void) {
 static uint64_t plane_bytes(uint64_t count, mpfr_prec_t precision) {
   uint64_t bytes;
   return __builtin_mul_overflow(count, sizeof(__mpfr_struct) + mpfr_custom_get_size(precision), &bytes) ? UINT64_MAX
-                                                                                                       : bytes;
+                                                                                                        : bytes;
 }
 
 /* `count` zeros; one allocation, the limbs behind the numbers. */
@@ -75,8 +75,8 @@ static __mpfr_struct *new_plane(size_t count, mpfr_prec_t precision) {
 }
 
 static uint64_t mp_bytes(const ad_program *p, const ad_workspace_options *o) {
-  return plane_bytes((uint64_t)p->size * (1u + o->directions + o->reverse) + (o->directions ? p->input_size : 0) + p->scratch + MP_RING +
-                         MP_KEPT + AD_TREE_LEVELS + ad_series_count(p->size, o->order),
+  return plane_bytes((uint64_t)p->size * (1u + o->directions + o->reverse) + (o->directions ? p->input_size : 0) +
+                         p->scratch + MP_RING + MP_KEPT + AD_TREE_LEVELS + ad_series_count(p->size, o->order),
                      o->precision);
 }
 
@@ -194,7 +194,8 @@ static void mp_add_multiples(ad_workspace *w, void *dst, size_t to, const void *
                              const void *factor, size_t at) {
   mp_state *cx = w->state;
   V f = (const __mpfr_struct *)factor + at;
-  for (size_t i = 0; i < count; i++) ACC((__mpfr_struct *)dst, to + i, MUL(LD((const __mpfr_struct *)src, from + i), f));
+  for (size_t i = 0; i < count; i++)
+    ACC((__mpfr_struct *)dst, to + i, MUL(LD((const __mpfr_struct *)src, from + i), f));
 }
 
 #include "exec/series.inc"

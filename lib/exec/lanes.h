@@ -42,8 +42,8 @@ typedef struct ad_taylor {
 
 enum { AD_FEW_COLUMNS = 16 };
 
-/* z (m x n) = x (m x k) y (k x n), or added to z, for n of at most AD_FEW_COLUMNS; rows and columns of x and y lie so far
- * apart. */
+/* z (m x n) = x (m x k) y (k x n), or added to z, for n of at most AD_FEW_COLUMNS; rows and columns of x and y lie so
+ * far apart. */
 typedef struct ad_small_product {
   double *z;
   const double *x, *y;
@@ -67,8 +67,8 @@ struct ad_lanes {
   /* kept: where the partials of the block start, or, on the way back, end; returns the other end. */
   double *(*points_primal)(const ad_points *t, double *kept);
   double *(*points_adjoint)(const ad_points *t, double *kept);
-  bool (*taylor)(const ad_taylor *t);           /* false: not of this operation; what is not finite may be wrong */
-  double (*sum)(const double *x, size_t n);     /* in a fixed tree */
+  bool (*taylor)(const ad_taylor *t);       /* false: not of this operation; what is not finite may be wrong */
+  double (*sum)(const double *x, size_t n); /* in a fixed tree */
   void (*sums)(double *out, const double *x, size_t lines, size_t n); /* of lines of n > 0, one behind the other */
   void (*product)(const ad_small_product *p);
   /* Adds zbar[o] * part to all of line o; nothing where zbar is 0. */

@@ -40,8 +40,8 @@ typedef struct ad_block {
   uint32_t step;     /* RUNS, KERNEL: its number; FUSED: elements */
   size_t arg;        /* its first word in the program's arg: MIXED has two a scalar; SAME has for each argument in turn
                       * `count` (LIST) or one */
-  size_t first;      /* MIXED: of its first scalar in the program's op and dep; FUSED: in the program's fused; flat RUNS: of
-                      * its first operand in the program's operand */
+  size_t first; /* MIXED: of its first scalar in the program's op and dep; FUSED: in the program's fused; flat RUNS: of
+                 * its first operand in the program's operand */
 } ad_block;
 
 /* A strided copy: out[out0 + sum i_d out_d] from in[in0 + sum i_d in_d] for every index i below dim. */
@@ -211,8 +211,8 @@ ad_status ad_plan_step(ad_program *p, ad_step *step, ad_node n, ad_error *e);
 /* How many partials the reverse sweep finds kept: anew, where blocks became less active. */
 void ad_program_count_kept(ad_program *p);
 
-/* Of the derivatives by inputs of wrt only those of these nodes will be read: what leads to none of them, or has nothing
- * but zeros to give because of a comparison or another step, is no longer active (narrow.c). */
+/* Of the derivatives by inputs of wrt only those of these nodes will be read: what leads to none of them, or has
+ * nothing but zeros to give because of a comparison or another step, is no longer active (narrow.c). */
 ad_status ad_program_narrow(ad_program *p, const ad_node *nodes, size_t count, ad_error *e);
 
 /* Whether the node is an operation that the program carries out. */

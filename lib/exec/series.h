@@ -9,11 +9,11 @@
 enum { AD_SERIES_SLOTS = 64 };
 
 typedef struct ad_series_state {
-  void *room;   /* AD_SERIES_SLOTS series of order + 1 coefficients */
-  size_t order; /* the highest coefficient */
-  size_t pass;  /* the coefficient that the words compute now */
-  size_t lead;  /* the first one beyond 0 that need not be zero */
-  size_t used;  /* slots */
+  void *room;           /* AD_SERIES_SLOTS series of order + 1 coefficients */
+  size_t order;         /* the highest coefficient */
+  size_t pass;          /* the coefficient that the words compute now */
+  size_t lead;          /* the first one beyond 0 that need not be zero */
+  size_t used;          /* slots */
   uint8_t unknown[256]; /* of each operation: bit a: SIMD code lacks it with active operands a */
 } ad_series_state;
 

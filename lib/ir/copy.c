@@ -149,7 +149,8 @@ ad_status ad_graph_drop(ad_graph *g, ad_node *to, const uint8_t *flags, uint8_t 
   ad_graph_cut(g, &end);
   for (size_t i = 0; i < g->output_count; i++) g->output_node[i] = to[g->output_node[i]];
   if (!ad_shrink(&g->op, g->count + 1, sizeof *g->op) || !ad_shrink(&g->shape, g->count + 1, sizeof *g->shape) ||
-      !ad_shrink(&g->first_arg, g->count + 1, sizeof *g->first_arg) || !ad_shrink(&g->arg, g->arg_count + 1, sizeof *g->arg))
+      !ad_shrink(&g->first_arg, g->count + 1, sizeof *g->first_arg) ||
+      !ad_shrink(&g->arg, g->arg_count + 1, sizeof *g->arg))
     return ad_fail_memory(e);
   g->node_capacity = g->count + 1;
   g->arg_capacity = g->arg_count + 1;

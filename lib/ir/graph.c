@@ -483,8 +483,9 @@ ad_status ad_graph_apply(ad_graph *g, ad_node *out, ad_op op, size_t nargs, cons
                      info->min_args == 1 ? "" : "s", info->arg_names);
     const bool by_name = nargs > (size_t)info->max_args && info->attr_count;
     return ad_fail(e, AD_EINPUT, "%s takes %d argument%s (%s), not %zu%s%s%s", info->name, info->max_args,
-                   info->max_args == 1 ? "" : "s", info->arg_names, nargs, by_name ? "; an attribute goes by name: " : "",
-                   by_name ? info->attr[0].name : "", by_name ? "=..." : "");
+                   info->max_args == 1 ? "" : "s", info->arg_names, nargs,
+                   by_name ? "; an attribute goes by name: " : "", by_name ? info->attr[0].name : "",
+                   by_name ? "=..." : "");
   }
   bool scalars = info->cls == AD_CLASS_ELEMENT && nattrs == 0;
   for (size_t i = 0; i < nargs; i++) {

@@ -26,8 +26,8 @@ int ad_number_mpfr(mpfr_ptr r, const char *text);
 /* Rounds a valid number text to the nearest value of a dtype (AD_EXACT as AD_F64); *exact says whether it is equal. */
 double ad_number_round(const char *text, ad_dtype type, bool *exact);
 
-/* Writes a decimal of at most 15 digits, the common case, when v is the nearest double to one and is not below 1e-4, where
- * printf turns to exponents; it is the shortest decimal then.  Returns the length, 0 otherwise. */
+/* Writes a decimal of at most 15 digits, the common case, when v is the nearest double to one and is not below 1e-4,
+ * where printf turns to exponents; it is the shortest decimal then.  Returns the length, 0 otherwise. */
 size_t ad_number_plain_text(char *buf, double v);
 
 /* The text of entry i of a sorted list, or NULL. */

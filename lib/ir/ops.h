@@ -64,7 +64,8 @@ unsigned ad_op_curvature(ad_op op);
 /* The shape rules (infer.c). */
 ad_status ad_infer_broadcast_shapes(ad_shape *out, const ad_shape *const *arg, size_t nargs, const char *op,
                                     ad_error *e);
-ad_infer_fn ad_infer_matmul, ad_infer_matmul_no_nan, ad_infer_dot, ad_infer_transpose, ad_infer_reshape, ad_infer_broadcast, ad_infer_slice,
-    ad_infer_concat, ad_infer_stack, ad_infer_gather, ad_infer_scatter_add, ad_infer_reduce, ad_infer_along;
+ad_infer_fn ad_infer_matmul, ad_infer_matmul_no_nan, ad_infer_dot, ad_infer_transpose, ad_infer_reshape,
+    ad_infer_broadcast, ad_infer_slice, ad_infer_concat, ad_infer_stack, ad_infer_gather, ad_infer_scatter_add,
+    ad_infer_reduce, ad_infer_along;
 
 #endif

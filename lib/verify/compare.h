@@ -30,7 +30,7 @@ typedef struct ad_comparison {
   __mpfr_struct *middle; /* of each weight: f(x) */
   double *bend;          /* of each entry: log2 of what f(x + h) - 2 f(x) + f(x - h) is over 2 h */
   bool on_kink;          /* an operation stands on a kink or an edge */
-  uint8_t *cls; /* ad_entry_class; KINK and EDGE are told apart later */
+  uint8_t *cls;          /* ad_entry_class; KINK and EDGE are told apart later */
   double *dual, *tape;
 } ad_comparison;
 

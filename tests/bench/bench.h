@@ -58,10 +58,10 @@ typedef struct bench_workload {
 
 /* Each ends with a row without a name. */
 extern const bench_workload bench_scalar[], bench_designs[], bench_points[], bench_dense[], bench_mixture[],
-    bench_bundle[], bench_lstm[], bench_fits[], bench_ode[], bench_det[], bench_load[], bench_matrices[],
-    bench_batch[], bench_higher[];
-#define BENCH_FAMILIES                                                                                               \
-  bench_scalar, bench_designs, bench_points, bench_dense, bench_mixture, bench_bundle, bench_lstm, bench_fits,      \
+    bench_bundle[], bench_lstm[], bench_fits[], bench_ode[], bench_det[], bench_load[], bench_matrices[], bench_batch[],
+    bench_higher[];
+#define BENCH_FAMILIES                                                                                         \
+  bench_scalar, bench_designs, bench_points, bench_dense, bench_mixture, bench_bundle, bench_lstm, bench_fits, \
       bench_ode, bench_det, bench_load, bench_matrices, bench_batch, bench_higher
 
 bench_workload bench_load_file(char *path); /* load.c: a file from elsewhere */

@@ -18,8 +18,8 @@ typedef struct bench_peer {
 } bench_peer;
 
 /* The Jacobian of a code's outputs, or the Hessian of its one output, by all inputs: its entries row by row, and how
- * they follow from few columns.  Column j of the seeds is the sum of the unit columns that have colour j, and entry k is
- * number (line[k], from[k]) of the matrix times these seeds. */
+ * they follow from few columns.  Column j of the seeds is the sum of the unit columns that have colour j, and entry k
+ * is number (line[k], from[k]) of the matrix times these seeds. */
 typedef struct bench_matrix {
   const code *c;
   bool hessian, dense;
