@@ -33,7 +33,7 @@ static int run(options *o, int argc, char **argv) {
 int main(int argc, char **argv) {
   signal(SIGPIPE, SIG_IGN); /* a closed pipe is a write error with a message and a status */
 #ifdef HAVE_CBLAS
-  /* The threads are ours, else bits would depend on their number; those that it has would be busy waiting for a while. */
+  /* The threads are ours, else bits would depend on their number; those that it has would wait busily for a while. */
   openblas_set_num_threads(1);
   if (blas_thread_shutdown_) blas_thread_shutdown_();
 #endif

@@ -46,6 +46,14 @@
   X(common_one_constraint, "the number of defined variables in one constraint") \
   X(common_one_objective, "the number of defined variables in one objective")
 
+/* Those that a graph keeps in its metadata. */
+#define AD_NL_KEPT(X)      \
+  AD_NL_NONLINEAR(X)       \
+  AD_NL_NETWORK(X)         \
+  AD_NL_VARIABLES(X)       \
+  X(network_variables, "") \
+  AD_NL_DISCRETE(X)
+
 /* clang-format off */
 typedef struct ad_nl_header {
 #define X(field, what) int64_t field;

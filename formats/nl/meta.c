@@ -51,11 +51,9 @@ ad_status ad_nl_keep_header(ad_graph *g, const ad_nl_header *h, ad_error *e) {
   ad_status s = ad_graph_set_meta(g, AD_NL_META_OPTIONS, h->options, e);
   if (s) return s;
 #define X(field, what) ad_buffer_printf(&b, "%s" #field ":%" PRId64, b.size ? " " : "", h->field);
-  AD_NL_NONLINEAR(X)
-  AD_NL_NETWORK(X)
-  AD_NL_VARIABLES(X) X(network_variables, "") AD_NL_DISCRETE(X)
+  AD_NL_KEPT(X);
 #undef X
-      return keep(g, AD_NL_META_SIZES, &b, e);
+  return keep(g, AD_NL_META_SIZES, &b, e);
 }
 
 ad_status ad_nl_keep_bounds(ad_graph *g, const char *key, const ad_nl_bound *v, size_t count, ad_error *e) {

@@ -83,13 +83,9 @@ ad_status ad_nl_take_sizes(const ad_graph *g, ad_nl_header *h, bool *there, ad_e
     h->field = v;        \
     continue;            \
   }
-    AD_NL_NONLINEAR(X)
-    AD_NL_NETWORK(X)
-    AD_NL_VARIABLES(X)
-    X(network_variables, "")
-    AD_NL_DISCRETE(X)
+    AD_NL_KEPT(X)
 #undef X
-        return wrong(AD_NL_META_SIZES, key, "the name of a count", e);
+    return wrong(AD_NL_META_SIZES, key, "the name of a count", e);
   }
   return AD_OK;
 }
