@@ -1,6 +1,7 @@
 /* The YAML format: what stands where, where errors are, and that a graph that was written is read again as it was.
  */
 #include <check.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -266,12 +267,40 @@ START_TEST(large_operations_read_back) {
 }
 END_TEST
 
-START_TEST(texts_that_yaml_cannot_hold) {
+/* What a graph keeps, every format can write: texts are UTF-8 with any control characters, and what stands for sections
+ * of .adg is one. */
+START_TEST(metadata_comes_back) {
+  static const char *const texts[] = {"",
+                                      "a\x1b[31m\x7f\x01\n\r\t b ",
+                                      "\xC2\x85\xC2\x9B",
+                                      "\xE2\x80\xAE\xE2\x81\xA6 \xE2\x80\xA8",
+                                      "\xEF\xBB\xBF\xEF\xBF\xBE\xF4\x8F\xBF\xBF",
+                                      "Andr\xC3\xA9"};
+  static const char *const bad[] = {"Andr\xE9",         "\x80",        "\xC2", "\xE2\x80", "\xC0\x80", "\xED\xA0\x80",
+                                    "\xF4\x90\x80\x80", "\xE2\x28\xA1"};
   ad_graph *g = graphs_new();
-  must(ad_graph_set_meta(g, "author", "Andr\xE9", ERR));
-  ad_buffer b = {0};
-  must_fail(AD_EINPUT, "not UTF-8", ad_yaml_write(g, &b, &(ad_write_options){0}, ERR));
-  ck_assert_uint_eq(b.size, 0);
+  ad_node x;
+  char key[20];
+  must(ad_graph_input(g, &x, &(ad_input_spec){.name = "x"}, ERR));
+  must(ad_graph_output(g, "f", x, ERR));
+  for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+    snprintf(key, sizeof key, "text%zu", i);
+    must(ad_graph_set_meta(g, key, texts[i], ERR));
+  }
+  must(ad_graph_set_meta(g, "adg.section.aZ09", "00ff", ERR));
+  yaml_round_trip(g, "metadata");
+  ad_buffer b = yaml_written(g, false);
+  static const char *const steering[] = {"\x1b",     "\x7f",     "\r",           "\t",
+                                         "\xC2\x85", "\xC2\x9B", "\xE2\x80\xAE", "\xE2\x81\xA6"};
+  for (size_t i = 0; i < sizeof steering / sizeof steering[0]; i++) ck_assert_ptr_null(strstr(b.data, steering[i]));
+  ad_buffer_clear(&b);
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+    must_fail(AD_EINPUT, "not UTF-8", ad_graph_set_meta(g, "author", bad[i], ERR));
+  static const char *const sections[][2] = {
+      {"adg.section.foo", "00"}, {"adg.section.fooba", "00"}, {"adg.section.Foob", "00"}, {"adg.section.fo-b", "00"},
+      {"adg.section.foob", "0"}, {"adg.section.foob", "0g"},  {"adg.section.foob", "0A"}, {"adg.section.", ""}};
+  for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++)
+    must_fail(AD_EINPUT, "no kept section", ad_graph_set_meta(g, sections[i][0], sections[i][1], ERR));
   ad_graph_free(g);
 }
 END_TEST
@@ -428,7 +457,7 @@ int main(void) {
   tcase_add_loop_test(c, random_graphs_read_back, 0, 8);
   tcase_add_test(c, written_form);
   tcase_add_test(c, large_operations_read_back);
-  tcase_add_test(c, texts_that_yaml_cannot_hold);
+  tcase_add_test(c, metadata_comes_back);
   tcase_add_test(c, points);
   tcase_add_loop_test(c, any_bytes, 0, 4);
   suite_add_tcase(s, c);

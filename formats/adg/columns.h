@@ -11,7 +11,4 @@ enum { ADG_NUMBER_DOUBLE = 0, ADG_NUMBER_TEXT = 1, ADG_NUMBER_INTEGER = 2 };
 /* INPT and CNST: the dtype in the two lowest bits, and these. */
 enum { ADG_DTYPE = 3, ADG_HAS_VALUE = 4, ADG_FILL = 8, ADG_FIXED = 16 };
 
-/* Sections that this program does not know live in the graph's meta under this key and the tag, in hexadecimal. */
-#define ADG_EXTRA_KEY "adg.section."
-
 #endif

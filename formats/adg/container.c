@@ -6,8 +6,10 @@
 #include <zlib.h>
 
 #include "error.h"
+#include "ir/graph.h"
 
-enum { MAJOR = 1, MINOR = 0, HEADER = 32, ENTRY = 40, BLOCK = 1 << 20, MAX_SECTIONS = 1024 };
+enum { MAJOR = 1, MINOR = 0, HEADER = 32, ENTRY = 40, BLOCK = 1 << 20 };
+enum { MAX_SECTIONS = ADG_TAGS + AD_MAX_META_SECTIONS };
 enum { CODEC_STORED, CODEC_ZLIB };
 
 static const unsigned char magic[8] = {0x89, 'A', 'D', 'G', '\r', '\n', 0x1A, '\n'};

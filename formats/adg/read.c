@@ -145,7 +145,7 @@ static ad_status read_meta(reader *r) {
     size_t before = ad_graph_meta_count(r->g);
     s = string(r, ADG_META, name, AD_MAX_NAME);
     if (!s) s = long_string(r, ADG_META, &text);
-    if (!s && !strncmp(name, ADG_EXTRA_KEY, strlen(ADG_EXTRA_KEY)))
+    if (!s && !strncmp(name, AD_META_SECTION, strlen(AD_META_SECTION)))
       s = ad_adg_fail(r->e, at(&r->c[ADG_META]), "a text's key is reserved for kept sections");
     if (!s) s = place(r, ADG_META, ad_graph_set_meta(r->g, name, text, r->e));
     if (!s && ad_graph_meta_count(r->g) == before) s = ad_adg_fail(r->e, at(&r->c[ADG_META]), "a text is there twice");
@@ -156,14 +156,14 @@ static ad_status read_meta(reader *r) {
 }
 
 static ad_status keep_extra(reader *r, const ad_adg_extra *x) {
-  char key[sizeof ADG_EXTRA_KEY + 4];
-  snprintf(key, sizeof key, "%s%s", ADG_EXTRA_KEY, x->tag);
+  char key[sizeof AD_META_SECTION + 4];
+  snprintf(key, sizeof key, "%s%s", AD_META_SECTION, x->tag);
   char *hex;
   if (!(hex = ad_malloc(2 * x->section.size + 1, 1))) return ad_fail_memory(r->e);
   for (size_t i = 0; i < x->section.size; i++) sprintf(hex + 2 * i, "%02x", x->section.raw[i]);
   hex[2 * x->section.size] = '\0';
   size_t before = ad_graph_meta_count(r->g);
-  ad_status s = ad_graph_set_meta(r->g, key, hex, r->e);
+  ad_status s = place(r, ADG_META, ad_graph_set_meta(r->g, key, hex, r->e));
   if (!s && ad_graph_meta_count(r->g) == before)
     s = ad_adg_fail(r->e, x->section.offset, "a kept section is there twice");
   ad_free(hex);

@@ -8,6 +8,7 @@
 #include "adg/columns.h"
 #include "adg/container.h"
 #include "error.h"
+#include "ir/graph.h"
 #include "ir/ops.h"
 
 typedef struct columns {
@@ -52,10 +53,10 @@ static void put_meta(columns *c) {
   put_varint(b, (uint64_t)k.ties);
   put_varint(b, k.pow00_nan);
   for (size_t i = 0; i < ad_graph_meta_count(c->g); i++)
-    texts += strncmp(ad_graph_meta_key(c->g, i), ADG_EXTRA_KEY, strlen(ADG_EXTRA_KEY)) != 0;
+    texts += strncmp(ad_graph_meta_key(c->g, i), AD_META_SECTION, strlen(AD_META_SECTION)) != 0;
   put_varint(b, texts);
   for (size_t i = 0; i < ad_graph_meta_count(c->g); i++) {
-    if (!strncmp(ad_graph_meta_key(c->g, i), ADG_EXTRA_KEY, strlen(ADG_EXTRA_KEY))) continue;
+    if (!strncmp(ad_graph_meta_key(c->g, i), AD_META_SECTION, strlen(AD_META_SECTION))) continue;
     put_string(b, ad_graph_meta_key(c->g, i));
     put_string(b, ad_graph_meta_text(c->g, i));
   }
@@ -164,16 +165,13 @@ static void split_doubles(columns *c) {
 
 /* Sections that another program wrote and this one keeps. */
 static ad_status collect_extras(ad_adg_file *f, const ad_graph *g, ad_error *e) {
-  size_t prefix = strlen(ADG_EXTRA_KEY), count = ad_graph_meta_count(g);
+  size_t prefix = strlen(AD_META_SECTION), count = ad_graph_meta_count(g);
   f->extra = ad_calloc(count, sizeof *f->extra);
   if (!f->extra) return ad_fail_memory(e);
   for (size_t i = 0; i < count; i++) {
     const char *key = ad_graph_meta_key(g, i), *hex = ad_graph_meta_text(g, i);
-    if (strncmp(key, ADG_EXTRA_KEY, prefix)) continue;
+    if (strncmp(key, AD_META_SECTION, prefix)) continue;
     const char *tag = key + prefix;
-    if (strlen(tag) != 4 || tag[0] < 'a' || tag[0] > 'z' || strlen(hex) % 2 ||
-        hex[strspn(hex, "0123456789abcdef")] != '\0')
-      return ad_fail(e, AD_EINPUT, "the meta entry '%s' is no kept section: four letters, text in hexadecimal", key);
     ad_adg_extra *x = &f->extra[f->extra_count++];
     size_t n = strlen(hex) / 2;
     unsigned char *bytes = ad_malloc(n, 1);

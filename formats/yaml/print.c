@@ -8,29 +8,19 @@
 
 /* ---- Texts */
 
-/* Decodes one character; 0: not UTF-8 (RFC 3629). */
+/* Decodes one character of UTF-8, which all texts of a graph are. */
 static size_t decode(const char *s, uint32_t *c) {
   const unsigned char *u = (const unsigned char *)s;
-  size_t n = *u < 0x80 ? 1 : *u < 0xC2 ? 0 : *u < 0xE0 ? 2 : *u < 0xF0 ? 3 : *u < 0xF5 ? 4 : 0;
+  const size_t n = *u < 0x80 ? 1 : *u < 0xE0 ? 2 : *u < 0xF0 ? 3 : 4;
   *c = n < 2 ? *u : *u & (0x7Fu >> n);
-  for (size_t i = 1; i < n; i++) {
-    if ((u[i] & 0xC0) != 0x80) return 0;
-    *c = *c << 6 | (u[i] & 0x3Fu);
-  }
-  bool overlong = (n == 3 && *c < 0x800) || (n == 4 && *c < 0x10000);
-  return overlong || *c > 0x10FFFF || (*c >= 0xD800 && *c < 0xE000) ? 0 : n;
+  for (size_t i = 1; i < n; i++) *c = *c << 6 | (u[i] & 0x3Fu);
+  return n;
 }
 
-bool ad_yaml_is_text(const char *s) {
-  uint32_t c;
-  for (size_t n; *s; s += n)
-    if (!(n = decode(s, &c))) return false;
-  return true;
-}
-
-/* What may stand in a YAML file as it is (YAML 1.1, 5.1), without what ends a line. */
+/* What may stand in a YAML file as it is (YAML 1.1, 5.1), without what ends a line or turns the text's direction. */
 static bool printable(uint32_t c) {
-  return (c >= 0x20 && c < 0x7F) || (c >= 0xA0 && c < 0xD800 && c != 0x2028 && c != 0x2029) ||
+  const bool direction = (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
+  return (c >= 0x20 && c < 0x7F) || (c >= 0xA0 && c < 0xD800 && c != 0x2028 && c != 0x2029 && !direction) ||
          (c >= 0xE000 && c < 0xFFFE && c != 0xFEFF) || c > 0xFFFF;
 }
 
@@ -41,7 +31,7 @@ static bool plain(const char *s, bool flow) {
   uint32_t c;
   for (size_t n; *s; s += n) {
     n = decode(s, &c);
-    if (!n || !printable(c)) return false;
+    if (!printable(c)) return false;
     if (c == ':' && (!s[1] || s[1] == ' ')) return false;
     if (c == ' ' && (!s[1] || s[1] == '#')) return false;
     if (flow && c < 0x80 && strchr(",[]{}:?", (int)c)) return false;
@@ -66,7 +56,6 @@ void ad_yaml_put_text(ad_buffer *b, const char *s, bool flow) {
       ad_buffer_put(b, s, n);
     else
       ad_buffer_printf(b, c < 0x100 ? "\\x%02X" : "\\u%04X", (unsigned)c);
-    if (!n) break; /* not text: the writer has refused it before */
   }
   ad_buffer_puts(b, "\"");
 }

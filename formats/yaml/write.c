@@ -102,29 +102,10 @@ static void put_outputs(ad_yaml_writer *w) {
   }
 }
 
-static ad_status check_text(const char *what, const char *text, ad_error *e) {
-  if (!text || ad_yaml_is_text(text)) return AD_OK;
-  return ad_fail(e, AD_EINPUT, "%s is not UTF-8, so that YAML can't hold it; write another format", what);
-}
-
-static ad_status check_texts(const ad_graph *g, ad_error *e) {
-  ad_status s = check_text("the graph's name", ad_graph_name(g), e);
-  for (size_t i = 0; !s && i < ad_graph_meta_count(g); i++) {
-    s = check_text("the key of a meta entry", ad_graph_meta_key(g, i), e);
-    if (!s) s = check_text("a meta entry", ad_graph_meta_text(g, i), e);
-  }
-  for (ad_node n = 0; !s && n < ad_graph_node_count(g); n++)
-    s = check_text("a node's name", ad_graph_node_name(g, n), e);
-  for (size_t i = 0; !s && i < ad_graph_output_count(g); i++)
-    s = check_text("an output's name", ad_graph_output_name(g, i), e);
-  return s;
-}
-
 ad_status ad_yaml_write(const ad_graph *g, ad_buffer *out, const ad_write_options *o, ad_error *e) {
   ad_yaml_writer w = {.g = g, .out = out};
   const ad_node inputs = (ad_node)ad_graph_input_count(g);
-  ad_status s = check_texts(g, e);
-  if (!s) s = ad_yaml_lay_out(&w.layout, g, o->explicit_nodes, e);
+  ad_status s = ad_yaml_lay_out(&w.layout, g, o->explicit_nodes, e);
   if (!s) {
     put_header(&w);
     put_entries(&w, 0, inputs, "inputs:\n");

@@ -22,8 +22,6 @@ void ad_yaml_put_operand(ad_yaml_writer *w, ad_node n); /* a name, a label, a nu
 
 /* A scalar of YAML, in quotes where it needs them; `flow`: inside {...} or [...]. */
 void ad_yaml_put_text(ad_buffer *b, const char *s, bool flow);
-/* Whether YAML can hold a text at all, which is UTF-8. */
-bool ad_yaml_is_text(const char *s);
 
 /* The value of an input or a constant, as a mapping where a bare value would not say everything. */
 void ad_yaml_put_literal(ad_yaml_writer *w, ad_node n);

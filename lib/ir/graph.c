@@ -2,6 +2,7 @@
 #include "ir/graph.h"
 
 #include <float.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -46,8 +47,9 @@ ad_status ad_graph_new(ad_graph **out, const ad_limits *limits, ad_error *e) {
 void ad_graph_free(ad_graph *g) {
   if (!g) return;
   for (size_t i = 0; i < 2 * g->meta_count; i++) ad_free(g->meta[i]);
+  for (size_t i = 0; i < g->note_count; i++) ad_free(g->note[i]);
   void *parts[] = {g->name,   g->op,    g->first_arg, g->shape, g->arg,         g->shapes, g->shape_slots, g->literal,
-                   g->number, g->exact, g->text,      g->slot,  g->output_node, g->ints,   g->meta};
+                   g->number, g->exact, g->text,      g->slot,  g->output_node, g->ints,   g->meta,        g->note};
   for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) ad_free(parts[i]);
   ad_names_clear(&g->names);
   ad_names_clear(&g->output_names);
@@ -94,8 +96,52 @@ ad_status ad_graph_set_name(ad_graph *g, const char *name, ad_error *e) {
   return replace_text(&g->name, name, e);
 }
 
-ad_status ad_graph_set_meta(ad_graph *g, const char *key, const char *text, ad_error *e) {
+/* Whether it is UTF-8: control characters, which ad_character refuses, are in ASCII and behind the bytes C2 and E2, all
+ * of whose sequences are characters. */
+static bool is_utf8(const char *s) {
+  const char *end = s + strlen(s);
+  for (size_t n; s < end; s += n) {
+    const unsigned char *u = (const unsigned char *)s;
+    const bool second = (u[1] & 0xC0) == 0x80, third = second && (u[2] & 0xC0) == 0x80;
+    n = *u < 0x80 ? 1 : *u == 0xC2 && second ? 2 : *u == 0xE2 && third ? 3 : ad_character(s, end);
+    if (!n) return false;
+  }
+  return true;
+}
+
+static bool is_among(char c, char from, char to) {
+  return c >= from && c <= to;
+}
+
+static bool is_section(const char *tag, const char *hex) {
+  if (strlen(tag) != 4 || !is_among(tag[0], 'a', 'z')) return false;
+  for (int i = 1; i < 4; i++)
+    if (!is_among(tag[i], 'a', 'z') && !is_among(tag[i], 'A', 'Z') && !is_among(tag[i], '0', '9')) return false;
+  return strlen(hex) % 2 == 0 && !hex[strspn(hex, "0123456789abcdef")];
+}
+
+/* What every format that keeps texts can write. */
+static ad_status check_meta(const ad_graph *g, const char *key, const char *text, ad_error *e) {
+  enum { PREFIX = sizeof AD_META_SECTION - 1 };
   ad_status s = check_name("a meta entry", key, e);
+  if (s) return s;
+  if (!is_utf8(text)) return ad_fail(e, AD_EINPUT, "the meta entry '%s' is not UTF-8", key);
+  if (strncmp(key, AD_META_SECTION, PREFIX)) return AD_OK;
+  if (!is_section(key + PREFIX, text))
+    return ad_fail(e, AD_EINPUT,
+                   "the meta entry '%s' is no kept section: a tag of a lower-case letter and three letters or digits, "
+                   "text in hexadecimal",
+                   key);
+  size_t sections = 0;
+  for (size_t i = 0; i < g->meta_count; i++)
+    sections += strcmp(g->meta[2 * i], key) && !strncmp(g->meta[2 * i], AD_META_SECTION, PREFIX);
+  return sections < AD_MAX_META_SECTIONS ? AD_OK
+                                         : ad_fail(e, AD_EINPUT, "a graph has at most %d kept sections (%s...)",
+                                                   AD_MAX_META_SECTIONS, AD_META_SECTION);
+}
+
+ad_status ad_graph_set_meta(ad_graph *g, const char *key, const char *text, ad_error *e) {
+  ad_status s = check_meta(g, key, text, e);
   if (s) return s;
   for (size_t i = 0; i < g->meta_count; i++)
     if (!strcmp(g->meta[2 * i], key)) return replace_text(&g->meta[2 * i + 1], text, e);
@@ -109,6 +155,25 @@ ad_status ad_graph_set_meta(ad_graph *g, const char *key, const char *text, ad_e
   g->meta[2 * g->meta_count + 1] = t;
   g->meta_count++;
   return AD_OK;
+}
+
+ad_status ad_graph_add_note(ad_graph *g, ad_error *e, const char *format, ...) {
+  char text[sizeof e->message];
+  va_list ap;
+  va_start(ap, format);
+  vsnprintf(text, sizeof text, format, ap);
+  va_end(ap);
+  char *copy = copy_text(text);
+  if (!copy || !ad_reserve(&g->note, &g->note_capacity, g->note_count + 1, sizeof *g->note)) {
+    ad_free(copy);
+    return ad_fail_memory(e);
+  }
+  g->note[g->note_count++] = copy;
+  return AD_OK;
+}
+
+const char *ad_graph_note(const ad_graph *g, size_t i) {
+  return i < g->note_count ? g->note[i] : NULL;
 }
 
 ad_status ad_graph_set_kinks(ad_graph *g, const ad_kinks *k, ad_error *e) {

@@ -61,7 +61,18 @@ struct ad_graph {
 
   size_t meta_count, meta_capacity;
   char **meta; /* key, text, key, text ... */
+  size_t note_count, note_capacity;
+  char **note;
 };
+
+/* Sections that another program wrote into an .adg file live in the metadata under this and the tag, in hexadecimal. */
+#define AD_META_SECTION "adg.section."
+enum { AD_MAX_META_SECTIONS = 1011 };
+
+/* What a reader found odd in a file and read all the same, for people: not part of the graph, and in no copy of it. */
+ad_status ad_graph_add_note(ad_graph *g, ad_error *e, const char *format, ...) AD_PRINTF(3, 4);
+/* NULL after the last. */
+const char *ad_graph_note(const ad_graph *g, size_t i);
 
 /* Whether a word follows the arguments. */
 static inline bool ad_has_payload(ad_op op) {
