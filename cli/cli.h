@@ -218,6 +218,8 @@ void progress_end(progress *p);
 void put_number(ad_buffer *b, const ad_span *s, size_t i, unsigned digits);
 int text_width(const char *s); /* characters of UTF-8 */
 void put_json_string(ad_buffer *b, const char *s);
+/* At most so many bytes of a text from a file, for people: one line, without what would steer a terminal. */
+void put_line(ad_buffer *b, const char *s, size_t most);
 void put_json_double(ad_buffer *b, double v);
 void put_json_number(ad_buffer *b, const ad_span *s, size_t i, unsigned digits);
 /* A span as nested arrays of its shape; numbers beyond double, NaN and infinities as strings. */

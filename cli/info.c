@@ -71,6 +71,13 @@ static void put_json(ad_buffer *b, const ad_graph *g, const facts *f, const ad_b
   ad_buffer_puts(b, "}}\n");
 }
 
+static void put_meta(ad_buffer *b, const char *key, const char *text) {
+  enum { SHOWN = 60 };
+  ad_buffer_printf(b, "meta        %s: ", key);
+  put_line(b, text, SHOWN);
+  ad_buffer_puts(b, "\n");
+}
+
 static void put_text(ad_buffer *b, const ad_graph *g, const facts *f, const ad_buffer *passes) {
   if (passes->size) ad_buffer_put(b, passes->data, passes->size);
   if (*ad_graph_name(g)) ad_buffer_printf(b, "name        %s\n", ad_graph_name(g));
@@ -78,8 +85,7 @@ static void put_text(ad_buffer *b, const ad_graph *g, const facts *f, const ad_b
                    f->constants, f->nodes - f->inputs - f->constants, f->depth);
   ad_buffer_printf(b, "elements    %llu, of inputs %llu\n", (unsigned long long)f->elements,
                    (unsigned long long)f->input_elements);
-  for (size_t i = 0; i < ad_graph_meta_count(g); i++)
-    ad_buffer_printf(b, "meta        %s: %.60s\n", ad_graph_meta_key(g, i), ad_graph_meta_text(g, i));
+  for (size_t i = 0; i < ad_graph_meta_count(g); i++) put_meta(b, ad_graph_meta_key(g, i), ad_graph_meta_text(g, i));
   ad_buffer_puts(b, "inputs\n");
   for (ad_node n = 0; n < f->inputs; n++) put_place(b, g, n, ad_graph_node_name(g, n), false, false);
   ad_buffer_puts(b, "outputs\n");

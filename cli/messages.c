@@ -42,7 +42,10 @@ int report(const options *o, const ad_error *e) {
   }
   bool colour = in_colour();
   if (e->file[0]) {
-    fprintf(stderr, "%s:", e->file);
+    char file[sizeof e->file];
+    memcpy(file, e->file, sizeof file);
+    ad_clean(file);
+    fprintf(stderr, "%s:", file);
     if (e->line > 0) fprintf(stderr, "%lld:", (long long)e->line);
     if (e->line > 0 && e->column > 0) fprintf(stderr, "%lld:", (long long)e->column);
     if (e->line <= 0 && e->offset >= 0) fprintf(stderr, "byte %lld:", (long long)e->offset);
@@ -86,13 +89,14 @@ int out_of_memory(const options *o) {
 
 void note(const options *o, const char *format, ...) {
   if (o->quiet) return;
+  char text[8192];
   va_list ap;
-  fflush(stdout);
-  fputs("note: ", stderr);
   va_start(ap, format);
-  vfprintf(stderr, format, ap);
+  vsnprintf(text, sizeof text, format, ap);
   va_end(ap);
-  fputc('\n', stderr);
+  ad_clean(text);
+  fflush(stdout);
+  fprintf(stderr, "note: %s\n", text);
 }
 
 static int write_errno; /* of the first write to standard output that failed; the stream keeps no reason */

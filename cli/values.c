@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "error.h"
 #include "file.h"
 #include "npy/npy.h"
 
@@ -29,17 +30,43 @@ int text_width(const char *s) {
   return n;
 }
 
+/* The number of a control character that ad_character refuses; U+FFFD for what is no UTF-8.  *n: its bytes. */
+static unsigned refused(const char *s, size_t *n) {
+  const unsigned char *u = (const unsigned char *)s;
+  *n = 1;
+  if (*u < 0x80) return *u;
+  if (*u == 0xC2 && u[1] >= 0x80 && u[1] < 0xA0) return *n = 2, u[1];
+  if (*u == 0xE2 && (u[1] == 0x80 || u[1] == 0x81) && (u[2] & 0xC0) == 0x80)
+    return *n = 3, 0x2000u | (u[1] & 0x3Fu) << 6 | (u[2] & 0x3Fu);
+  return 0xFFFD;
+}
+
 void put_json_string(ad_buffer *b, const char *s) {
+  const char *end = s + strlen(s);
   ad_buffer_puts(b, "\"");
-  for (; *s; s++) {
-    if (*s == '"' || *s == '\\')
+  for (size_t n; s < end; s += n) {
+    n = ad_character(s, end);
+    if (!n)
+      ad_buffer_printf(b, "\\u%04x", refused(s, &n));
+    else if (*s == '"' || *s == '\\')
       ad_buffer_printf(b, "\\%c", *s);
-    else if ((unsigned char)*s < 32)
-      ad_buffer_printf(b, "\\u%04x", (unsigned)*s);
     else
-      ad_buffer_put(b, s, 1);
+      ad_buffer_put(b, s, n);
   }
   ad_buffer_puts(b, "\"");
+}
+
+void put_line(ad_buffer *b, const char *s, size_t most) {
+  const char *end = s + strlen(s);
+  for (size_t n, left = most; s < end && left; s += n) {
+    n = ad_character(s, end);
+    if (n > left) return;
+    if (n)
+      ad_buffer_put(b, s, n);
+    else
+      ad_buffer_puts(b, refused(s, &n) == '\n' || *s == '\t' ? " " : "?");
+    left -= n < left ? n : left;
+  }
 }
 
 void put_json_double(ad_buffer *b, double v) {

@@ -20,7 +20,9 @@ size_t ad_character(const char *s, const char *end) {
   const bool longer = (*u == 0xE0 && u[1] < 0xA0) || (*u == 0xF0 && u[1] < 0x90); /* than it need be */
   const bool none = (*u == 0xED && u[1] >= 0xA0) || (*u == 0xF4 && u[1] >= 0x90); /* surrogates, beyond U+10FFFF */
   const bool control = *u == 0xC2 && u[1] < 0xA0;
-  return longer || none || control ? 0 : n;
+  const bool direction = *u == 0xE2 && ((u[1] == 0x80 && u[2] >= 0xAA && u[2] <= 0xAE) || /* U+202A to U+202E */
+                                        (u[1] == 0x81 && u[2] >= 0xA6 && u[2] <= 0xA9));  /* U+2066 to U+2069 */
+  return longer || none || control || direction ? 0 : n;
 }
 
 void ad_clean(char *s) {

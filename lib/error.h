@@ -18,7 +18,8 @@ void ad_error_place(ad_error *e, const char *file, int64_t line, int64_t column)
 typedef const char *ad_candidate_fn(const void *context, size_t i);
 const char *ad_suggest(const char *word, ad_candidate_fn *next, const void *context);
 
-/* The length of the UTF-8 character at s, 0 when it is none, cut off by the end, or a control character. */
+/* The length of the UTF-8 character at s; 0: none, cut off by the end, or a control character, of text direction too.
+ */
 size_t ad_character(const char *s, const char *end);
 /* Puts ? for all that is none: a message quotes files, cut to some length, and must stay one line of UTF-8.  ad_fail
  * does it; who adds to a message repeats it. */
