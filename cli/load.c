@@ -3,6 +3,7 @@
 
 #include "cli.h"
 #include "error.h"
+#include "ir/graph.h"
 #include "npy/npy.h"
 
 /* The numbers of a list; brackets may nest as they like. */
@@ -40,6 +41,9 @@ ad_status load_graph(ad_graph **g, const options *o, const char *path, ad_error 
   ad_status s = b ? AD_OK : ad_fail_memory(e);
   for (size_t i = 0; !s && i < o->bind_count; i++) s = read_binding(&b[i], &o->bind[i], e);
   if (!s) s = ad_graph_load_bound(g, path, o->bind_count, b, &o->limits, e);
+  const char *odd;
+  for (size_t i = 0; !s && (odd = ad_graph_note(*g, i)); i++)
+    note(o, "%s: %s", strcmp(path, "-") ? path : "standard input", odd);
   for (size_t i = 0; b && i < o->bind_count; i++) ad_numbers_free((ad_numbers *)b[i].value);
   ad_free(b);
   return s;

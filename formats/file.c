@@ -16,10 +16,7 @@ static ad_status too_long(const char *path, uint64_t most, ad_error *e) {
                  strcmp(path, "-") ? path : "standard input", (double)most / 0x1p20);
 }
 
-ad_status ad_file_read(void **bytes, size_t *size, const char *path, uint64_t most, ad_error *e) {
-  bool input = !strcmp(path, "-");
-  int fd = input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return ad_fail_errno(e, "open", path);
+static ad_status read_all(void **bytes, size_t *size, int fd, const char *path, uint64_t most, ad_error *e) {
   struct stat st;
   char *data = NULL;
   size_t n = 0, capacity = 0;
@@ -43,7 +40,6 @@ ad_status ad_file_read(void **bytes, size_t *size, const char *path, uint64_t mo
     n += (size_t)got;
     if (n > most) s = too_long(path, most, e);
   }
-  if (!input) close(fd);
   if (s) {
     ad_free(data);
     return s;
@@ -52,6 +48,27 @@ ad_status ad_file_read(void **bytes, size_t *size, const char *path, uint64_t mo
   *bytes = data;
   *size = n;
   return AD_OK;
+}
+
+ad_status ad_file_read(void **bytes, size_t *size, const char *path, uint64_t most, ad_error *e) {
+  bool input = !strcmp(path, "-");
+  int fd = input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return ad_fail_errno(e, "open", path);
+  ad_status s = read_all(bytes, size, fd, path, most, e);
+  if (!input) close(fd);
+  return s;
+}
+
+ad_status ad_file_read_companion(void **bytes, size_t *size, const char *path, uint64_t most, ad_error *e) {
+  struct stat st;
+  *bytes = NULL;
+  *size = 0;
+  int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a pipe must not be waited for */
+  if (fd < 0) return errno == ENOENT ? AD_OK : ad_fail_errno(e, "open", path);
+  ad_status s = fstat(fd, &st) ? ad_fail_errno(e, "read", path) : AD_OK;
+  if (!s && S_ISREG(st.st_mode)) s = read_all(bytes, size, fd, path, most, e);
+  close(fd);
+  return s;
 }
 
 /* The folder that holds a path. */
@@ -102,4 +119,12 @@ ad_status ad_file_write(const char *path, const void *bytes, size_t size, ad_err
   ad_status s = ad_write_all(fd, bytes, size) ? AD_OK : ad_fail_errno(e, "write", output ? "standard output" : path);
   if (!output && close(fd) && !s) s = ad_fail_errno(e, "write", path);
   return s;
+}
+
+ad_status ad_file_write_companion(const char *path, const void *bytes, size_t size, ad_error *e) {
+  struct stat st;
+  const bool there = !stat(path, &st);
+  if (bytes && there && !S_ISREG(st.st_mode)) return ad_fail(e, AD_EIO, "'%s' is in the way: it is no file", path);
+  if (bytes) return ad_file_write(path, bytes, size, e);
+  return there && S_ISREG(st.st_mode) && unlink(path) ? ad_fail_errno(e, "remove", path) : AD_OK;
 }

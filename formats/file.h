@@ -15,4 +15,10 @@ ad_status ad_file_read(void **bytes, size_t *size, const char *path, uint64_t mo
  * a device) is written to directly. */
 ad_status ad_file_write(const char *path, const void *bytes, size_t size, ad_error *e);
 
+/* Companions, which lie beside a file under a name that follows from its name: only regular files count, as nobody has
+ * named them.  *bytes is NULL where there is none; */
+ad_status ad_file_read_companion(void **bytes, size_t *size, const char *path, uint64_t most, ad_error *e);
+/* and bytes is NULL where there shall be none. */
+ad_status ad_file_write_companion(const char *path, const void *bytes, size_t size, ad_error *e);
+
 #endif

@@ -164,7 +164,7 @@ enum { OPERATORS = sizeof operators / sizeof operators[0] };
 
 START_TEST(operators_have_their_values) {
   char tokens[300];
-  snprintf(tokens, sizeof tokens, "O #0 #0 %s x #2 #0 =0.3 #1 =-1.25", operators[_i]);
+  snprintf(tokens, sizeof tokens, "O #0 #0 %s x #2 #0 =0.3 #1 =-1.25 b '3 '3", operators[_i]);
   ad_graph *g = read_all_forms(&(nl_header){2, 0, 1, 2, 0, 0}, tokens);
   for (int k = 0; k < POINTS; k++) {
     double got;
@@ -183,7 +183,7 @@ END_TEST
 
 /* ---- Segments */
 
-static const nl_header small = {3, 2, 2, 2, 3, 2};
+static const nl_header small = {3, 2, 2, 2, 5, 2};
 static const char model[] =
     "S #0 #2 $priority #0 #5 #2 #-7 "
     "S #5 #1 $scale #1 =0.125 "

@@ -125,7 +125,7 @@ START_TEST(operators_come_back) {
   char tokens[300];
   ad_buffer b = {0};
   ad_graph *g;
-  snprintf(tokens, sizeof tokens, "O #0 #0 %s x #2 #0 =0.4 #1 =1.5", operators[_i]);
+  snprintf(tokens, sizeof tokens, "O #0 #0 %s x #2 #0 =0.4 #1 =1.5 b '3 '3", operators[_i]);
   nl_bytes(&b, NL_TEXT, &(nl_header){2, 0, 1, 2, 0, 0}, tokens);
   must(ad_nl_read(&g, b.data, b.size, tokens, NULL, ERR));
   for (int binary = 0; binary < 2; binary++) {
@@ -158,7 +158,7 @@ static const char *meta(const ad_graph *g, const char *key) {
   return "none";
 }
 
-static const nl_header small = {3, 2, 2, 2, 3, 2};
+static const nl_header small = {3, 2, 2, 2, 5, 2};
 static const char model[] =
     "S #0 #2 $priority #0 #5 #2 #-7 "
     "S #5 #1 $scale #1 =0.125 "

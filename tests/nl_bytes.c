@@ -1,6 +1,7 @@
 #include "nl_bytes.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,16 +51,24 @@ static void put_text(ad_buffer *b, const char *t, size_t n, bool behind_key) {
   ad_buffer_put(b, key ? t : t + 1, key ? n : n - 1);
 }
 
+/* How many terms the segments G have. */
+static int gradient_terms(const char *tokens) {
+  int sum = 0, count;
+  for (const char *p = tokens; (p = strstr(p, "G #")); p++)
+    if (sscanf(p, "G #%*d #%d", &count) == 1) sum += count;
+  return sum;
+}
+
 void nl_bytes(ad_buffer *out, nl_form form, const nl_header *h, const char *tokens) {
   ad_buffer_printf(out,
-                   "%c3 0 1 0\t# problem small\n %d %d %d 0 0\n %d %d\n 0 0\n %d %d %d\n 0 0 %d 1\n 0 0 0 0 0\n %d 0\n"
+                   "%c3 0 1 0\t# problem small\n %d %d %d 0 0\n %d %d\n 0 0\n %d %d %d\n 0 0 %d 1\n 0 0 0 0 0\n %d %d\n"
                    " 0 0\n %d 0 0 0 0",
                    form == NL_TEXT ? 'g' : 'b', h->variables, h->constraints, h->objectives, h->constraints,
                    h->objectives, h->nonlinear_variables, h->nonlinear_variables, h->nonlinear_variables,
                    form == NL_TEXT     ? 0
                    : form == NL_LITTLE ? 1
                                        : 2,
-                   h->nonzeros, h->defined);
+                   h->nonzeros, gradient_terms(tokens), h->defined);
   if (form != NL_TEXT) ad_buffer_puts(out, "\n");
   bool behind_key = false;
   for (const char *t = tokens + strspn(tokens, " "); *t;) {

@@ -82,7 +82,7 @@ static ad_status believable(ad_nl_scan *s, const ad_nl_header *h) {
 }
 
 ad_status ad_nl_read_header(ad_nl_scan *s, ad_nl_header *h) {
-  *h = (ad_nl_header){0};
+  *h = (ad_nl_header){.jacobian_nonzeros = AD_NL_NOT_SAID, .gradient_nonzeros = AD_NL_NOT_SAID};
   const bool binary = *s->p == 'b';
   s->binary = false;
   first_line(s, h);

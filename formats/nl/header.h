@@ -74,6 +74,7 @@ typedef struct ad_nl_header {
 /* clang-format on */
 
 enum { AD_NL_LITTLE_ENDIAN = 1, AD_NL_BIG_ENDIAN = 2 };
+enum { AD_NL_NOT_SAID = -1 }; /* the counts of nonzeros, where their line ends before them */
 
 /* Reads it, and sets the scan to the form that it speaks of. */
 ad_status ad_nl_read_header(ad_nl_scan *s, ad_nl_header *h);

@@ -7,6 +7,7 @@
 
 #include "error.h"
 #include "file.h"
+#include "ir/graph.h"
 #include "ir/number.h"
 #include "nl/nl.h"
 
@@ -61,7 +62,7 @@ ad_status ad_nl_keep_bounds(ad_graph *g, const char *key, const ad_nl_bound *v, 
   for (size_t i = 0; i < count; i++) {
     if (i) ad_buffer_put(&b, " ", 1);
     if (v[i].complement) {
-      ad_buffer_printf(&b, "complements:%" PRId64 ":%" PRId64, v[i].finite, v[i].complement);
+      ad_buffer_printf(&b, "complements:%" PRId64 ":%" PRId64, v[i].infinite, v[i].complement);
       continue;
     }
     put_real(&b, v[i].low);
@@ -71,39 +72,56 @@ ad_status ad_nl_keep_bounds(ad_graph *g, const char *key, const ad_nl_bound *v, 
   return keep(g, key, &b, e);
 }
 
-/* The names of STUB.col and STUB.row, a line each: the variables; the constraints, then the objectives. */
+/* In place: lines end in \n alone, the last one without it.  How many there are. */
+static size_t split_lines(char *text) {
+  char *to = text;
+  size_t lines = 1;
+  for (const char *from = text; *from; from++) {
+    if (*from == '\r' && from[1] == '\n') continue;
+    *to++ = *from == '\r' ? '\n' : *from;
+  }
+  while (to > text && to[-1] == '\n') to--;
+  *to = '\0';
+  for (const char *p = text; *p; p++) lines += *p == '\n';
+  return *text ? lines : 0;
+}
+
+/* The names of STUB.col and STUB.row, a line each: the variables; the constraints, then perhaps the objectives. */
+static ad_status keep_lines(ad_graph *g, char *text, const char *path, bool rows, ad_error *e) {
+  const size_t con = ad_graph_find_output(g, "con");
+  const bool constrained = con != SIZE_MAX;
+  const size_t constraints = constrained ? (size_t)ad_graph_node_shape(g, ad_graph_output_node(g, con))->dim[0] : 0;
+  const size_t least = rows ? constraints : (size_t)ad_graph_node_shape(g, 0)->dim[0];
+  const size_t most = rows ? constraints + ad_graph_output_count(g) - constrained : least;
+  const size_t lines = split_lines(text);
+  if (lines < least || lines > most)
+    return ad_graph_add_note(g, e, "%s has %zu names where the model has %zu %s; they are left out", path, lines,
+                             lines < least ? least : most, rows ? "rows" : "variables");
+  char *rest = text;
+  if (rows)
+    for (size_t i = 0; i < constraints && rest; i++) rest = strchr(rest + (i > 0), '\n');
+  if (rows && constraints && rest) *rest++ = '\0';
+  ad_error own;
+  ad_status s = AD_OK;
+  if (least) s = ad_graph_set_meta(g, rows ? AD_NL_META_NAMES "con" : AD_NL_META_NAMES "x", text, &own);
+  if (!s && rows && rest && *rest) s = ad_graph_set_meta(g, AD_NL_META_NAMES "obj", rest, &own);
+  if (s == AD_EINPUT) return ad_graph_add_note(g, e, "%s is not UTF-8; its names are left out", path);
+  return s ? ad_fail_memory(e) : AD_OK;
+}
+
 static ad_status keep_names(ad_graph *g, const char *stub, size_t length, const char *extension, ad_error *e) {
-  const bool rows = extension[1] == 'r';
-  char *path = ad_malloc(length + 5, 1), *line;
+  char *path = ad_malloc(length + 5, 1);
   void *bytes;
   size_t size;
   if (!path) return ad_fail_memory(e);
   sprintf(path, "%.*s%s", (int)length, stub, extension);
-  ad_error none;
-  ad_status s = ad_file_read(&bytes, &size, path, ad_graph_limits(g)->max_bytes, &none);
-  ad_free(path);
-  if (s) return s == AD_ENOMEM ? ad_fail_memory(e) : AD_OK; /* nobody needs them */
-  const size_t con = ad_graph_find_output(g, "con");
-  size_t left = rows ? con == SIZE_MAX ? 0 : (size_t)ad_graph_node_shape(g, ad_graph_output_node(g, con))->dim[0]
-                     : (size_t)ad_graph_node_shape(g, 0)->dim[0];
-  const char *key = rows ? left ? AD_NL_META_NAMES "con" : AD_NL_META_NAMES "obj" : AD_NL_META_NAMES "x";
-  ad_buffer b = {0};
-  bool text = !memchr(bytes, 0, size);
-  for (line = bytes; !s && text && *line;) {
-    const size_t n = strcspn(line, "\r\n");
-    if (b.size) ad_buffer_put(&b, "\n", 1);
-    ad_buffer_put(&b, line, n);
-    line += n + strspn(line + n, "\r");
-    line += *line == '\n';
-    if (left && --left == 0) {
-      s = keep(g, key, &b, e);
-      key = AD_NL_META_NAMES "obj";
-      if (!rows) break;
-    }
-  }
-  if (!s && b.size) s = keep(g, key, &b, e);
-  ad_buffer_clear(&b);
+  ad_status s = ad_file_read_companion(&bytes, &size, path, ad_graph_limits(g)->max_bytes, e);
+  if (!s && bytes && memchr(bytes, 0, size))
+    s = ad_graph_add_note(g, e, "%s is no text; its names are left out", path);
+  else if (!s && bytes)
+    s = keep_lines(g, bytes, path, extension[1] == 'r', e);
   ad_free(bytes);
+  ad_free(path);
   return s;
 }
 

@@ -16,9 +16,10 @@
 #define AD_NL_META_NAMES "nl.names."   /* + x, con or obj: a line for each */
 
 /* What follows r and b: both ends, or the variable that complements a constraint. */
+enum { AD_NL_BOTH_INFINITE = 3 };
 typedef struct ad_nl_bound {
   double low, high;
-  int64_t finite, complement; /* complement: from 1; 0: none */
+  int64_t infinite, complement; /* which ends; the variable, from 1, 0: none */
 } ad_nl_bound;
 
 /* Which of the four a suffix belongs to. */

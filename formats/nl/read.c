@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "ir/graph.h"
 #include "ir/number.h"
 #include "nl/build.h"
 #include "nl/meta.h"
@@ -20,6 +21,7 @@ typedef struct reader {
   char *sense;
   ad_nl_bound *variable_bound, *constraint_bound;
   bool bounds_seen, ranges_seen, dual_seen, start_seen, columns_seen;
+  int64_t row_terms, gradient_terms; /* in J and G, zeros as well */
   double *start;
   bool *started;             /* which variables the x segment speaks of */
   size_t count, capacity[3]; /* linear terms of constraints, as they come: */
@@ -117,6 +119,7 @@ static ad_status read_row(reader *r) {
   if (!s) s = ad_nl_count(&b->scan, 4, "the number of terms", &count);
   if (s) return s;
   r->row_seen[i] = true;
+  r->row_terms += (int64_t)count;
   s = reserve_terms(r, r->count + count);
   for (size_t k = 0; !s && k < count; k++) {
     r->row[r->count] = i;
@@ -136,6 +139,7 @@ static ad_status read_gradient(reader *r) {
   if (!s) s = ad_nl_count(&b->scan, 4, "the number of terms", &count);
   if (s) return s;
   r->gradient_seen[i] = true;
+  r->gradient_terms += (int64_t)count;
   s = read_terms(r, count, variables(r));
   return s ? s : ad_nl_add_terms(b, &r->objective[i], r->objective[i], count);
 }
@@ -166,7 +170,8 @@ static ad_status read_bounds(reader *r, ad_nl_bound *v, size_t count, bool compl
         break;
       case '5':
         if (complements) {
-          status = ad_nl_integer(s, 0, 3, "which bounds are finite", &v[i].finite);
+          status = ad_nl_integer(s, INT32_MIN, INT32_MAX, "which bounds are infinite", &v[i].infinite);
+          v[i].infinite &= AD_NL_BOTH_INFINITE; /* AMPL's library looks at no other bit; old Pyomo writes 4 */
           if (!status) status = ad_nl_integer(s, 1, (int64_t)variables(r), "a variable, from 1", &v[i].complement);
           break;
         } /* fall through */
@@ -312,6 +317,38 @@ static ad_status read_segment(reader *r, int key) {
   }
 }
 
+/* ---- What the header promised */
+
+static ad_status cut_off(reader *r, const char *what) {
+  r->b.scan.token = r->b.scan.end;
+  return ad_nl_fail(&r->b.scan, "%s; the file was cut off or is damaged", what);
+}
+
+/* A file that was cut off between two segments must not pass for a smaller model. */
+static ad_status check_whole(reader *r) {
+  const ad_nl_header *h = &r->b.head;
+  char what[120];
+  const char missing = constraints(r) && !r->ranges_seen                        ? 'r'
+                       : variables(r) && !r->bounds_seen                        ? 'b'
+                       : constraints(r) && variables(r) > 1 && !r->columns_seen ? 'k'
+                                                                                : '\0';
+  if (missing) {
+    snprintf(what, sizeof what, "the segment %c is missing", missing);
+    return cut_off(r, what);
+  }
+  if (h->jacobian_nonzeros >= 0 && r->row_terms != h->jacobian_nonzeros) {
+    snprintf(what, sizeof what, "the header promises %lld nonzeros in the Jacobian, but the segments J have %lld",
+             (long long)h->jacobian_nonzeros, (long long)r->row_terms);
+    return cut_off(r, what);
+  }
+  if (h->gradient_nonzeros < 0 || r->gradient_terms == h->gradient_nonzeros) return AD_OK;
+  snprintf(what, sizeof what, "the header promises %lld nonzeros in gradients, but the segments G have %lld",
+           (long long)h->gradient_nonzeros, (long long)r->gradient_terms);
+  for (size_t i = 0; i < objectives(r); i++)
+    if (!r->gradient_seen[i] && r->gradient_terms < h->gradient_nonzeros) return cut_off(r, what);
+  return ad_graph_add_note(r->b.g, r->b.scan.e, "%s", what); /* some programs leave nonlinear variables out */
+}
+
 /* ---- The graph */
 
 static ad_status allocate(reader *r) {
@@ -445,6 +482,7 @@ static ad_status read_all(reader *r) {
   if (!s) s = allocate(r);
   if (!s) s = ad_nl_place(scan, make_input(r));
   for (int key = 0; !s && (key = ad_nl_key(scan)) >= 0;) s = read_segment(r, key);
+  if (!s) s = check_whole(r);
   if (!s) s = ad_nl_place(scan, set_point(r));
   if (!s) s = ad_nl_place(scan, make_outputs(r));
   return s ? s : ad_nl_place(scan, keep_texts(r));

@@ -95,7 +95,8 @@ static bool bound(word w, ad_nl_bound *v) {
   *v = (ad_nl_bound){0};
   if (!split(&w, &first)) return false;
   if (!is(first, "complements")) return real(first, &v->low) && real(w, &v->high);
-  return split(&w, &first) && integer(first, 0, 3, &v->finite) && integer(w, 1, INT32_MAX, &v->complement);
+  return split(&w, &first) && integer(first, 0, AD_NL_BOTH_INFINITE, &v->infinite) &&
+         integer(w, 1, INT32_MAX, &v->complement);
 }
 
 ad_status ad_nl_take_bounds(const ad_graph *g, const char *key, ad_nl_bound **v, size_t count, ad_error *e) {

@@ -269,7 +269,7 @@ static void put_bounds(writer *w, char key, const ad_nl_bound *v, size_t count) 
     ad_nl_put_key(&w->o, kind);
     w->o.behind = true;
     if (kind == '5') {
-      ad_nl_put_integer(&w->o, b->finite);
+      ad_nl_put_integer(&w->o, b->infinite);
       ad_nl_put_integer(&w->o, b->complement);
     } else {
       if (low) ad_nl_put_real(&w->o, b->low);
@@ -337,23 +337,31 @@ ad_status ad_nl_write(const ad_graph *g, ad_buffer *out, const ad_write_options 
 
 /* ---- Names beside the file */
 
+/* Whether there are constraints: outputs that are no scalars. */
+static bool constrained(const ad_graph *g) {
+  for (size_t i = 0; i < ad_graph_output_count(g); i++)
+    if (ad_graph_node_shape(g, ad_graph_output_node(g, i))->rank) return true;
+  return false;
+}
+
+static void put_names(ad_buffer *b, const char *names) {
+  if (!names || !*names) return;
+  ad_buffer_puts(b, names);
+  ad_buffer_puts(b, "\n");
+}
+
+/* A file of names that is there already would name what it does not belong to: it is replaced or removed. */
 static ad_status save_names(const ad_graph *g, const char *stub, size_t length, const char *extension, ad_error *e) {
-  static const char *const rows[] = {AD_NL_META_NAMES "con", AD_NL_META_NAMES "obj"};
-  static const char *const columns[] = {AD_NL_META_NAMES "x"};
-  const bool is_rows = extension[1] == 'r';
+  const bool rows = extension[1] == 'r';
+  const char *names = ad_nl_meta(g, rows ? AD_NL_META_NAMES "con" : AD_NL_META_NAMES "x");
   ad_buffer text = {0};
-  for (int i = 0; i < (is_rows ? 2 : 1); i++) {
-    const char *names = ad_nl_meta(g, is_rows ? rows[i] : columns[i]);
-    if (!names || !*names) continue;
-    ad_buffer_puts(&text, names);
-    ad_buffer_puts(&text, "\n");
-  }
-  if (!text.size && !text.failed) return AD_OK;
+  put_names(&text, names);
+  if (rows && (names || !constrained(g))) put_names(&text, ad_nl_meta(g, AD_NL_META_NAMES "obj"));
   char *path = ad_malloc(length + 5, 1);
   ad_status s = text.failed || !path ? ad_fail_memory(e) : AD_OK;
   if (!s) {
     sprintf(path, "%.*s%s", (int)length, stub, extension);
-    s = ad_file_write(path, text.data, text.size, e);
+    s = ad_file_write_companion(path, text.data, text.size, e);
   }
   ad_free(path);
   ad_buffer_clear(&text);
