@@ -291,6 +291,9 @@ static int run_job(job *j) {
   uint64_t first = j->place.first + (j->place.out ? ad_output_rows(j->place.out) : 0);
   status = ranks_begin(j->ranks, status, j->place.key.data, &first, &go);
   if (!go) return status;
+  const ad_backend *backend = j->plan->o.backend;
+  if (j->o->task != AD_BATCH_CHECK && (!backend || ad_backend_kind(backend) == AD_KIND_F64) && !j->ranks->rank)
+    session_note_overflow(&j->s, j->plan->given);
   if (!ready) return run(j, first);
   note(j->o, "%s is there already", j->place.path.data);
   return exit_status(j);

@@ -285,6 +285,9 @@ int session_gradient(const session *s, size_t i);
 ad_check_options session_check_options(const session *s, const ad_node *outputs);
 /* Notes on standard error where the run stood on kinks and edges or left a domain; with --strict an exit status. */
 int session_notes(const session *s);
+/* Notes on numbers that a double can't hold, though the graph and the point do; elsewhere: inputs that don't count, or
+ * NULL.  session_notes has them, too. */
+void session_note_overflow(const session *s, const bool *elsewhere);
 /* Marks of the nodes that depend on an input of the program's: no adjoint of another was computed, and a zero there
  * would be a wrong number.  To be freed; NULL: out of memory. */
 bool *session_active(const session *s);

@@ -7,6 +7,7 @@
 #include "cli.h"
 #include "error.h"
 #include "ir/number.h"
+#include "ir/point.h"
 #include "npy/npy.h"
 
 enum { GUARD_BITS = 64, SHOWN_NOTES = 5 };
@@ -401,8 +402,31 @@ void session_note_wrt(const session *s) {
          s->path);
 }
 
+void session_note_overflow(const session *s, const bool *elsewhere) {
+  const size_t inputs = ad_graph_input_count(s->graph);
+  const ad_op constant = ad_op_find("constant");
+  size_t found = 0;
+  for (ad_node n = 0; n < ad_graph_node_count(s->graph); n++) {
+    if (n < inputs ? elsewhere && elsewhere[n] : ad_graph_node_op(s->graph, n) != constant) continue;
+    const ad_numbers *given = n < inputs ? s->point->value[n] : NULL;
+    const ad_values own = ad_graph_node_values(s->graph, n);
+    const size_t count = given ? given->count : own.count;
+    for (size_t i = 0; i < count; i++) {
+      if (isfinite(given ? given->value[i] : own.value[i])) continue;
+      const char *text = given ? ad_numbers_text(given, i) : ad_values_text(&own, i);
+      if (!text || found++ >= SHOWN_NOTES) continue;
+      char node[AD_NODE_TEXT];
+      ad_graph_node_text(s->graph, n, node);
+      note(s->o, "%s: %s: %.40s is beyond double, which has %s for it; --backend mpfr keeps it", s->path, node, text,
+           *text == '-' ? "-inf" : "inf");
+    }
+  }
+  if (found > SHOWN_NOTES) note(s->o, "%s: in all %zu numbers are beyond double", s->path, found);
+}
+
 int session_notes(const session *s) {
   seen c = {.s = s};
+  if (ad_backend_kind(s->backend) == AD_KIND_F64) session_note_overflow(s, NULL);
   ad_workspace_diagnose(s->workspace, notice, &c);
   if (c.shown > SHOWN_NOTES)
     note(s->o, "%s: in all %zu on a kink, %zu on an edge, %zu outside a domain, %zu made nan, %zu made an infinity",

@@ -19,15 +19,16 @@ static bool valid(const char *s) {
 }
 
 START_TEST(grammar) {
-  static const char *const good[] = {"0",          "1",    "-1",    "+1",   "0.5",    ".5",       "5.",      "-.5e-3",
-                                     "1e5",        "1E+5", "1e-5",  "007",  "0x1p0",  "0x1.8p+0", "0X.8P-1", "0xaB",
-                                     "-0x1p-1074", "1/3",  "-22/7", "0/5",  "10/010", "pi",       "-pi",     "+pi",
-                                     "e",          "-e",   "inf",   "-inf", "+inf",   "nan",      "0e0",     "1e99999"};
-  static const char *const bad[] = {"",      " 1",    "1 ",   "+",     "-",        ".",        "e5",     "1e",
-                                    "1e+",   "--1",   "1..2", "1.2.3", "0x",       "0x.",      "0xp1",   "0x1p",
-                                    "0x1g",  "1/0",   "1/",   "/2",    "1/2/3",    "1/-2",     "1.5/2",  "1e2/3",
-                                    "0x1/3", "1/000", "PI",   "Inf",   "infinity", "NaN",      "nan(1)", "1_000",
-                                    "1,5",   "1f",    "0b1",  "pie",   "ee",       "\xc2\xbd", "1\n",    "e1"};
+  static const char *const good[] = {
+      "0",    "1",     "-1",       "+1",      "0.5",  ".5",         "5.",   "-.5e-3",   "1e5",      "1E+5",    "1e-5",
+      "007",  "0x1p0", "0x1.8p+0", "0X.8P-1", "0xaB", "-0x1p-1074", "1/3",  "-22/7",    "0/5",      "10/010",  "pi",
+      "-pi",  "+pi",   "e",        "-e",      "inf",  "-inf",       "+inf", "nan",      "0e0",      "1e99999", ".inf",
+      ".Inf", "-.INF", "+.inf",    ".nan",    ".NaN", ".NAN",       "NaN",  "Infinity", "-Infinity"};
+  static const char *const bad[] = {
+      "",      " 1",    "1 ",   "+",    "-",        ".",    "e5",       "1e",        "1e+",   "--1",  "1..2",  "1.2.3",
+      "0x",    "0x.",   "0xp1", "0x1p", "0x1g",     "1/0",  "1/",       "/2",        "1/2/3", "1/-2", "1.5/2", "1e2/3",
+      "0x1/3", "1/000", "PI",   "Inf",  "infinity", ".iNf", "inf.",     ".infinity", "-NAN",  "Nan",  ".Nan",  "nan(1)",
+      "1_000", "1,5",   "1f",   "0b1",  "pie",      "ee",   "\xc2\xbd", "1\n",       "e1"};
   for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) ck_assert_msg(valid(good[i]), "'%s' is a number", good[i]);
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) ck_assert_msg(!valid(bad[i]), "'%s' is no number", bad[i]);
   ck_assert(ad_number_valid("1.5x", 3)); /* the length counts, not a final zero */

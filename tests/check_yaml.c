@@ -305,6 +305,31 @@ START_TEST(metadata_comes_back) {
 }
 END_TEST
 
+/* Every spelling of YAML 1.1, and those of JSON as Python writes it, as values, constants and in expressions. */
+START_TEST(infinities_and_nan) {
+  static const char *const text[] = {".inf", ".Inf", ".INF", "inf", "Infinity"}, *const none[] = {".nan", ".NaN",
+                                                                                                  ".NAN", "nan", "NaN"};
+  for (int i = 0; i < 5; i++) {
+    char file[400];
+    snprintf(file, sizeof file,
+             "adtool: 1\ninputs: {x: %s, y: [-%s, +%s], z: %s}\nnodes: {c: [%s], d: %s, e: {value: -%s}%s%s%s}\n"
+             "outputs: {f: x}\n",
+             text[i], text[i], text[i], none[i], text[i], i < 4 ? text[i] : "inf", text[i], i < 3 ? ", h: 2*-" : "",
+             i < 3 ? text[i] : "", i < 3 ? " + 1" : "");
+    ad_graph *g = yaml_reads(file);
+    ck_assert_double_eq(ad_graph_node_values(g, 0).value[0], INFINITY);
+    ck_assert_double_eq(ad_graph_node_values(g, 1).value[0], -INFINITY);
+    ck_assert_double_eq(ad_graph_node_values(g, 1).value[1], INFINITY);
+    ck_assert(isnan(ad_graph_node_values(g, 2).value[0]));
+    ck_assert_double_eq(ad_graph_node_values(g, ad_graph_find_node(g, "d")).value[0], INFINITY);
+    ck_assert_double_eq(ad_graph_node_values(g, ad_graph_find_node(g, "e")).value[0], -INFINITY);
+    yaml_round_trip(g, text[i]);
+    ad_graph_free(g);
+  }
+  yaml_refused("adtool: 1\noutputs: {f: 1 + .information}\n", AD_EINPUT, 2, 18, "no meaning");
+}
+END_TEST
+
 /* ---- Points */
 
 START_TEST(points) {
@@ -458,6 +483,7 @@ int main(void) {
   tcase_add_test(c, written_form);
   tcase_add_test(c, large_operations_read_back);
   tcase_add_test(c, metadata_comes_back);
+  tcase_add_test(c, infinities_and_nan);
   tcase_add_test(c, points);
   tcase_add_loop_test(c, any_bytes, 0, 4);
   suite_add_tcase(s, c);

@@ -1,4 +1,5 @@
 /* What stands before the numbers of an .npy file, and the bytes of a number. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,10 +42,10 @@ static const char *parse(ad_npy_header *h, const char *text) {
   if (h->kind == 'O') return "object arrays can't be read; save plain numbers";
   if (!h->kind || !strchr("fiub", h->kind)) return "only floats, integers and truth values can be read";
   h->width = (unsigned)strtoul(d + 3, NULL, 10);
-  if (h->kind == 'f'   ? h->width != 4 && h->width != 8
+  if (h->kind == 'f'   ? h->width != 2 && h->width != 4 && h->width != 8
       : h->kind == 'b' ? h->width != 1
                        : h->width != 1 && h->width != 2 && h->width != 4 && h->width != 8)
-    return "floats have 4 or 8 bytes, integers 1, 2, 4 or 8";
+    return "floats have 2, 4 or 8 bytes, integers 1, 2, 4 or 8";
   if (!strncmp(f, "True", 4))
     h->fortran = true;
   else if (strncmp(f, "False", 5))
@@ -76,6 +77,16 @@ ad_status ad_npy_header_read(ad_npy_header *h, const unsigned char *bytes, size_
   return *problem ? AD_EINPUT : AD_OK;
 }
 
+/* binary16 of IEEE 754: a sign, 5 bits of exponent with bias 15, 10 of the significand. */
+static double half(unsigned bits) {
+  enum { MANTISSA = 10, SPECIAL = 31, BIAS = 15 };
+  const int exponent = bits >> MANTISSA & SPECIAL;
+  const double mantissa = bits & ((1u << MANTISSA) - 1), sign = bits >> 15 ? -1 : 1;
+  if (exponent == SPECIAL) return mantissa ? NAN : sign * INFINITY;
+  if (!exponent) return sign * ldexp(mantissa, 1 - BIAS - MANTISSA);
+  return sign * ldexp(mantissa + (1 << MANTISSA), exponent - BIAS - MANTISSA);
+}
+
 static double number_at(const ad_npy_header *h, const unsigned char *p) {
   uint64_t bits = 0;
   for (unsigned i = 0; i < h->width; i++) bits |= (uint64_t)p[h->order == '>' ? h->width - 1 - i : i] << (8 * i);
@@ -84,12 +95,13 @@ static double number_at(const ad_npy_header *h, const unsigned char *p) {
     memcpy(&v, &bits, sizeof v);
     return v;
   }
-  if (h->kind == 'f') {
+  if (h->kind == 'f' && h->width == 4) {
     uint32_t low = (uint32_t)bits;
     float v;
     memcpy(&v, &low, sizeof v);
     return v;
   }
+  if (h->kind == 'f') return half((unsigned)bits);
   if (h->kind == 'u') return (double)bits;
   if (h->kind == 'b') return bits != 0;
   unsigned shift = 64 - 8 * h->width;

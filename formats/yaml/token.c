@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "adtool.h"
+
 static bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
@@ -44,6 +46,14 @@ static size_t number_end(const char *s, size_t i) {
     if (is_digit(s[exponent])) i = digits(s, exponent, false);
   }
   return i;
+}
+
+enum { SPECIAL = 4 }; /* bytes of: */
+
+/* YAML's own spellings of infinity and nan: .inf and the like. */
+static bool special_at(const char *s) {
+  return *s == '.' && strnlen(s, SPECIAL) == SPECIAL && !is_digit(s[1]) && ad_number_valid(s, SPECIAL) &&
+         !in_name(s[SPECIAL]);
 }
 
 const char *ad_token_find_name(const char *s, size_t *length) {
@@ -93,9 +103,9 @@ const char *ad_token_next(ad_tokens *t, size_t *at) {
     t->token = AD_TOKEN_NAME;
     for (i++; in_name(s[i]); i++) continue;
     t->end = i;
-  } else if (is_digit(s[i]) || (s[i] == '.' && is_digit(s[i + 1]))) {
+  } else if (is_digit(s[i]) || (s[i] == '.' && is_digit(s[i + 1])) || special_at(s + i)) {
     t->token = AD_TOKEN_NUMBER;
-    *at = t->end = number_end(s, i);
+    *at = t->end = special_at(s + i) ? i + SPECIAL : number_end(s, i);
     if (in_name(s[t->end])) return "a number runs into a name; write an operator between them";
   } else if (!s[i]) {
     t->token = AD_TOKEN_END;

@@ -17,6 +17,16 @@ static size_t digits(const char *s, size_t i, size_t n, bool hex) {
   return i;
 }
 
+/* Our own spelling, that of YAML 1.1, and those of JSON as other programs write it. */
+static const char *const infinities[] = {"inf", ".inf", ".Inf", ".INF", "Infinity", NULL};
+static const char *const nans[] = {"nan", ".nan", ".NaN", ".NAN", "NaN", NULL};
+
+static bool is_one_of(const char *word, size_t n, const char *const *list) {
+  for (; *list; list++)
+    if (strlen(*list) == n && !memcmp(*list, word, n)) return true;
+  return false;
+}
+
 /* The grammar, in one place: which kind of number s[0..n) is. */
 static kind classify(const char *s, size_t n) {
   size_t i = n && (s[0] == '-' || s[0] == '+');
@@ -25,8 +35,8 @@ static kind classify(const char *s, size_t n) {
   size_t left = n - i;
   if (left == 2 && !memcmp(word, "pi", 2)) return PI;
   if (left == 1 && word[0] == 'e') return E;
-  if (left == 3 && !memcmp(word, "inf", 3)) return INF;
-  if (left == 3 && !memcmp(word, "nan", 3)) return NOT_A_NUMBER;
+  if (is_one_of(word, left, infinities)) return INF;
+  if (is_one_of(word, left, nans)) return NOT_A_NUMBER;
   bool hex = left > 2 && word[0] == '0' && (word[1] == 'x' || word[1] == 'X');
   if (hex) i += 2;
   size_t start = i, whole = digits(s, i, n, hex);
