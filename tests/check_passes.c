@@ -408,6 +408,10 @@ START_TEST(naming) {
   same_results(g, k, "kept");
   must_fail(AD_EUSAGE, "no node 99",
             ad_graph_optimize(&o, g, &(ad_optimize_options){.keep_count = 1, .keep = (ad_node[]){99}}, ERR));
+  must_fail(
+      AD_EUSAGE, "there is no node",
+      ad_graph_optimize(
+          &o, g, &(ad_optimize_options){.keep_count = 1, .keep = &(ad_node){(ad_node)ad_graph_node_count(g)}}, ERR));
   must_fail(AD_EUSAGE, "passes", ad_graph_optimize(&o, g, &(ad_optimize_options){.passes = 1u << 20}, ERR));
   ad_graph_free(k);
   ad_graph_free(g);

@@ -175,6 +175,23 @@ static ad_status read_header(ad_npy_array *x, const ad_stream *s, const member *
   return AD_OK;
 }
 
+/* A compressed member's checksum is compared at its end; rows of any other are read in any order, so it goes first. */
+static ad_status check_stored(const ad_npy_array *x, const ad_stream *s, const member *m, ad_error *e) {
+  enum { PIECE = 1 << 18 };
+  unsigned char *piece = ad_malloc(PIECE, 1);
+  uint32_t crc = 0;
+  ad_status status = piece ? AD_OK : ad_fail_memory(e);
+  for (uint64_t done = 0; !status && done < m->size;) {
+    const size_t n = m->size - done < PIECE ? (size_t)(m->size - done) : PIECE;
+    status = ad_stream_read_at(s, x->data + done, piece, n, e);
+    if (!status) crc = (uint32_t)crc32_z(crc, piece, n);
+    done += n;
+  }
+  ad_free(piece);
+  if (!status && crc != m->crc) status = ad_stream_bad(s, x->data, e, "the checksum of this member is wrong");
+  return status;
+}
+
 static ad_status open_member(ad_npy_array *x, const ad_stream *s, const member *m, ad_error *e) {
   unsigned char local[LOCAL_SIZE];
   if (m->flags & 1) return ad_stream_bad(s, m->local, e, "encrypted members can't be read");
@@ -188,7 +205,7 @@ static ad_status open_member(ad_npy_array *x, const ad_stream *s, const member *
   if (memcmp(local, "PK\3\4", 4) || x->data > s->size || m->packed > s->size - x->data ||
       (!m->method && m->packed != m->size))
     return ad_stream_bad(s, m->local, e, "a member lies outside the file");
-  if (m->method) status = ad_inflate_new(&x->packed, s, x->data, m->packed, m->size, m->crc, e);
+  status = m->method ? ad_inflate_new(&x->packed, s, x->data, m->packed, m->size, m->crc, e) : check_stored(x, s, m, e);
   return status ? status : read_header(x, s, m, e);
 }
 
