@@ -42,6 +42,7 @@ typedef enum option_id {
   OPT_SHAPES,
   OPT_MAX_SHOWN,
   OPT_IN_PLACE,
+  OPT_DROP_COMMENTS,
   OPT_CHECK,
   OPT_TRACE,
   OPT_STRICT,
@@ -114,8 +115,8 @@ typedef struct options {
   unsigned digits;
   output_format format;
   uint32_t passes; /* --after: these */
-  bool sparse, stored, explicit_nodes, binary, values, adjoints, shapes, optimize, in_place, check, trace, strict,
-      quiet, no_time, help;
+  bool sparse, stored, explicit_nodes, binary, values, adjoints, shapes, optimize, in_place, drop_comments, check,
+      trace, strict, quiet, no_time, help;
   double min_digits, timeout;
   size_t probes, max_entries, max_shown;
   uint64_t random_seed;

@@ -1,7 +1,9 @@
 /* Commands that turn graph files into others: convert, fmt, hash. */
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli.h"
+#include "error.h"
 #include "file.h"
 #include "yaml/yaml.h"
 
@@ -42,6 +44,29 @@ const command command_convert = {
     0,
     run_convert};
 
+/* Whether -o names the file that is read. */
+static bool writes_itself(const options *o, const char *path) {
+  struct stat from, to;
+  if (o->in_place) return true;
+  return o->out && strcmp(o->out, "-") && strcmp(path, "-") && !stat(path, &from) && !stat(o->out, &to) &&
+         from.st_dev == to.st_dev && from.st_ino == to.st_ino;
+}
+
+/* No file loses its comments unless that is asked for; what goes elsewhere has none. */
+static ad_status check_comments(const options *o, const char *path, const void *text, size_t size, ad_error *e) {
+  int64_t line;
+  if (o->drop_comments || o->check || !ad_yaml_sniff(text, size)) return AD_OK;
+  ad_status s = ad_yaml_find_comment(text, size, &line, e);
+  if (s || !line) return s;
+  if (!writes_itself(o, path)) {
+    note(o, "%s:%lld: comments are left out", strcmp(path, "-") ? path : "standard input", (long long)line);
+    return AD_OK;
+  }
+  s = ad_fail(e, AD_EUSAGE, "the first comment stands here; comments would be lost: --drop-comments rewrites the file");
+  ad_error_place(e, path, line, 0);
+  return s;
+}
+
 static int format_one(const options *o, const char *path) {
   void *old, *text = NULL;
   size_t old_size, size = 0;
@@ -56,6 +81,7 @@ static int format_one(const options *o, const char *path) {
   }
   ad_status s = ad_graph_read(&g, old, old_size, strcmp(path, "-") ? path : "standard input", &o->limits, &e);
   if (!s) s = ad_graph_write(g, &text, &size, &w, &e);
+  if (!s) s = check_comments(o, path, old, old_size, &e);
   bool same = !s && size == old_size && !memcmp(text, old, size);
   int status = 0;
   if (!s && o->check) {
@@ -84,14 +110,16 @@ static int run_fmt(const options *o) {
   return first;
 }
 
-static const option_id fmt_takes[] = {OPT_OUT, OPT_IN_PLACE, OPT_CHECK, OPT_EXPLICIT, OPT_MAX_NODES, OPT_COUNT};
+static const option_id fmt_takes[] = {OPT_OUT,      OPT_IN_PLACE,  OPT_DROP_COMMENTS, OPT_CHECK,
+                                      OPT_EXPLICIT, OPT_MAX_NODES, OPT_COUNT};
 const command command_fmt = {"fmt",
                              "GRAPH...",
                              "rewrites a YAML graph canonically",
                              "Writes a graph as canonical YAML: definitions in an order in which each comes after what "
                              "it needs, numbers in their\n"
-                             "shortest exact form, the same infix for the same operations.  Comments, and names that "
-                             "only repeat another, are lost.",
+                             "shortest exact form, the same infix for the same operations.  Names that only repeat "
+                             "another are lost, and comments are:\n"
+                             "a file that has any is rewritten with --drop-comments only.",
                              1,
                              SIZE_MAX,
                              fmt_takes,

@@ -41,6 +41,7 @@ static const option_row rows[] = {
     {OPT_SHAPES, "shapes", NULL, NULL, "show the shapes of tensors"},
     {OPT_MAX_SHOWN, "max-shown", NULL, "N", "draw at most N boxes, 8 to 10000 (default 100)"},
     {OPT_IN_PLACE, "in-place", "i", NULL, "rewrite the file itself"},
+    {OPT_DROP_COMMENTS, "drop-comments", NULL, NULL, "rewrite a file that has comments, which are lost"},
     {OPT_CHECK, "check", NULL, NULL, "write nothing; exit 1 if the file is not in this form"},
     {OPT_TRACE, "trace", NULL, NULL, "show every node with its expression, value and derivative"},
     {OPT_STRICT, "strict", NULL, NULL, "exit 4 when a number leaves an operation's domain"},
@@ -307,6 +308,9 @@ static int set(options *o, const command *c, const option_row *r, const char *s)
       break;
     case OPT_IN_PLACE:
       o->in_place = true;
+      break;
+    case OPT_DROP_COMMENTS:
+      o->drop_comments = true;
       break;
     case OPT_CHECK:
       o->check = true;

@@ -305,6 +305,51 @@ START_TEST(metadata_comes_back) {
 }
 END_TEST
 
+/* A number sign in a text is no comment; the line of the first one counts. */
+START_TEST(comments_are_found) {
+  static const struct {
+    const char *text;
+    int64_t line;
+  } cases[] = {
+      {"adtool: 1\n", 0},
+      {"", 0},
+      {"#\n", 1},
+      {"a: 1\n# b", 2},
+      {"a: 1 # b\n", 1},
+      {"a: 1#b\n", 0},
+      {"a: x#y # z\n", 1},
+      {"a: \"# b\"\nc: '# d'\n", 0},
+      {"a: \"x\n  # b\n  y\"\nc: 1 # d\n", 4},
+      {"a: 'it''s # no' # yes\n", 1},
+      {"a: \"\\\" # no\"\n", 0},
+      {"a: |\n  # b\n  c # d\n", 0},
+      {"a: |  # b\n  c\n", 1},
+      {"a: >-\t# b\n  c\n", 1},
+      {"a: |2\n   # b\n\n  c\n# d\n", 5},
+      {"a: |\n  b\n # c\nd: 1\n", 3},
+      {"a: |+\n  b\n\n", 0},
+      {"a: >\n  b # c\nd: e # f\n", 3},
+      {"{a: 1, # b\n c: [1, 2]}\n", 1},
+      {"a:\n  - 1\n  # b\n  - 2\n", 3},
+      {"a: b\n  c\n  # d\n", 3},
+      {"a: b # c\n  \n", 1},
+      {"\xEF\xBB\xBF"
+       "a: 1\n#\n",
+       2},
+      {"\xC3\xA9: \"\xE2\x82\xAC # \xF0\x9F\x98\x80\"\r\nb: |\r\n  \xC3\xA9 # c\r\nd: 1 # e\r\n", 4},
+      {"\"a # b\": 1\n? c\n: d # e\n", 3},
+      {"--- # a\nb: 1\n", 1},
+      {"a: 1\n... # b\n", 2},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    int64_t line = -1;
+    ck_assert_msg(!ad_yaml_find_comment(cases[i].text, strlen(cases[i].text), &line, ERR), "%s in\n%s",
+                  graphs_error.message, cases[i].text);
+    ck_assert_msg(line == cases[i].line, "line %lld of\n%s", (long long)line, cases[i].text);
+  }
+}
+END_TEST
+
 /* Every spelling of YAML 1.1, and those of JSON as Python writes it, as values, constants and in expressions. */
 START_TEST(infinities_and_nan) {
   static const char *const text[] = {".inf", ".Inf", ".INF", "inf", "Infinity"}, *const none[] = {".nan", ".NaN",
@@ -483,6 +528,7 @@ int main(void) {
   tcase_add_test(c, written_form);
   tcase_add_test(c, large_operations_read_back);
   tcase_add_test(c, metadata_comes_back);
+  tcase_add_test(c, comments_are_found);
   tcase_add_test(c, infinities_and_nan);
   tcase_add_test(c, points);
   tcase_add_loop_test(c, any_bytes, 0, 4);

@@ -804,6 +804,7 @@ adtool: a product wants a vector: --direction NAME=VALUE
 ? 2
 $ adtool convert tests/examples/network.yaml -o n.adg && adtool grad n.adg --format json --wrt b2 && adtool convert n.adg -o n.yaml && adtool fmt tests/examples/network.yaml | cmp - n.yaml
 {"backend": "tape", "outputs": {"loss": {"value": 0.27389269331255117, "gradient": {"b2": [0.12026666776672376, -0.13832329595801426]}}}}
+note: tests/examples/network.yaml:1: comments are left out
 $ adtool hash n.adg n.yaml | cut -d ' ' -f 1 | uniq | wc -l
 1
 $ adtool convert n.adg
@@ -1441,3 +1442,91 @@ bobj = 532.4000000000001
 $ adtool convert tests/examples/logistic.yaml --to nl
 adtool: error: .nl has no operator for softplus
 ? 3
+$ printf 'adtool: 1\n# why\nname: "a # b"\ninputs: {x: 1}\noutputs: {f: x}\n' >c.yaml && cp c.yaml kept.yaml && adtool fmt c.yaml
+note: c.yaml:2: comments are left out
+adtool: 1
+name: "a # b"
+inputs:
+  x: 1
+outputs:
+  f: x
+$ adtool fmt -i c.yaml
+c.yaml:2: error: the first comment stands here; comments would be lost: --drop-comments rewrites the file
+? 2
+$ adtool fmt c.yaml -o ./c.yaml
+c.yaml:2: error: the first comment stands here; comments would be lost: --drop-comments rewrites the file
+? 2
+$ cmp c.yaml kept.yaml && adtool fmt -i --drop-comments c.yaml && adtool fmt --check c.yaml && adtool fmt -i c.yaml
+$ adtool fmt kept.yaml --drop-comments
+adtool: 1
+name: "a # b"
+inputs:
+  x: 1
+outputs:
+  f: x
+$ printf 'adtool: 1\nmeta: {note: "a\\e[31mRED\\u202E\\x85\\nb"}\ninputs: {x: 1}\noutputs: {f: x}\n' >e.yaml && adtool info e.yaml | grep meta && adtool fmt e.yaml
+meta        note: a?[31mRED?? b
+adtool: 1
+meta:
+  note: "a\x1B[31mRED\u202E\x85\nb"
+inputs:
+  x: 1
+outputs:
+  f: x
+$ printf 'adtool: 1\ninputs: {"a\342\200\256b": 1}\noutputs: {f: 1}\n' | adtool eval -
+standard input:2:11: error: an input's name has something that is not UTF-8 or a control character at byte 1
+  inputs: {"a?b": 1}
+            ^
+? 3
+$ cp kept.yaml "$(printf 'a\377\033\302\233\342\200\256\177.yaml')" && adtool batch a*.yaml --do eval --no-time && rm a*.yaml
+{"graph": "a\ufffd\u001b\u009b\u202e\u007f.yaml", "status": "ok", "outputs": {"f": 1}}
+$ adtool eval tests/examples/nonzeros.nl --output obj
+note: tests/examples/nonzeros.nl: the header promises 2 nonzeros in gradients, but the segments G have 1
+obj = 1.6607425941559795
+$ adtool eval tests/examples/nonzeros.nl --output obj --quiet
+obj = 1.6607425941559795
+$ printf 'adtool: 1\ninputs: {x: 1e400}\nnodes: {c: -1e999}\noutputs: {f: x + c}\n' >o.yaml && adtool eval o.yaml
+note: o.yaml: 'x': 1e400 is beyond double, which has inf for it; --backend mpfr keeps it
+note: o.yaml: 'c': -1e999 is beyond double, which has -inf for it; --backend mpfr keeps it
+note: o.yaml: node 2 (add) made the first nan, by add
+f = nan
+$ adtool eval o.yaml --backend mpfr --digits 5
+f = -1e+999
+$ adtool eval o.yaml --at x=2e308 --quiet; printf 'x\n1\n' | adtool batch o.yaml --points - --do eval
+f = nan
+f
+note: o.yaml: 'c': -1e999 is beyond double, which has -inf for it; --backend mpfr keeps it
+-inf
+$ printf '{"x": NaN, "y": [Infinity, -Infinity]}' >p.json && printf 'adtool: 1\ninputs: {x: 1, y: [1, 2]}\noutputs: {f: x, g: y}\n' >p.yaml && adtool eval p.yaml --point p.json && adtool eval p.yaml --at y='[.inf, -.Inf]' --at x=.NAN
+f = nan
+g = [inf, -inf]
+f = nan
+g = [inf, -inf]
+$ adtool hash missing.yaml tests/errors/nl-cut.nl
+adtool: error: can't open 'missing.yaml': No such file or directory
+tests/errors/nl-cut.nl:26:1: error: the segment r is missing; the file was cut off or is damaged
+? 5
+$ adtool hash tests/errors/nl-cut.nl missing.yaml
+tests/errors/nl-cut.nl:26:1: error: the segment r is missing; the file was cut off or is damaged
+adtool: error: can't open 'missing.yaml': No such file or directory
+? 3
+$ printf 'adtool: 1\ninputs: {x: 3}\noutputs: {grad.x: x^2}\n' >g.yaml && adtool diff g.yaml --to yaml
+adtool: 1
+inputs:
+  x: 3
+outputs:
+  grad.x: sqr(x)
+  grad2.x: x + x
+$ printf 'adtool: 1\ninputs: {x: 3}\noutputs: {f: x^2, grad.x: x^3}\n' >g2.yaml && adtool diff g2.yaml --output f --to yaml
+adtool: 1
+inputs:
+  x: 3
+outputs:
+  f: sqr(x)
+  grad2.x: x + x
+$ adtool convert tests/examples/nonzeros.nl -o n.nl; printf 'a\nb\n' >n.col; printf 'p\n' >n.row; adtool info n.nl | grep names; adtool convert g.yaml -o n.nl && ls n.nl n.col n.row 2>/dev/null
+note: tests/examples/nonzeros.nl: the header promises 2 nonzeros in gradients, but the segments G have 1
+note: n.nl: n.row has 1 names where the model has 2 rows; they are left out
+meta        nl.names.x: a b
+n.nl
+? 2

@@ -8,6 +8,9 @@
 /* Whether this may be YAML: text, that is, no zero byte and no control character but white space at its start. */
 bool ad_yaml_sniff(const void *bytes, size_t size);
 
+/* The line of the first comment of a file that is YAML; 0: it has none. */
+ad_status ad_yaml_find_comment(const void *bytes, size_t size, int64_t *line, ad_error *e);
+
 ad_status ad_yaml_read(ad_graph **g, const void *bytes, size_t size, const char *path, const ad_limits *limits,
                        ad_error *e);
 
