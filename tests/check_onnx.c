@@ -196,6 +196,40 @@ START_TEST(messages_name_what_is_not_supported) {
 }
 END_TEST
 
+static Onnx__ModelProto *unpool(const int64_t *dim, const int64_t *shape) {
+  Onnx__ModelProto *m = onnx_model(11);
+  int64_t at[4] = {0, 2, 8, 10};
+  onnx_input(m->graph, "x", FLOAT, 4, dim);
+  onnx_ints(m->graph, "at", 4, dim, at);
+  onnx_ints(m->graph, "shape", DIMS(4), shape);
+  Onnx__NodeProto *n = onnx_node(m->graph, "MaxUnpool", "x at shape", "y");
+  onnx_list(n, "kernel_shape", 2, (int64_t[]){2, 2});
+  onnx_list(n, "strides", 2, (int64_t[]){2, 2});
+  onnx_output(m->graph, "y");
+  return m;
+}
+
+/* Sizes whose sums, differences or products an int64 can't hold. */
+START_TEST(sizes_do_not_wrap) {
+  const int64_t small[] = {1, 1, 2, 2}, wide = INT64_C(1) << 47;
+  onnx_refuse(unpool(small, (int64_t[]){1, 1, INT64_MIN, 4}), AD_EINPUT, "smaller than the windows");
+  onnx_refuse(unpool(small, (int64_t[]){1, 1, INT64_MAX, 4}), AD_ELIMIT, "more than");
+  Onnx__ModelProto *m = onnx_model(11);
+  onnx_input(m->graph, "x", FLOAT, DIMS(0, 1, wide, 2));
+  onnx_input(m->graph, "w", FLOAT, DIMS(1, 1, 2, 2));
+  onnx_list(onnx_node(m->graph, "ConvTranspose", "x w", "y"), "strides", 2, (int64_t[]){1 << 30, 1 << 30});
+  onnx_output(m->graph, "y");
+  onnx_refuse(m, AD_ELIMIT, "too much: a tensor whose sizes");
+  m = onnx_model(19);
+  onnx_input(m->graph, "x", FLOAT, DIMS(1, 0, 3, 3));
+  onnx_input(m->graph, "w", FLOAT, DIMS(1, 0, 2, 2));
+  onnx_input(m->graph, "o", FLOAT, DIMS(1, 0, 2, 2));
+  onnx_int(onnx_node(m->graph, "DeformConv", "x w o", "y"), "offset_group", INT64_C(1) << 62);
+  onnx_output(m->graph, "y");
+  onnx_refuse(m, AD_EINPUT, "don't fit the image");
+}
+END_TEST
+
 /* A loop that never ends, and one whose body is large: neither takes long. */
 START_TEST(loops_are_bounded) {
   Onnx__ModelProto *m = onnx_model(13);
@@ -440,6 +474,7 @@ int main(void) {
   tcase_add_test(c, bindings_must_exist);
   tcase_add_loop_test(c, half_precision_is_exact, 0, 2);
   tcase_add_test(c, messages_name_what_is_not_supported);
+  tcase_add_test(c, sizes_do_not_wrap);
   tcase_add_test(c, loops_are_bounded);
   tcase_add_loop_test(c, truncations_are_errors, 0, SAMPLES);
   tcase_add_loop_test(c, random_damage_is_survived, 0, SAMPLES);

@@ -132,12 +132,17 @@ static bool is_type(int type) {
 }
 
 bool ad_onnx_shape_fits(ad_onnx_build *b, const ad_shape *shape) {
-  const int64_t most = INT64_C(1) << 48;
+  const int64_t most = INT64_C(1) << 32;
   int64_t n = 1;
-  bool fits = shape->rank <= AD_MAX_RANK;
-  for (int i = 0; fits && i < shape->rank; i++)
-    fits = shape->dim[i] >= 0 && !__builtin_mul_overflow(n, shape->dim[i] ? shape->dim[i] : 1, &n) && n <= most;
-  if (!fits) ad_onnx_fail(b, "a tensor has a size that is negative or too large");
+  if (shape->rank > AD_MAX_RANK) ad_onnx_refuse(b, "a tensor of rank %d; the limit is %d", shape->rank, AD_MAX_RANK);
+  for (int i = 0; i < shape->rank && !b->status; i++) {
+    const int64_t size = shape->dim[i];
+    if (size < 0)
+      ad_onnx_fail(b, "a tensor has a negative size");
+    else if (__builtin_mul_overflow(n, size ? size : 1, &n) || n > most)
+      ad_onnx_check(b, ad_fail(b->e, AD_ELIMIT, "too much: a tensor whose sizes have a product of more than %lld",
+                               (long long)most));
+  }
   return !b->status;
 }
 
@@ -156,11 +161,7 @@ ad_onnx_value ad_onnx_known(ad_onnx_build *b, int type, const ad_shape *shape) {
 
 ad_onnx_value ad_onnx_float_number(ad_onnx_build *b, int type, double v) {
   ad_onnx_value r = ad_onnx_known(b, type, &(ad_shape){0});
-  if (!r.data) return r;
-  if (ad_onnx_is_real(type))
-    r.data->v[0].r = v;
-  else
-    r.data->v[0].i = (int64_t)v;
+  if (r.data) ad_onnx_set(&r, 0, v);
   return r;
 }
 
@@ -185,6 +186,13 @@ ad_onnx_value ad_onnx_full(ad_onnx_build *b, int type, const ad_shape *shape, do
 
 ad_onnx_value ad_onnx_node_value(int type, const ad_shape *shape, ad_node n) {
   return (ad_onnx_value){.type = type, .shape = *shape, .node = n};
+}
+
+void ad_onnx_set(ad_onnx_value *v, int64_t i, double x) {
+  if (ad_onnx_is_real(v->type))
+    v->data->v[i].r = x;
+  else
+    v->data->v[i].i = (int64_t)x;
 }
 
 double ad_onnx_element_double(const ad_onnx_value *v, int64_t i) {

@@ -137,8 +137,8 @@ void ad_onnx_type_range(int type, int64_t *lo, int64_t *hi);
 
 /* ---- Values */
 
-/* Fails unless products of any of the sizes, and small multiples of them, fit an int64_t: a tensor without elements may
- * have axes of any size. */
+/* Fails unless products of any of the sizes, and multiples up to 2^30 of them, fit an int64_t: a tensor without
+ * elements may have axes of any size. */
 bool ad_onnx_shape_fits(ad_onnx_build *b, const ad_shape *shape);
 /* Known elements, zero at first. */
 ad_onnx_value ad_onnx_known(ad_onnx_build *b, int type, const ad_shape *shape);
@@ -152,7 +152,8 @@ ad_onnx_value ad_onnx_full(ad_onnx_build *b, int type, const ad_shape *shape, do
 ad_onnx_value ad_onnx_node_value(int type, const ad_shape *shape, ad_node n);
 /* The node of a value; a known one becomes a constant. */
 ad_node ad_onnx_node(ad_onnx_build *b, const ad_onnx_value *v);
-/* Element i of a known value as a double. */
+/* Sets or reads element i of a known value. */
+void ad_onnx_set(ad_onnx_value *v, int64_t i, double x);
 double ad_onnx_element_double(const ad_onnx_value *v, int64_t i);
 /* Makes a value known that is a weight or is already; fails otherwise: `what` is for the message. */
 void ad_onnx_need_known(ad_onnx_build *b, ad_onnx_value *v, const char *what);

@@ -3,13 +3,6 @@
 
 #include "onnx/operators.h"
 
-static void set_number(ad_onnx_value *v, int64_t i, double x) {
-  if (ad_onnx_is_real(v->type))
-    v->data->v[i].r = x;
-  else
-    v->data->v[i].i = (int64_t)x;
-}
-
 void ad_onnx_lower_constant(ad_onnx_build *b, ad_onnx_call *c) {
   int64_t count;
   if (ad_onnx_has(c, "value")) {
@@ -51,7 +44,7 @@ void ad_onnx_lower_eye_like(ad_onnx_build *b, ad_onnx_call *c) {
   c->out[0] = ad_onnx_known(b, (int)ad_onnx_int(b, c, "dtype", c->in[0].type), s);
   for (int64_t i = 0; !b->status && i < s->dim[0]; i++)
     if (k > -s->dim[0] && k < s->dim[1] && i + k >= 0 && i + k < s->dim[1])
-      set_number(&c->out[0], i * s->dim[1] + i + k, 1);
+      ad_onnx_set(&c->out[0], i * s->dim[1] + i + k, 1);
 }
 
 void ad_onnx_lower_range(ad_onnx_build *b, ad_onnx_call *c) {
@@ -120,10 +113,10 @@ void ad_onnx_lower_mel_weight_matrix(ad_onnx_build *b, ad_onnx_call *c) {
       return;
     }
     for (int64_t j = (int64_t)corner[0]; j < (int64_t)corner[2]; j++)
-      set_number(&c->out[0], j * bands + i,
-                 (double)j < corner[1] ? ((double)j - corner[0]) / (corner[1] - corner[0])
-                                       : (corner[2] - (double)j) / (corner[2] - corner[1]));
-    set_number(&c->out[0], (int64_t)corner[1] * bands + i, 1);
+      ad_onnx_set(&c->out[0], j * bands + i,
+                  (double)j < corner[1] ? ((double)j - corner[0]) / (corner[1] - corner[0])
+                                        : (corner[2] - (double)j) / (corner[2] - corner[1]));
+    ad_onnx_set(&c->out[0], (int64_t)corner[1] * bands + i, 1);
   }
 }
 
@@ -136,7 +129,7 @@ static void window(ad_onnx_build *b, ad_onnx_call *c, double a0, double a1, doub
   if (!b->status) c->out[0].data->dtype = AD_F64;
   for (int64_t i = 0; !b->status && i < size; i++) {
     const double x = turn * (double)i / n;
-    set_number(&c->out[0], i, a0 + a1 * cos(x) + a2 * cos(2 * x));
+    ad_onnx_set(&c->out[0], i, a0 + a1 * cos(x) + a2 * cos(2 * x));
   }
 }
 

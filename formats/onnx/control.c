@@ -142,7 +142,8 @@ static void scan_batch(ad_onnx_build *b, ad_onnx_call *c) {
   const size_t operands = c->inputs - 1, carried = operands - (size_t)n;
   const int64_t batch = c->in[operands].shape.dim[0], trips = c->in[operands].shape.dim[1];
   ad_onnx_value *in = values(b, operands), *out = values(b, c->outputs);
-  column *columns = ad_onnx_room(b, 2 * (uint64_t)c->outputs * sizeof *columns, 1), *whole = columns + c->outputs;
+  column *columns = ad_onnx_room(b, (uint64_t)c->outputs * sizeof *columns, 1);
+  column *whole = ad_onnx_room(b, (uint64_t)c->outputs * sizeof *whole, 1);
   for (size_t k = 0; k < operands && !b->status; k++)
     if (c->in[k + 1].shape.dim[0] != batch || (k >= carried && c->in[k + 1].shape.dim[1] != trips))
       ad_onnx_fail(b, "the operands differ in the size of the batch or in their number of runs");
@@ -162,7 +163,7 @@ static void scan_batch(ad_onnx_build *b, ad_onnx_call *c) {
       columns[k].count = 0;
     }
   }
-  for (size_t k = 0; columns && k < c->outputs; k++) {
+  for (size_t k = 0; whole && k < c->outputs; k++) {
     if (ad_onnx_wanted(c, k)) c->out[k] = joined(b, &whole[k], 0, false);
     ad_free(columns[k].v);
     ad_free(whole[k].v);

@@ -118,11 +118,7 @@ void ad_onnx_lower_dropout(ad_onnx_build *b, ad_onnx_call *c) {
   c->out[0] = c->in[0];
   if (!ad_onnx_wanted(c, 1)) return;
   c->out[1] = ad_onnx_known(b, b->opset < 10 ? c->in[0].type : AD_ONNX_BOOL, &c->in[0].shape);
-  for (int64_t i = 0; c->out[1].data && i < ad_shape_size(&c->in[0].shape); i++)
-    if (ad_onnx_is_real(c->out[1].type))
-      c->out[1].data->v[i].r = 1;
-    else
-      c->out[1].data->v[i].i = 1;
+  for (int64_t i = 0; c->out[1].data && i < ad_shape_size(&c->in[0].shape); i++) ad_onnx_set(&c->out[1], i, 1);
 }
 
 void ad_onnx_lower_is_inf(ad_onnx_build *b, ad_onnx_call *c) {

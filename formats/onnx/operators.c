@@ -91,6 +91,18 @@ const int64_t *ad_onnx_ints(ad_onnx_build *b, const ad_onnx_call *c, const char 
   return a->n_ints ? a->ints : &nothing;
 }
 
+void ad_onnx_list(ad_onnx_build *b, const ad_onnx_call *c, const char *name, int64_t *to, int count, int64_t missing) {
+  const int64_t most = INT64_C(1) << 30;
+  int64_t have;
+  const int64_t *v = ad_onnx_ints(b, c, name, &have);
+  if (v && have != count) ad_onnx_fail(b, "the attribute '%s' has %lld numbers, not %d", name, (long long)have, count);
+  for (int i = 0; i < count && !b->status; i++) {
+    to[i] = v ? v[i] : missing;
+    if (to[i] < missing || to[i] > most)
+      ad_onnx_fail(b, "%lld in the attribute '%s' is out of range", (long long)to[i], name);
+  }
+}
+
 const float *ad_onnx_floats(ad_onnx_build *b, const ad_onnx_call *c, const char *name, int64_t *count) {
   const Onnx__AttributeProto *a = attribute(c, name);
   *count = 0;

@@ -51,6 +51,8 @@ bool ad_onnx_has(const ad_onnx_call *c, const char *name);
 int64_t ad_onnx_int(ad_onnx_build *b, const ad_onnx_call *c, const char *name, int64_t missing);
 double ad_onnx_float(ad_onnx_build *b, const ad_onnx_call *c, const char *name, double missing);
 const int64_t *ad_onnx_ints(ad_onnx_build *b, const ad_onnx_call *c, const char *name, int64_t *count);
+/* Copies a list of `count` integers from the default to 2^30; a missing one is the default `count` times. */
+void ad_onnx_list(ad_onnx_build *b, const ad_onnx_call *c, const char *name, int64_t *to, int count, int64_t missing);
 const float *ad_onnx_floats(ad_onnx_build *b, const ad_onnx_call *c, const char *name, int64_t *count);
 const char *ad_onnx_word(ad_onnx_build *b, const ad_onnx_call *c, const char *name, const char *missing);
 /* Word i of a list, NULL when it is not that long. */

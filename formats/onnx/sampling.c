@@ -243,18 +243,6 @@ void ad_onnx_lower_roi_align(ad_onnx_build *b, ad_onnx_call *c) {
 
 enum { PLANE = 2 };
 
-/* One number for each axis, or for both ends of each. */
-static void numbers(ad_onnx_build *b, const ad_onnx_call *c, const char *name, int64_t *to, int count,
-                    int64_t missing) {
-  int64_t have;
-  const int64_t *v = ad_onnx_ints(b, c, name, &have);
-  if (v && have != count) ad_onnx_fail(b, "the attribute '%s' has %lld numbers, not %d", name, (long long)have, count);
-  for (int i = 0; i < count && !b->status; i++) {
-    to[i] = v ? v[i] : missing;
-    if (to[i] < missing || to[i] > INT64_C(1) << 30) ad_onnx_fail(b, "the attribute '%s' is out of range", name);
-  }
-}
-
 /* X [N, C, H, W], filters [M, C / group, kernel...], offsets [N, groups * kernel * 2, out...], biases, and factors
  * [N, groups * kernel, out...]. */
 void ad_onnx_lower_deform_conv(ad_onnx_build *b, ad_onnx_call *c) {
@@ -262,12 +250,13 @@ void ad_onnx_lower_deform_conv(ad_onnx_build *b, ad_onnx_call *c) {
   const int64_t g = ad_onnx_int(b, c, "group", 1), bent = ad_onnx_int(b, c, "offset_group", 1);
   int64_t stride[PLANE], dilation[PLANE], pads[2 * PLANE], kernel[PLANE];
   if (!b->status && x->rank != 4) ad_onnx_refuse(b, "an image of rank %d", x->rank);
-  numbers(b, c, "strides", stride, PLANE, 1);
-  numbers(b, c, "dilations", dilation, PLANE, 1);
-  numbers(b, c, "pads", pads, 2 * PLANE, 0);
-  numbers(b, c, "kernel_shape", kernel, PLANE, 1);
-  bool fits = !b->status && f->rank == 4 && o->rank == 4 && g > 0 && bent > 0 && x->dim[1] % bent == 0 &&
-              f->dim[0] % g == 0 && x->dim[1] % g == 0 && f->dim[1] == x->dim[1] / g && o->dim[0] == x->dim[0];
+  ad_onnx_list(b, c, "strides", stride, PLANE, 1);
+  ad_onnx_list(b, c, "dilations", dilation, PLANE, 1);
+  ad_onnx_list(b, c, "pads", pads, 2 * PLANE, 0);
+  ad_onnx_list(b, c, "kernel_shape", kernel, PLANE, 1);
+  bool fits = !b->status && f->rank == 4 && o->rank == 4 && g > 0 && bent > 0 && bent <= x->dim[1] &&
+              x->dim[1] % bent == 0 && f->dim[0] % g == 0 && x->dim[1] % g == 0 && f->dim[1] == x->dim[1] / g &&
+              o->dim[0] == x->dim[0];
   for (int i = 0; i < PLANE && fits; i++) {
     const int64_t room = x->dim[i + 2] + pads[i] + pads[i + PLANE] - dilation[i] * (f->dim[i + 2] - 1) - 1;
     fits = f->dim[i + 2] > 0 && x->dim[i + 2] > 0 && room >= 0 && o->dim[i + 2] == room / stride[i] + 1 &&

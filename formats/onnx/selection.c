@@ -7,11 +7,7 @@
 
 ad_onnx_value ad_onnx_iota(ad_onnx_build *b, int type, int64_t n) {
   ad_onnx_value r = ad_onnx_known(b, type, &(ad_shape){1, {n}});
-  for (int64_t i = 0; r.data && i < n; i++)
-    if (ad_onnx_is_real(type))
-      r.data->v[i].r = (double)i;
-    else
-      r.data->v[i].i = i;
+  for (int64_t i = 0; r.data && i < n; i++) ad_onnx_set(&r, i, (double)i);
   if (r.data) r.data->dtype = AD_EXACT;
   return r;
 }

@@ -15,20 +15,6 @@ typedef struct windows {
   int64_t pixels, window, places; /* products of size, kernel, out */
 } windows;
 
-/* An attribute with one integer for each axis, each from `lo` on. */
-static void list(ad_onnx_build *b, const ad_onnx_call *c, const char *name, int64_t *to, int count, int64_t missing,
-                 int64_t lo) {
-  const int64_t most = INT64_C(1) << 30;
-  int64_t have;
-  const int64_t *v = ad_onnx_ints(b, c, name, &have);
-  if (v && have != count) ad_onnx_fail(b, "the attribute '%s' has %lld numbers, not %d", name, (long long)have, count);
-  for (int i = 0; i < count && !b->status; i++) {
-    to[i] = v ? v[i] : missing;
-    if (to[i] < lo || to[i] > most)
-      ad_onnx_fail(b, "%lld in the attribute '%s' is out of range", (long long)to[i], name);
-  }
-}
-
 static bool product(int64_t *p, const int64_t *v, int count) {
   *p = 1;
   for (int i = 0; i < count; i++)
@@ -48,10 +34,10 @@ static void read_windows_of(ad_onnx_build *b, const ad_onnx_call *c, windows *w,
   *w = (windows){.axes = axes};
   if (b->status) return;
   if (!kernel && !ad_onnx_has(c, "kernel_shape")) ad_onnx_fail(b, "the attribute 'kernel_shape' is missing");
-  list(b, c, "kernel_shape", w->kernel, w->axes, 1, 1);
-  list(b, c, "strides", w->stride, w->axes, 1, 1);
-  list(b, c, "dilations", w->dilation, w->axes, 1, 1);
-  list(b, c, "pads", pads, 2 * w->axes, 0, 0);
+  ad_onnx_list(b, c, "kernel_shape", w->kernel, w->axes, 1);
+  ad_onnx_list(b, c, "strides", w->stride, w->axes, 1);
+  ad_onnx_list(b, c, "dilations", w->dilation, w->axes, 1);
+  ad_onnx_list(b, c, "pads", pads, 2 * w->axes, 0);
   for (int i = 0; i < w->axes && !b->status; i++) {
     w->size[i] = size[i];
     w->before[i] = pads[i];
@@ -203,9 +189,9 @@ static void place_transposed(ad_onnx_build *b, const ad_onnx_call *c, windows *w
   const char *automatic = ad_onnx_word(b, c, "auto_pad", "NOTSET");
   const bool upper = !strcmp(automatic, "SAME_UPPER"), same = upper || !strcmp(automatic, "SAME_LOWER");
   int64_t more[MOST], want[MOST];
-  list(b, c, "output_padding", more, w->axes, 0, 0);
+  ad_onnx_list(b, c, "output_padding", more, w->axes, 0);
   const bool said = ad_onnx_has(c, "output_shape");
-  list(b, c, "output_shape", want, w->axes, 0, 0);
+  ad_onnx_list(b, c, "output_shape", want, w->axes, 0);
   for (int i = 0; i < w->axes && !b->status; i++) {
     const int64_t full = w->stride[i] * (w->size[i] - 1) + more[i] + extent(w, i);
     if (!strcmp(automatic, "VALID")) w->before[i] = w->after[i] = 0;
@@ -429,9 +415,9 @@ void ad_onnx_lower_max_unpool(ad_onnx_build *b, ad_onnx_call *c) {
   if (from) c->out[0] = ad_onnx_pick(b, c->in[0], &shape, from, ad_onnx_number(b, c->in[0].type, 0));
   for (int i = 0; want && i < shape.rank && !b->status; i++) {
     ad_shape more = c->out[0].shape;
+    if (want[i] < more.dim[i]) ad_onnx_fail(b, "the shape is smaller than the windows");
+    if (want[i] <= more.dim[i]) continue;
     more.dim[i] = want[i] - more.dim[i];
-    if (more.dim[i] < 0) ad_onnx_fail(b, "the shape is smaller than the windows");
-    if (more.dim[i] <= 0) continue;
     const ad_onnx_value zero = ad_onnx_full(b, c->out[0].type, &more, 0);
     c->out[0] = ad_onnx_concat(b, 2, (ad_onnx_value[]){c->out[0], zero}, i);
   }
