@@ -196,6 +196,34 @@ START_TEST(messages_name_what_is_not_supported) {
 }
 END_TEST
 
+static Onnx__ModelProto *whole_numbers(int opset, const char *op, const char *inputs, int rank, const int64_t *dim) {
+  Onnx__ModelProto *m = onnx_model(opset);
+  onnx_input(m->graph, "x", INT64, rank, dim);
+  onnx_node(m->graph, op, inputs, "y");
+  onnx_output(m->graph, "y");
+  return m;
+}
+
+/* What weighs its operand by fractions is nothing for integers. */
+START_TEST(integers_are_not_weighed) {
+  Onnx__ModelProto *m = whole_numbers(13, "Det", "x", DIMS(2, 2));
+  onnx_refuse(m, AD_EINPUT, "node 'y' (Det): not supported: an operand of int64");
+  for (int smooth = 0; smooth < 2; smooth++) {
+    m = whole_numbers(18, "Resize", "x - scales", DIMS(6));
+    onnx_word(m->graph->node[0], "mode", "linear");
+    onnx_int(m->graph->node[0], "antialias", smooth);
+    onnx_floats(m->graph, "scales", DIMS(1), (double[]){0.5});
+    onnx_refuse(m, AD_EINPUT, "an operand of int64");
+  }
+  m = whole_numbers(18, "Resize", "x - scales", DIMS(6)); /* nearest */
+  onnx_floats(m->graph, "scales", DIMS(1), (double[]){0.5});
+  ad_graph_free(onnx_load(m));
+  m = whole_numbers(13, "NegativeLogLikelihoodLoss", "x t", DIMS(1, 2));
+  onnx_ints(m->graph, "t", DIMS(1), (int64_t[]){1});
+  onnx_refuse(m, AD_EINPUT, "an operand of int64");
+}
+END_TEST
+
 static Onnx__ModelProto *unpool(const int64_t *dim, const int64_t *shape) {
   Onnx__ModelProto *m = onnx_model(11);
   int64_t at[4] = {0, 2, 8, 10};
@@ -474,6 +502,7 @@ int main(void) {
   tcase_add_test(c, bindings_must_exist);
   tcase_add_loop_test(c, half_precision_is_exact, 0, 2);
   tcase_add_test(c, messages_name_what_is_not_supported);
+  tcase_add_test(c, integers_are_not_weighed);
   tcase_add_test(c, sizes_do_not_wrap);
   tcase_add_test(c, loops_are_bounded);
   tcase_add_loop_test(c, truncations_are_errors, 0, SAMPLES);

@@ -159,6 +159,11 @@ ad_onnx_value ad_onnx_known(ad_onnx_build *b, int type, const ad_shape *shape) {
   return (ad_onnx_value){.type = type, .shape = *shape, .data = d, .node = AD_NO_NODE};
 }
 
+ad_onnx_value ad_onnx_known_reals(ad_onnx_build *b, int type, const ad_shape *shape) {
+  if (!ad_onnx_is_real(type)) ad_onnx_refuse(b, "an operand of %s", ad_onnx_type_name(type));
+  return ad_onnx_known(b, type, shape);
+}
+
 ad_onnx_value ad_onnx_float_number(ad_onnx_build *b, int type, double v) {
   ad_onnx_value r = ad_onnx_known(b, type, &(ad_shape){0});
   if (r.data) ad_onnx_set(&r, 0, v);

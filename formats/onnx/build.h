@@ -142,6 +142,8 @@ void ad_onnx_type_range(int type, int64_t *lo, int64_t *hi);
 bool ad_onnx_shape_fits(ad_onnx_build *b, const ad_shape *shape);
 /* Known elements, zero at first. */
 ad_onnx_value ad_onnx_known(ad_onnx_build *b, int type, const ad_shape *shape);
+/* The same for elements that only reals can have: integers are refused. */
+ad_onnx_value ad_onnx_known_reals(ad_onnx_build *b, int type, const ad_shape *shape);
 /* An exact number, or an integer; a scalar. */
 ad_onnx_value ad_onnx_number(ad_onnx_build *b, int type, double v);
 /* A number that the file has as a float. */

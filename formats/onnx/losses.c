@@ -68,7 +68,7 @@ static ad_onnx_value likelihood(ad_onnx_build *b, ad_onnx_call *c, ad_onnx_value
   const int64_t pixels = n ? count / n : 0;
   int64_t *from = ad_onnx_room(b, (uint64_t)count + 1, sizeof *from),
           *class = ad_onnx_room(b, (uint64_t)count + 1, sizeof *class);
-  ad_onnx_value ones = ad_onnx_known(b, x.type, &shape);
+  ad_onnx_value ones = ad_onnx_known_reals(b, x.type, &shape);
   for (int64_t i = 0; i < count && !b->status; i++) {
     const bool skip = has_ignored && target[i] == ignored;
     if (!skip && (target[i] < 0 || target[i] >= classes))

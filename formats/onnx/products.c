@@ -61,7 +61,7 @@ void ad_onnx_lower_det(ad_onnx_build *b, ad_onnx_call *c) {
     int64_t *column = ad_onnx_room(b, (uint64_t)(sets * k), sizeof *column);
     int64_t *minor = ad_onnx_room(b, (uint64_t)(sets * k), sizeof *minor);
     double *sign = ad_onnx_room(b, (uint64_t)(sets * k), sizeof *sign);
-    ad_onnx_value signs = ad_onnx_known(b, x.type, &table);
+    ad_onnx_value signs = ad_onnx_known_reals(b, x.type, &table);
     if (b->status) return;
     expand(b, n, k, number, column, minor, sign);
     for (int64_t i = 0; i < sets * k; i++) signs.data->v[i].r = sign[i];

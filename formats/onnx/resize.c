@@ -68,7 +68,7 @@ static ad_onnx_value shrink_axis(ad_onnx_build *b, const resize *r, const axis *
   const double reach = (linear ? 1 : 2) / a->scale;
   int64_t perm[AD_MAX_RANK];
   const int last = x.shape.rank - 1;
-  ad_onnx_value m = ad_onnx_known(b, x.type, &(ad_shape){2, {a->size, a->out}});
+  ad_onnx_value m = ad_onnx_known_reals(b, x.type, &(ad_shape){2, {a->size, a->out}});
   ad_onnx_charge(b, (uint64_t)(fmin(2 * reach + 2, 0x1p40) * (double)a->out));
   if (b->status) return x;
   m.data->dtype = AD_F64;
@@ -93,7 +93,7 @@ static ad_onnx_value shrink_axis(ad_onnx_build *b, const resize *r, const axis *
 static ad_onnx_value resize_axis(ad_onnx_build *b, const resize *r, const axis *a, ad_onnx_value x, int at) {
   int64_t *index[MOST_TAPS], one[MOST_TAPS];
   double w[MOST_TAPS];
-  ad_onnx_value weight[MOST_TAPS], y = {0};
+  ad_onnx_value weight[MOST_TAPS] = {{0}}, y = {0};
   ad_shape shape = {.rank = x.shape.rank - at};
   if (b->status) return x;
   if (r->antialias && a->scale < 1) return shrink_axis(b, r, a, x, at);
@@ -101,12 +101,16 @@ static ad_onnx_value resize_axis(ad_onnx_build *b, const resize *r, const axis *
   const int taps = taps_of(r, a, 0, one, w);
   for (int t = 0; t < taps; t++) {
     index[t] = ad_onnx_room(b, (uint64_t)a->out + 1, sizeof *index[t]);
-    weight[t] = ad_onnx_known(b, x.type, &shape);
+    if (taps == 1) break; /* nothing is weighed */
+    weight[t] = ad_onnx_known_reals(b, x.type, &shape);
     if (!b->status) weight[t].data->dtype = AD_F64;
   }
   for (int64_t i = 0; i < a->out && !b->status; i++) {
     taps_of(r, a, i, one, w);
-    for (int t = 0; t < taps; t++) index[t][i] = one[t], weight[t].data->v[i].r = w[t];
+    for (int t = 0; t < taps; t++) {
+      index[t][i] = one[t];
+      if (taps > 1) weight[t].data->v[i].r = w[t];
+    }
   }
   for (int t = 0; t < taps && !b->status; t++) {
     ad_onnx_value part = ad_onnx_gather(b, x, at, &(ad_shape){1, {a->out}}, index[t]);

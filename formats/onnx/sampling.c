@@ -26,7 +26,7 @@ void ad_onnx_lower_affine_grid(ad_onnx_build *b, ad_onnx_call *c) {
   for (int i = 0; i < axes && !b->status; i++)
     if (corners && size[2 + i] == 1) ad_onnx_refuse(b, "align_corners with an axis of size 1");
   const int64_t places = b->status ? 0 : ad_shape_size(&image);
-  ad_onnx_value base = ad_onnx_known(b, c->in[0].type, &(ad_shape){2, {places, axes + 1}});
+  ad_onnx_value base = ad_onnx_known_reals(b, c->in[0].type, &(ad_shape){2, {places, axes + 1}});
   if (!b->status) base.data->dtype = AD_F64;
   for (int64_t o = 0; o < places && !b->status; o++) {
     ad_onnx_unravel(&image, o, index);
@@ -186,7 +186,7 @@ static ad_onnx_value region_weights(ad_onnx_build *b, ad_onnx_value start, ad_on
     return span;
   }
   const int64_t regions = start.shape.dim[0];
-  ad_onnx_value part = ad_onnx_known(b, start.type, &(ad_shape){2, {1, out * each}});
+  ad_onnx_value part = ad_onnx_known_reals(b, start.type, &(ad_shape){2, {1, out * each}});
   if (part.data) part.data->dtype = AD_F64;
   for (int64_t i = 0; part.data && i < out * each; i++)
     part.data->v[i].r = ((double)(i / each) + ((double)(i % each) + 0.5) / (double)each) / (double)out;
@@ -270,7 +270,7 @@ void ad_onnx_lower_deform_conv(ad_onnx_build *b, ad_onnx_call *c) {
   const ad_onnx_value offset = ad_onnx_reshape(b, c->in[2], &(ad_shape){5, {n, bent, window, PLANE, places}});
   ad_onnx_value w[PLANE];
   for (int i = 0; i < PLANE; i++) {
-    ad_onnx_value base = ad_onnx_known(b, c->in[0].type, &(ad_shape){1, {spots}});
+    ad_onnx_value base = ad_onnx_known_reals(b, c->in[0].type, &(ad_shape){1, {spots}});
     for (int64_t k = 0; base.data && k < spots; k++) {
       const int64_t tap = i ? k / places % f->dim[3] : k / places / f->dim[3];
       const int64_t at = i ? k % places % o->dim[3] : k % places / o->dim[3];

@@ -317,7 +317,7 @@ void ad_onnx_lower_max_pool(ad_onnx_build *b, ad_onnx_call *c) {
 static ad_onnx_value counts_of(ad_onnx_build *b, const windows *w, int type, bool with_padding) {
   bool padded;
   ad_shape shape = ad_onnx_shape(w->axes, w->out);
-  ad_onnx_value v = ad_onnx_known(b, type, &shape);
+  ad_onnx_value v = ad_onnx_known_reals(b, type, &shape);
   for (int64_t o = 0; !b->status && o < w->places; o++)
     for (int64_t k = 0; k < w->window; k++) {
       const bool inside = pixel(w, k, o, &padded) >= 0;
