@@ -18,10 +18,10 @@ static double keys(double d) { /* a = -3/4 */
 }
 
 /* The weight of pixel k in what is read at g, from -1 to 1. */
-static double weight(int64_t k, int64_t n, double g, const char *mode, const char *padding, bool corners, bool volume) {
+static double weight(int64_t k, int64_t n, double g, const char *mode, const char *padding, bool corners) {
   double x = corners ? (g + 1) / 2 * (double)(n - 1) : ((g + 1) * (double)n - 1) / 2;
   const double lo = corners ? 0 : -0.5, hi = corners ? (double)(n - 1) : (double)n - 0.5;
-  if (!strcmp(mode, "nearest")) x = volume ? round(x) : rint(x);
+  if (!strcmp(mode, "nearest")) x = rint(x);
   if (*padding == 'r')
     while (x < lo || x > hi) x = x < lo ? 2 * lo - x : 2 * hi - x;
   if (*padding != 'z') x = fmin(fmax(x, 0), (double)(n - 1));
@@ -57,7 +57,7 @@ START_TEST(grids_are_sampled) {
       double w = 1;
       tensor_unravel(&inner, k, at);
       for (int i = 0; i < axes; i++)
-        w *= weight(at[i], size[i], g[axes - 1 - i], modes[mode], paddings[padding], corners, volume);
+        w *= weight(at[i], size[i], g[axes - 1 - i], modes[mode], paddings[padding], corners);
       if (w != 0) want.v[o] += w * (double)(float)x.v[o / each * pixels + k];
     }
   }

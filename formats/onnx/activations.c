@@ -77,11 +77,11 @@ void ad_onnx_lower_gelu(ad_onnx_build *b, ad_onnx_call *c) {
     return;
   }
   if (strcmp(how, "tanh") != 0) ad_onnx_refuse(b, "the approximation '%.40s'", how);
-  const double slope = 0.797884560802865355879892119869; /* sqrt(2 / pi) */
+  const double slope = 1.595769121605730711759784239738; /* 2 sqrt(2 / pi) */
   ad_onnx_value y = ad_onnx_with(b, AD_OP_MUL, ad_onnx_with(b, AD_OP_POW, x, 3), 0.044715);
   y = ad_onnx_with(b, AD_OP_MUL, ad_onnx_binary(b, AD_OP_ADD, x, y), slope);
-  y = ad_onnx_with(b, AD_OP_ADD, ad_onnx_unary(b, AD_OP_TANH, y), 1);
-  c->out[0] = ad_onnx_binary(b, AD_OP_MUL, ad_onnx_with(b, AD_OP_MUL, x, 0.5), y);
+  /* (1 + tanh(y / 2)) / 2 is sigmoid(y), where nothing cancels */
+  c->out[0] = ad_onnx_binary(b, AD_OP_MUL, x, ad_onnx_unary(b, AD_OP_SIGMOID, y));
 }
 
 void ad_onnx_lower_mish(ad_onnx_build *b, ad_onnx_call *c) {

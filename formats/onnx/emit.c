@@ -92,6 +92,13 @@ ad_onnx_value ad_onnx_with_float(ad_onnx_build *b, ad_op op, ad_onnx_value x, do
   return ad_onnx_binary(b, op, x, ad_onnx_float_number(b, x.type, from_file));
 }
 
+/* Of an integer, as one from lo to hi. */
+static int64_t lowest_bits(int64_t v, int64_t lo, int64_t hi) {
+  if (hi == INT64_MAX || (v >= lo && v <= hi)) return v;
+  const int64_t n = hi - lo + 1, r = (v % n - lo) % n;
+  return r + (r < 0 ? n : 0) + lo;
+}
+
 /* A known value of another type. */
 static ad_onnx_value convert(ad_onnx_build *b, const ad_onnx_value *x, int type) {
   ad_onnx_value r = ad_onnx_known(b, type, &x->shape);
@@ -106,7 +113,7 @@ static ad_onnx_value convert(ad_onnx_build *b, const ad_onnx_value *x, int type)
     else if (type == AD_ONNX_BOOL)
       to->i = v != 0;
     else if (!ad_onnx_is_real(x->type))
-      to->i = x->data->v[i].i;
+      to->i = lowest_bits(x->data->v[i].i, lo, hi);
     else if (v > -0x1p63 && v < 0x1p63)
       to->i = (int64_t)v;
     else
@@ -115,6 +122,20 @@ static ad_onnx_value convert(ad_onnx_build *b, const ad_onnx_value *x, int type)
       ad_onnx_fail(b, "%lld is no integer that %s can hold", (long long)to->i, ad_onnx_type_name(type));
   }
   return b->status ? none : r;
+}
+
+/* Integers keep their lowest bits: x - n floor((x - lo) / n) for a type of n integers from lo on.  The half keeps
+ * whole numbers off the steps. */
+static ad_onnx_value narrowed(ad_onnx_build *b, ad_onnx_value x, int type) {
+  int64_t lo, hi, from, to;
+  ad_onnx_type_range(type, &lo, &hi);
+  ad_onnx_type_range(x.type, &from, &to);
+  if ((lo <= from && to <= hi) || hi == INT64_MAX) return x; /* 64 bits hold what a double does */
+  const double n = (double)hi - (double)lo + 1;
+  x.type = AD_ONNX_DOUBLE;
+  ad_onnx_value turns = ad_onnx_with(b, AD_OP_SUB, x, (double)lo - 0.5);
+  turns = ad_onnx_unary(b, AD_OP_FLOOR, ad_onnx_with(b, AD_OP_DIV, turns, n));
+  return ad_onnx_binary(b, AD_OP_SUB, x, ad_onnx_with(b, AD_OP_MUL, turns, n));
 }
 
 ad_onnx_value ad_onnx_cast(ad_onnx_build *b, ad_onnx_value x, int type) {
@@ -126,12 +147,14 @@ ad_onnx_value ad_onnx_cast(ad_onnx_build *b, ad_onnx_value x, int type) {
     return x;
   }
   if (type == AD_ONNX_BOOL) return ad_onnx_with(b, AD_OP_NOT_EQUAL, x, 0);
-  if (!ad_onnx_is_integer(type) || ad_onnx_is_integer(x.type)) {
+  if (!ad_onnx_is_integer(type)) {
     ad_onnx_refuse(b, "a conversion from %s to %s of what is computed from inputs", ad_onnx_type_name(x.type),
                    ad_onnx_type_name(type));
     return none;
   }
-  ad_onnx_value r = ad_onnx_is_real(x.type) ? ad_onnx_unary(b, AD_OP_TRUNC, x) : x;
+  ad_onnx_value r = ad_onnx_is_real(x.type)      ? ad_onnx_unary(b, AD_OP_TRUNC, x)
+                    : ad_onnx_is_integer(x.type) ? narrowed(b, x, type)
+                                                 : x;
   r.type = type;
   return r;
 }

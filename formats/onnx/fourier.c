@@ -24,17 +24,34 @@ static ad_onnx_value matrix(ad_onnx_build *b, int type, int64_t parts, int64_t r
   return m;
 }
 
-/* x is [..., parts, rows]; the result [..., columns, 2]. */
-static ad_onnx_value transform(ad_onnx_build *b, ad_onnx_value x, int64_t n, int64_t columns, bool inverse) {
+/* The matrix [parts * rows, n] from the first half of a spectrum, whose other half mirrors it, to the n real numbers
+ * that have it.  Frequencies 0 and n / 2 stand in it once; their imaginary parts mean nothing. */
+static ad_onnx_value real_matrix(ad_onnx_build *b, int type, int64_t parts, int64_t rows, int64_t n) {
+  const double turn = 6.283185307179586477;
+  ad_onnx_value m = ad_onnx_known(b, type, &(ad_shape){2, {parts * rows, n}});
+  if (!b->status) m.data->dtype = AD_F64;
+  for (int64_t i = 0; i < rows && i <= n / 2 && !b->status; i++)
+    for (int64_t k = 0; k < n; k++) {
+      const bool once = i == 0 || 2 * i == n;
+      const double angle = turn * (double)(i * k % n) / (double)n, weight = (once ? 1 : 2) / (double)n;
+      m.data->v[i * n + k].r = weight * cos(angle);
+      if (parts == 2 && !once) m.data->v[(rows + i) * n + k].r = -weight * sin(angle);
+    }
+  return m;
+}
+
+/* x is [..., parts, rows]; the result [..., columns, 2], or [..., n, 1] from half a spectrum to real numbers. */
+static ad_onnx_value transform(ad_onnx_build *b, ad_onnx_value x, int64_t n, int64_t columns, bool inverse, bool real) {
   if (b->status) return x;
   const int rank = x.shape.rank;
   const int64_t parts = x.shape.dim[rank - 2], rows = x.shape.dim[rank - 1];
   ad_shape flat = ad_onnx_shape(rank - 1, x.shape.dim), shape = x.shape;
   int64_t perm[AD_MAX_RANK];
   flat.dim[rank - 2] = parts * rows;
-  shape.dim[rank - 2] = 2;
-  shape.dim[rank - 1] = columns;
-  const ad_onnx_value m = matrix(b, x.type, parts, rows, columns, n, inverse);
+  shape.dim[rank - 2] = real ? 1 : 2;
+  shape.dim[rank - 1] = real ? n : columns;
+  const ad_onnx_value m =
+      real ? real_matrix(b, x.type, parts, rows, n) : matrix(b, x.type, parts, rows, columns, n, inverse);
   x = ad_onnx_reshape(b, ad_onnx_matmul(b, ad_onnx_reshape(b, x, &flat), m), &shape);
   for (int i = 0; i < rank; i++) perm[i] = i < rank - 2 ? i : 2 * rank - 3 - i;
   return ad_onnx_transpose(b, x, perm);
@@ -48,8 +65,9 @@ void ad_onnx_lower_dft(ad_onnx_build *b, ad_onnx_call *c) {
       b, ad_onnx_given(c, 2) ? ad_onnx_operand_int(b, c, 2, "the axis") : ad_onnx_int(b, c, "axis", usual), rank);
   const bool inverse = ad_onnx_int(b, c, "inverse", 0) != 0, onesided = ad_onnx_int(b, c, "onesided", 0) != 0;
   if (b->status) return;
-  const int64_t parts = c->in[0].shape.dim[rank - 1];
-  const int64_t n = ad_onnx_given(c, 1) ? ad_onnx_operand_int(b, c, 1, "the length") : c->in[0].shape.dim[axis];
+  const bool real = inverse && onesided;
+  const int64_t parts = c->in[0].shape.dim[rank - 1], size = c->in[0].shape.dim[axis];
+  const int64_t n = ad_onnx_given(c, 1) ? ad_onnx_operand_int(b, c, 1, "the length") : real ? 2 * (size - 1) : size;
   if (!b->status && (axis == rank - 1 || parts < 1 || parts > 2 || n < 1 || n > 1 << 30))
     ad_onnx_fail(b, "the axis, the length or the last axis is out of range");
   int64_t perm[AD_MAX_RANK], back[AD_MAX_RANK];
@@ -59,7 +77,7 @@ void ad_onnx_lower_dft(ad_onnx_build *b, ad_onnx_call *c) {
   perm[rank - 2] = rank - 1; /* the parts, then the axis */
   perm[rank - 1] = axis;
   if (b->status) return;
-  ad_onnx_value x = transform(b, ad_onnx_transpose(b, c->in[0], perm), n, onesided ? n / 2 + 1 : n, inverse);
+  ad_onnx_value x = transform(b, ad_onnx_transpose(b, c->in[0], perm), n, onesided ? n / 2 + 1 : n, inverse, real);
   perm[rank - 2] = axis;
   perm[rank - 1] = rank - 1;
   for (int i = 0; i < rank; i++) back[perm[i]] = i;
@@ -91,5 +109,5 @@ void ad_onnx_lower_stft(ad_onnx_build *b, ad_onnx_call *c) {
   x = ad_onnx_gather(b, x, 1, &(ad_shape){2, {frames, n}}, index);
   if (window.type) x = ad_onnx_binary(b, AD_OP_MUL, x, ad_onnx_reshape(b, window, &(ad_shape){2, {n, 1}}));
   const bool onesided = ad_onnx_int(b, c, "onesided", 1) != 0;
-  c->out[0] = transform(b, ad_onnx_transpose(b, x, order), n, onesided ? n / 2 + 1 : n, false);
+  c->out[0] = transform(b, ad_onnx_transpose(b, x, order), n, onesided ? n / 2 + 1 : n, false, false);
 }

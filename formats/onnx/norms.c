@@ -1,5 +1,6 @@
 /* Normalisations. */
 #include "onnx/operators.h"
+#include "onnx/reductions.h"
 
 static ad_onnx_value mean(ad_onnx_build *b, ad_onnx_value x, unsigned axes) {
   return ad_onnx_reduce(b, AD_OP_MEAN, x, axes, true);
@@ -112,9 +113,7 @@ void ad_onnx_lower_lp_normalization(ad_onnx_build *b, ad_onnx_call *c) {
   const int64_t p = ad_onnx_int(b, c, "p", 2);
   const unsigned axis = 1u << ad_onnx_axis(b, ad_onnx_int(b, c, "axis", -1), x.shape.rank);
   if (p != 1 && p != 2) ad_onnx_fail(b, "p must be 1 or 2");
-  ad_onnx_value n = p == 1 ? ad_onnx_unary(b, AD_OP_ABS, x) : ad_onnx_binary(b, AD_OP_MUL, x, x);
-  n = ad_onnx_reduce(b, AD_OP_SUM, n, axis, true);
-  c->out[0] = ad_onnx_binary(b, AD_OP_DIV, x, p == 1 ? n : ad_onnx_unary(b, AD_OP_SQRT, n));
+  c->out[0] = ad_onnx_normalised(b, x, p, axis);
 }
 
 /* Divides by a power of the sum of squares over neighbouring channels. */

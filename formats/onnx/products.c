@@ -240,8 +240,8 @@ void ad_onnx_lower_einsum(ad_onnx_build *b, ad_onnx_call *c) {
     if (t[i].count != t[i].v.shape.rank || !comma != (i + 1 == c->inputs))
       ad_onnx_fail(b, "the equation doesn't fit the operands");
     most = dots > most ? dots : most;
-    diagonals(b, &t[i]);
     for (int k = 0; k < t[i].count && !b->status; k++) uses[t[i].letter[k]]++;
+    diagonals(b, &t[i]);
     s = comma ? stop + 1 : end;
   }
   if (b->status || !t) return;

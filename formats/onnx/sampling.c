@@ -98,13 +98,6 @@ static ad_onnx_value reflect(ad_onnx_build *b, ad_onnx_value x, double lo, doubl
   return ad_onnx_binary(b, AD_OP_SUB, ad_onnx_number(b, x.type, hi), ad_onnx_unary(b, AD_OP_ABS, u));
 }
 
-/* To the nearest pixel: halves to even, in volumes away from 0. */
-static ad_onnx_value nearest(ad_onnx_build *b, ad_onnx_value x, bool away) {
-  if (!away) return ad_onnx_unary(b, AD_OP_ROUND, x);
-  ad_onnx_value y = ad_onnx_with(b, AD_OP_ADD, ad_onnx_unary(b, AD_OP_ABS, x), 0.5);
-  return ad_onnx_binary(b, AD_OP_MUL, ad_onnx_unary(b, AD_OP_SIGN, x), ad_onnx_unary(b, AD_OP_FLOOR, y));
-}
-
 typedef struct sampler {
   bool nearest, cubic, corners, border, reflect;
 } sampler;
@@ -124,12 +117,12 @@ static void read_sampler(ad_onnx_build *b, const ad_onnx_call *c, sampler *s) {
 }
 
 /* The weights of places from -1 to 1. */
-static ad_onnx_value weights_of(ad_onnx_build *b, const sampler *s, ad_onnx_value x, int64_t n, int axes) {
+static ad_onnx_value weights_of(ad_onnx_build *b, const sampler *s, ad_onnx_value x, int64_t n) {
   const double last = (double)n - 1, edge = s->corners ? 0 : 0.5;
   x = ad_onnx_with(b, AD_OP_ADD, x, 1);
   x = ad_onnx_with(b, AD_OP_DIV, ad_onnx_with(b, AD_OP_MUL, x, s->corners ? last : (double)n), 2);
   if (!s->corners) x = ad_onnx_with(b, AD_OP_SUB, x, 0.5);
-  if (s->nearest) x = nearest(b, x, axes == 3);
+  if (s->nearest) x = ad_onnx_unary(b, AD_OP_ROUND, x); /* halves to even */
   if (s->reflect && last + edge > 0) x = reflect(b, x, -edge, last + edge);
   if (s->border || s->reflect) x = clip(b, x, 0, last);
   if (s->cubic) return cubic_weights(b, x, n);
@@ -160,7 +153,7 @@ void ad_onnx_lower_grid_sample(ad_onnx_build *b, ad_onnx_call *c) {
   for (int i = axes; i-- > 0 && !b->status;) {
     const int64_t size = x->dim[i + 2];
     ad_onnx_value w = ad_onnx_reshape(b, ad_onnx_part(b, g, 2, axes - 1 - i, 1), &(ad_shape){2, {n, places}});
-    w = weights_of(b, &s, w, size, axes);
+    w = weights_of(b, &s, w, size);
     if (i == axes - 1) {
       y = ad_onnx_weigh(b, y, w, 1);
       continue;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "onnx/operators.h"
+#include "onnx/reductions.h"
 #include "onnx/selection.h"
 
 enum { MOST = AD_MAX_RANK - 2 };
@@ -260,10 +261,6 @@ void ad_onnx_lower_col2im(ad_onnx_build *b, ad_onnx_call *c) {
 
 /* ---- Pooling */
 
-static ad_onnx_value pool(ad_onnx_build *b, windows *w, ad_onnx_value x, ad_op op, double outside) {
-  return as_image(b, w, ad_onnx_reduce(b, op, gather_windows(b, w, x, outside), 1u << 2, false));
-}
-
 /* What MaxPool chose, for a MaxUnpool that has its indices. */
 typedef struct choice {
   windows w;
@@ -333,41 +330,30 @@ void ad_onnx_lower_average_pool(ad_onnx_build *b, ad_onnx_call *c) {
   read_windows(b, c, &w, NULL);
   place_windows(b, c, &w);
   const ad_onnx_value counts = counts_of(b, &w, c->in[0].type, with_padding);
-  c->out[0] = ad_onnx_binary(b, AD_OP_DIV, pool(b, &w, c->in[0], AD_OP_SUM, 0), counts);
-}
-
-/* |x|^p before the sum, and the p-th root behind it. */
-static ad_onnx_value power(ad_onnx_build *b, ad_onnx_value x, int64_t p, bool root) {
-  if (p < 1 || p > 1024) ad_onnx_refuse(b, "p = %lld", (long long)p);
-  if (p == 2) return root ? ad_onnx_unary(b, AD_OP_SQRT, x) : ad_onnx_binary(b, AD_OP_MUL, x, x);
-  if (!root) x = ad_onnx_unary(b, AD_OP_ABS, x);
-  if (p == 1) return x;
-  if (!root) return ad_onnx_with(b, AD_OP_POW, x, (double)p);
-  ad_onnx_value exponent = ad_onnx_with(b, AD_OP_DIV, ad_onnx_number(b, AD_ONNX_DOUBLE, 1), (double)p);
-  return ad_onnx_binary(b, AD_OP_POW, x, exponent);
+  const ad_onnx_value sum = ad_onnx_reduce(b, AD_OP_SUM, gather_windows(b, &w, c->in[0], 0), 1u << 2, false);
+  c->out[0] = ad_onnx_binary(b, AD_OP_DIV, as_image(b, &w, sum), counts);
 }
 
 void ad_onnx_lower_lp_pool(ad_onnx_build *b, ad_onnx_call *c) {
   windows w;
-  const int64_t p = ad_onnx_int(b, c, "p", 2);
   read_windows(b, c, &w, NULL);
   place_windows(b, c, &w);
-  c->out[0] = power(b, pool(b, &w, power(b, c->in[0], p, false), AD_OP_SUM, 0), p, true);
+  const ad_onnx_value x = gather_windows(b, &w, c->in[0], 0);
+  c->out[0] = as_image(b, &w, ad_onnx_norm(b, x, ad_onnx_int(b, c, "p", 2), 1u << 2, false));
 }
 
-/* Over all axes but the first two. */
-static ad_onnx_value over_image(ad_onnx_build *b, const ad_onnx_call *c, ad_op op, ad_onnx_value x) {
+/* All axes but the first two. */
+static unsigned image_axes(ad_onnx_build *b, const ad_onnx_call *c) {
   ad_onnx_need_rank(b, c, 0, 3);
-  return ad_onnx_reduce(b, op, x, ((1u << x.shape.rank) - 1) & ~3u, true);
+  return ((1u << c->in[0].shape.rank) - 1) & ~3u;
 }
 
 void ad_onnx_lower_global_pool(ad_onnx_build *b, ad_onnx_call *c) {
-  c->out[0] = over_image(b, c, c->row->op, c->in[0]);
+  c->out[0] = ad_onnx_reduce(b, c->row->op, c->in[0], image_axes(b, c), true);
 }
 
 void ad_onnx_lower_global_lp_pool(ad_onnx_build *b, ad_onnx_call *c) {
-  const int64_t p = ad_onnx_int(b, c, "p", 2);
-  c->out[0] = power(b, over_image(b, c, AD_OP_SUM, power(b, c->in[0], p, false)), p, true);
+  c->out[0] = ad_onnx_norm(b, c->in[0], ad_onnx_int(b, c, "p", 2), image_axes(b, c), true);
 }
 
 /* By what MaxPool chose, where windows don't share pixels and the result has its image's shape. */
