@@ -69,11 +69,13 @@ static ad_status read_as(ad_graph **g, const format **f, const void *bytes, size
                          const char *file, size_t count, const ad_binding *bindings, const ad_limits *limits,
                          ad_error *e) {
   ad_status s = AD_OK;
+  size_t value = 0; /* the first that is no mere shape */
+  while (value < count && !bindings[value].value) value++;
   for (*f = formats; *f < formats + ad_format_count() && !((*f)->sniff && (*f)->sniff(bytes, size));) ++*f;
   if (*f < formats + ad_format_count() && (*f)->read_bound)
     s = (*f)->read_bound(g, bytes, size, file, count, bindings, limits, e);
-  else if (*f < formats + ad_format_count() && count)
-    s = ad_fail(e, AD_EUSAGE, "'%.80s' can't be bound: %s leaves nothing open", bindings[0].name, (*f)->info.name);
+  else if (*f < formats + ad_format_count() && value < count)
+    s = ad_fail(e, AD_EUSAGE, "'%.80s' can't be bound: %s leaves nothing open", bindings[value].name, (*f)->info.name);
   else if (*f < formats + ad_format_count())
     s = (*f)->read(g, bytes, size, path, limits, e);
   else

@@ -309,13 +309,14 @@ AD_API ad_status ad_graph_load(ad_graph **g, const char *path, const ad_limits *
 AD_API ad_status ad_graph_read(ad_graph **g, const void *bytes, size_t size, const char *path, const ad_limits *limits,
                                ad_error *e);
 
-/* What a file leaves open and must be known to make a graph of it: a size that has a name only, or an input that sizes
- * or indices are computed from.  Formats: onnx.  Borrows both. */
+/* What a file leaves open and must be known to make a graph of it: a size that has a name, or none, which is that of
+ * axis i of an input X as "X[i]", or an input that sizes or indices are computed from.  Formats: onnx.  Borrows all. */
 typedef struct ad_binding {
   const char *name;
   const ad_numbers *value; /* one number for a size; one for each element of an input, row-major */
+  const ad_shape *shape;   /* where there is no value: what the open sizes of the input `name` are, if it has some */
 } ad_binding;
-/* The same with bindings; each must be one that the file has. */
+/* The same with bindings; each with a value must be one that the file has. */
 AD_API ad_status ad_graph_load_bound(ad_graph **g, const char *path, size_t count, const ad_binding *bindings,
                                      const ad_limits *limits, ad_error *e);
 AD_API ad_status ad_graph_read_bound(ad_graph **g, const void *bytes, size_t size, const char *path, size_t count,

@@ -33,7 +33,7 @@ START_TEST(weights_are_inputs) {
   onnx_output(m->graph, "y");
   ad_numbers *three = ad_numbers_new();
   must(ad_numbers_push_double(three, 3, &graphs_error));
-  ad_graph *g = onnx_load_bound(m, 1, &(ad_binding){"N", three});
+  ad_graph *g = onnx_load_bound(m, 1, &(ad_binding){"N", three, NULL});
   ad_numbers_free(three);
   ck_assert_uint_eq(ad_graph_input_count(g), 3); /* the exponent and the shape are none */
   const ad_node x = ad_graph_find_node(g, "x"), mask = ad_graph_find_node(g, "mask"), n = ad_graph_find_node(g, "w");
@@ -88,11 +88,11 @@ START_TEST(bindings_must_exist) {
   onnx_output(m->graph, "y");
   void *bytes = onnx_pack(m, &size);
   must_fail(AD_EUSAGE, "no size and no input 'M'",
-            ad_graph_read_bound(&g, bytes, size, "m", 1, &(ad_binding){"M", v}, NULL, &graphs_error));
+            ad_graph_read_bound(&g, bytes, size, "m", 1, &(ad_binding){"M", v, NULL}, NULL, &graphs_error));
   must_fail(AD_EINPUT, "one integer",
-            ad_graph_read_bound(&g, bytes, size, "m", 1, &(ad_binding){"N", v}, NULL, &graphs_error));
+            ad_graph_read_bound(&g, bytes, size, "m", 1, &(ad_binding){"N", v, NULL}, NULL, &graphs_error));
   must_fail(AD_EUSAGE, "leaves nothing open",
-            ad_graph_read_bound(&g, "adtool: 1\n", 10, "m", 1, &(ad_binding){"N", v}, NULL, &graphs_error));
+            ad_graph_read_bound(&g, "adtool: 1\n", 10, "m", 1, &(ad_binding){"N", v, NULL}, NULL, &graphs_error));
   must(ad_graph_read_bound(&g, bytes, size, "m", 0, NULL, NULL, &graphs_error));
   ck_assert_int_eq(ad_graph_node_shape(g, 0)->dim[0], 1);
   ad_graph_free(g);

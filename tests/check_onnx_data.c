@@ -218,12 +218,12 @@ static ad_status load(const model *m, bool all, ad_graph **g, ad_error *e) {
       bool twice = dim->value_case != ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM;
       for (size_t k = 0; !twice && k < count; k++) twice = !strcmp(b[k].name, dim->dim_param);
       const double size = (double)m->data[i].dim[d];
-      if (!twice) b[count++] = (ad_binding){dim->dim_param, numbers_of(&size, 1)};
+      if (!twice) b[count++] = (ad_binding){dim->dim_param, numbers_of(&size, 1), NULL};
     }
   }
   for (size_t i = 0; i < m->inputs; i++)
     if (m->data[i].v && (all || !is_real(m->data[i].type)))
-      b[count++] = (ad_binding){m->input[i]->name, numbers_of(m->data[i].v, m->data[i].count)};
+      b[count++] = (ad_binding){m->input[i]->name, numbers_of(m->data[i].v, m->data[i].count), NULL};
   const ad_status s = ad_graph_read_bound(g, m->bytes, m->size, m->r->name, count, b, NULL, e);
   for (size_t i = 0; i < count; i++) ad_numbers_free((ad_numbers *)b[i].value);
   return s;

@@ -105,6 +105,8 @@ typedef struct ad_onnx_build {
   size_t bindings;
   const ad_binding *binding;
   bool *bound;     /* which were used */
+  bool open;       /* an input has a size that the model leaves open */
+  ad_buffer names; /* for each name that a graph can't have: the one instead, a blank, the model's, a newline */
   uint64_t budget; /* elements that may still be made */
   uint64_t steps;  /* ONNX nodes that may still be lowered */
   ad_onnx_files files;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "onnx/order.h"
 #include "onnx/scan.h"
 
 /* ---- Fields that the definition of ONNX got after the one that adtool may be built with */
@@ -84,6 +85,7 @@ void ad_onnx_functions_read(ad_onnx_build *b, const Onnx__ModelProto *m) {
     const Onnx__FunctionProto *p = m->functions[i];
     ad_onnx_function *f = &all->item[all->count++];
     f->proto = p;
+    ad_onnx_order(b, p->n_node, p->node);
     later_attributes(b, f);
     const char *key = key_of(b, p->domain, p->name, later_text(b, &p->base, FUNCTION_OVERLOAD));
     uint32_t id;

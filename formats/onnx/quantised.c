@@ -51,10 +51,14 @@ void ad_onnx_lower_quantize(ad_onnx_build *b, ad_onnx_call *c) {
 }
 
 void ad_onnx_lower_dequantize(ad_onnx_build *b, ad_onnx_call *c) {
+  const int64_t said = ad_onnx_int(b, c, "output_dtype", 0);
   const int type = c->in[1].type;
+  if (said && !ad_onnx_is_real(said > 0 && said < INT32_MAX ? (int)said : 0))
+    ad_onnx_refuse(b, "output_dtype = %lld", (long long)said);
   ad_onnx_value x = ad_onnx_cast(b, c->in[0], type), zero = spread(b, c, c->in[2]);
   if (zero.type) x = ad_onnx_binary(b, AD_OP_SUB, x, ad_onnx_cast(b, zero, type));
-  c->out[0] = ad_onnx_binary(b, AD_OP_MUL, x, spread(b, c, c->in[1]));
+  x = ad_onnx_binary(b, AD_OP_MUL, x, spread(b, c, c->in[1]));
+  c->out[0] = said ? ad_onnx_cast(b, x, (int)said) : x;
 }
 
 /* To uint8, by a scale from the range of the operand and 0. */

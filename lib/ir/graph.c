@@ -58,7 +58,7 @@ void ad_graph_free(ad_graph *g) {
 
 /* ---- Names and texts */
 
-static ad_status check_name(const char *what, const char *name, ad_error *e) {
+ad_status ad_graph_check_name(const char *what, const char *name, ad_error *e) {
   size_t n = strlen(name);
   if (!n) return ad_fail(e, AD_EINPUT, "%s has an empty name", what);
   if (n > AD_MAX_NAME)
@@ -90,12 +90,13 @@ static ad_status replace_text(char **slot, const char *text, ad_error *e) {
 
 ad_status ad_graph_set_name(ad_graph *g, const char *name, ad_error *e) {
   if (*name) {
-    ad_status s = check_name("the graph", name, e);
+    ad_status s = ad_graph_check_name("the graph", name, e);
     if (s) return s;
   }
   return replace_text(&g->name, name, e);
 }
 
+<<<<<<< HEAD
 /* Whether it is UTF-8: control characters, which ad_character refuses, are in ASCII and behind the bytes C2 and E2, all
  * of whose sequences are characters. */
 static bool is_utf8(const char *s) {
@@ -124,6 +125,10 @@ static bool is_section(const char *tag, const char *hex) {
 static ad_status check_meta(const ad_graph *g, const char *key, const char *text, ad_error *e) {
   enum { PREFIX = sizeof AD_META_SECTION - 1 };
   ad_status s = check_name("a meta entry", key, e);
+=======
+ad_status ad_graph_set_meta(ad_graph *g, const char *key, const char *text, ad_error *e) {
+  ad_status s = ad_graph_check_name("a meta entry", key, e);
+>>>>>>> 752db61 (ONNX: models are read as they are found)
   if (s) return s;
   if (!is_utf8(text)) return ad_fail(e, AD_EINPUT, "the meta entry '%s' is not UTF-8", key);
   if (strncmp(key, AD_META_SECTION, PREFIX)) return AD_OK;
@@ -194,7 +199,7 @@ static ad_status taken(const ad_graph *g, const char *name, ad_error *e) {
 }
 
 ad_status ad_graph_set_node_name(ad_graph *g, ad_node n, const char *name, ad_error *e) {
-  ad_status s = check_name("a node", name, e);
+  ad_status s = ad_graph_check_name("a node", name, e);
   if (!s) s = taken(g, name, e);
   if (s) return s;
   if (n >= g->count) return ad_fail(e, AD_EUSAGE, "there is no node %u to name '%s'", n, name);
@@ -205,7 +210,7 @@ ad_status ad_graph_set_node_name(ad_graph *g, ad_node n, const char *name, ad_er
 
 ad_status ad_graph_output(ad_graph *g, const char *name, ad_node n, ad_error *e) {
   uint32_t id;
-  ad_status s = check_name("an output", name, e);
+  ad_status s = ad_graph_check_name("an output", name, e);
   if (s) return s;
   if (n >= g->count) return ad_fail(e, AD_EUSAGE, "output '%s' wants node %u, which does not exist", name, n);
   if (ad_names_find(&g->output_names, name, &id)) return ad_fail(e, AD_EINPUT, "the output '%s' is given twice", name);
@@ -365,7 +370,7 @@ static ad_status check_count(const ad_numbers *v, const ad_shape *s, subject who
 ad_status ad_graph_input(ad_graph *g, ad_node *out, const ad_input_spec *spec, ad_error *e) {
   const subject who = {.input = spec->name};
   uint32_t shape, id;
-  ad_status s = check_name("an input", spec->name, e);
+  ad_status s = ad_graph_check_name("an input", spec->name, e);
   if (!s) s = taken(g, spec->name, e);
   if (s) return s;
   if (g->count != g->input_count)

@@ -79,6 +79,9 @@ static inline bool ad_has_payload(ad_op op) {
   return op <= AD_OP_CONSTANT || ad_op_rule_get(op)->attrs;
 }
 
+/* Whether a graph can have such a name; `what` has it, for the message. */
+ad_status ad_graph_check_name(const char *what, const char *name, ad_error *e);
+
 /* ad_graph_node_args in place. */
 static inline size_t ad_graph_args(const ad_graph *g, ad_node n, const ad_node **args) {
   *args = g->arg + g->first_arg[n];
