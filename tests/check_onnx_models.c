@@ -227,6 +227,39 @@ START_TEST(newer_versions_are_read) {
 }
 END_TEST
 
+/* ---- Limits */
+
+static void exceeds(Onnx__ModelProto *m, uint64_t bytes_allowed, const char *part) {
+  const ad_limits limits = {.max_bytes = bytes_allowed};
+  size_t size;
+  ad_graph *g;
+  void *bytes = onnx_pack(m, &size);
+  must_fail(AD_ELIMIT, part, ad_graph_read(&g, bytes, size, "model", &limits, &graphs_error));
+  free(bytes);
+  onnx_free(m);
+}
+
+/* What is tiled or expanded takes no memory before it is known that it may. */
+START_TEST(loading_is_bounded) {
+  Onnx__ModelProto *m = onnx_model(6);
+  onnx_input(m->graph, "x", FLOAT, DIMS(1, 1, 1, 2));
+  onnx_ints(m->graph, "repeats", DIMS(4), (int64_t[]){0x3000001, 2, 3, 4});
+  onnx_node(m->graph, "Tile", "x repeats", "y");
+  onnx_output(m->graph, "y");
+  exceeds(m, 0, "more than 2147483648 elements");
+  for (int i = 0; i < 3; i++) {
+    static const char *const op[] = {"ConstantOfShape", "Expand", "Tile"};
+    m = onnx_model(13);
+    onnx_input(m->graph, "x", FLOAT, NO_DIMS);
+    onnx_ints(m->graph, "size", DIMS(1), (int64_t[]){1 << 18});
+    onnx_ints(m->graph, "one", DIMS(1), (int64_t[]){1});
+    onnx_node(m->graph, op[i], i ? "one size" : "size", "y");
+    onnx_output(m->graph, "y");
+    exceeds(m, 1 << 20, "(--max-memory)");
+  }
+}
+END_TEST
+
 int main(void) {
   Suite *s = suite_create("onnx_models");
   TCase *c = tcase_create("models");
@@ -238,6 +271,7 @@ int main(void) {
   tcase_add_test(c, declared_shapes_are_compared);
   tcase_add_test(c, names_are_made_to_fit);
   tcase_add_loop_test(c, newer_versions_are_read, 21, 26);
+  tcase_add_test(c, loading_is_bounded);
   tcase_set_timeout(c, 300);
   suite_add_tcase(s, c);
   return suite_run(s);

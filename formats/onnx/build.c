@@ -71,7 +71,13 @@ void *ad_onnx_room(ad_onnx_build *b, uint64_t count, size_t size) {
   if (__builtin_mul_overflow(count, (size + 7) / 8, &elements) || elements > UINT64_MAX - OVERHEAD)
     elements = UINT64_MAX - OVERHEAD;
   ad_onnx_charge(b, elements + OVERHEAD);
+  if (!b->status && elements + OVERHEAD > b->room)
+    ad_onnx_check(b, ad_fail(b->e, AD_ELIMIT,
+                             "what is computed when the model is loaded needs more memory than the limit of %llu MiB "
+                             "(--max-memory)",
+                             (unsigned long long)(ad_graph_limits(b->g)->max_bytes >> 20)));
   if (b->status) return NULL;
+  b->room -= elements + OVERHEAD;
   void *p = ad_reserve(&b->owned, &b->owned_capacity, b->owned_count + 1, sizeof *b->owned)
                 ? ad_calloc((size_t)count, size)
                 : NULL;

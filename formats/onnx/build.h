@@ -108,6 +108,7 @@ typedef struct ad_onnx_build {
   bool open;       /* an input has a size that the model leaves open */
   ad_buffer names; /* for each name that a graph can't have: the one instead, a blank, the model's, a newline */
   uint64_t budget; /* elements that may still be made */
+  uint64_t room;   /* elements that the limit on memory still lets in */
   uint64_t steps;  /* ONNX nodes that may still be lowered */
   ad_onnx_files files;
   void **owned; /* freed at the end */

@@ -264,6 +264,7 @@ static void read_weight(ad_onnx_build *b, ad_onnx_scope *s, const Onnx__TensorPr
   add_input(b, s, t->name, spec, v.type, t);
   ad_free(b->owned[--b->owned_count]); /* the graph has them now */
   b->budget += numbers.count;
+  b->room += numbers.count;
 }
 
 static void read_inputs(ad_onnx_build *b, ad_onnx_scope *s, const Onnx__GraphProto *g) {
@@ -389,6 +390,7 @@ ad_status ad_onnx_read(ad_graph **g, const void *bytes, size_t size, const char 
   ad_status s = ad_onnx_scan(&onnx__model_proto__descriptor, bytes, size, b.e);
   if (s) return s;
   b.budget = (uint64_t)size + AD_ONNX_MOST_ELEMENTS;
+  b.room = ad_limits_resolve(limits).max_bytes / sizeof(ad_onnx_element);
   b.steps = AD_ONNX_MOST_STEPS;
   Onnx__ModelProto *m = onnx__model_proto__unpack(&a, size, bytes);
   if (!m && out_of_memory) return ad_fail_memory(e);

@@ -115,19 +115,26 @@ static ad_onnx_value take(ad_onnx_build *b, ad_onnx_value x, int axis, const int
 }
 
 void ad_onnx_lower_tile(ad_onnx_build *b, ad_onnx_call *c) {
-  int64_t count, size;
+  int64_t count;
   ad_onnx_value x = c->in[0];
   const int64_t *repeats = ad_onnx_operand_ints(b, c, 1, "the repeats", &count);
   if (!repeats) return;
   if (b->opset < 6) ad_onnx_refuse(b, "Tile before version 6");
   if (count != x.shape.rank) ad_onnx_fail(b, "%lld repeats for %d axes", (long long)count, x.shape.rank);
-  for (int i = 0; i < count && !b->status; i++) {
-    const int64_t n = x.shape.dim[i];
+  ad_shape shape = x.shape;
+  for (int i = 0; i < count && !b->status; i++)
+    if (repeats[i] < 0 || __builtin_mul_overflow(shape.dim[i], repeats[i], &shape.dim[i]))
+      ad_onnx_fail(b, "the repeats are out of range");
+  if (b->status || !ad_onnx_shape_fits(b, &shape)) return;
+  for (int i = 0; i < count; i++) {
+    ad_shape rows = {3, {1, 1, 1}}, more;
     if (repeats[i] == 1) continue;
-    if (repeats[i] < 0 || __builtin_mul_overflow(n, repeats[i], &size)) ad_onnx_fail(b, "the repeats are out of range");
-    int64_t *index = b->status ? NULL : ad_onnx_room(b, (uint64_t)size, sizeof *index);
-    for (int64_t k = 0; index && k < size; k++) index[k] = k % n;
-    if (index) x = take(b, x, i, index, size);
+    for (int k = 0; k < x.shape.rank; k++) rows.dim[k < i ? 0 : 2] *= x.shape.dim[k];
+    more = rows;
+    more.dim[1] = repeats[i];
+    shape = x.shape;
+    shape.dim[i] *= repeats[i];
+    x = ad_onnx_reshape(b, ad_onnx_broadcast(b, ad_onnx_reshape(b, x, &rows), &more), &shape);
   }
   c->out[0] = x;
 }
