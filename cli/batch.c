@@ -45,6 +45,7 @@ const command command_batch = {
     "with\n"
     "--do hess also by its Hessian; with --do jac the outputs' elements are followed by the Jacobian; with\n"
     "--do check it is the verdict (in .npy: 0 pass, 1 fail, 2 undecided), digits, ulps, entries and how many agree.\n"
+    "Derivatives are by the inputs in the order of --wrt, or else of the file.\n"
     "The results are .npy, CSV or ndjson, by --format or the output's name, in the order of the points.  What a row\n"
     "becomes depends on that row alone: the bits are the same for any number of threads and of parts.\n"
     "A run that was killed goes on where it was when it is started again.  With --shard it writes one part of many, "

@@ -54,7 +54,10 @@ static ad_status put_key(ad_buffer *b, job *j, ad_error *e) {
                    ad_batch_chunk(p), ad_batch_simd());
   for (size_t i = 0; i < p->o.output_count; i++)
     ad_buffer_printf(b, "output %zu %zu\n", p->o.output[i], p->o.element[i]);
-  for (size_t i = 0; i < p->o.weight_count; i++) ad_buffer_printf(b, "weight %a\n", p->o.weight[i]);
+  for (size_t i = 0; i < p->o.weight_count; i++) {
+    const char *text = ad_numbers_text(p->o.weight, i);
+    ad_buffer_printf(b, text ? "weight %a %s\n" : "weight %a\n", ad_numbers_double(p->o.weight, i), text);
+  }
   for (size_t i = 0; i < ad_program_wrt_count(p->program); i++)
     ad_buffer_printf(b, "wrt %u\n", ad_program_wrt(p->program, i));
   if (p->o.task == AD_BATCH_CHECK)

@@ -259,7 +259,7 @@ typedef struct session {
   size_t *output;    /* positions of the outputs chosen */
   size_t *element;   /* SIZE_MAX: all of it */
   size_t seed_count; /* weights from --seed for the one output chosen */
-  double *weight;
+  ad_numbers *weight;
 } session;
 
 /* Loads the graph, reads the point and the names in the options; 0 or an exit status after a message. */

@@ -23,7 +23,7 @@ static int derive(const session *s, ad_graph **out) {
                        s->path, s->output_count);
   if (s->seed_count) {
     r.seed_count = s->seed_count;
-    r.weight = s->weight;
+    r.exact = s->weight;
   } else if (element) {
     r.seed_count = 1;
     r.element = s->element;

@@ -1,7 +1,6 @@
 /* Second derivatives: the whole Hessian, and its product with a direction. */
-#include <string.h>
-
 #include "cli.h"
+#include "ir/number.h"
 #include "ir/point.h"
 
 /* What --output, --wrt and --seed say. */
@@ -16,7 +15,7 @@ static int plan(ad_hessian **h, const session *s, bool sparse, uint32_t columns)
                           .columns = columns};
   if (s->seed_count) {
     o.of.seed_count = s->seed_count;
-    o.of.weight = s->weight;
+    o.of.exact = s->weight;
   } else if (s->element[0] != SIZE_MAX) {
     o.of.seed_count = 1;
     o.of.element = s->element;
@@ -89,9 +88,8 @@ static int hess_one(const options *o, const char *path, ad_buffer *b) {
 
 typedef struct product {
   const session *s;
-  const ad_hessian *h; /* by the inputs of the rows and of the direction */
-  size_t count;
-  size_t *part; /* which of its inputs are rows */
+  const ad_hessian *h; /* by the inputs of the rows, then by the other ones that have a direction */
+  size_t count;        /* of rows */
 } product;
 
 static bool is_row(const session *s, ad_node x) {
@@ -105,15 +103,15 @@ static int plan_product(product *r, ad_hessian **h, const session *s, const vect
   const size_t inputs = ad_graph_input_count(s->graph);
   session wide = *s;
   wide.wrt_count = 0;
-  wide.wrt = ad_calloc(inputs, sizeof *wide.wrt);
-  r->part = ad_calloc(inputs, sizeof *r->part);
-  int status = wide.wrt && r->part ? 0 : out_of_memory(s->o);
-  for (ad_node x = 0; !status && x < inputs; x++)
-    if (is_row(s, x) || v->values.point->value[x]) {
-      if (is_row(s, x)) r->part[r->count++] = wide.wrt_count;
-      wide.wrt[wide.wrt_count++] = x;
-    }
-  if (!status) status = plan(h, &wide, false, 1);
+  wide.wrt = ad_calloc(inputs + s->wrt_count, sizeof *wide.wrt);
+  if (!wide.wrt) return out_of_memory(s->o);
+  for (size_t i = 0; i < s->wrt_count; i++) wide.wrt[wide.wrt_count++] = s->wrt[i];
+  for (ad_node x = 0; x < inputs && !s->wrt_count; x++)
+    if (is_row(s, x)) wide.wrt[wide.wrt_count++] = x;
+  r->count = wide.wrt_count;
+  for (ad_node x = 0; x < inputs; x++)
+    if (!is_row(s, x) && v->values.point->value[x]) wide.wrt[wide.wrt_count++] = x;
+  const int status = plan(h, &wide, false, 1);
   ad_free(wide.wrt);
   r->s = s;
   r->h = *h;
@@ -129,10 +127,7 @@ static int gather(ad_numbers *n, const session *s, const vector *v, const ad_hes
     const ad_numbers *d = v->values.point->value[x];
     const size_t size = (size_t)ad_shape_size(ad_graph_node_shape(s->graph, x));
     for (size_t k = 0; !status && k < size; k++) {
-      const size_t at = d && ad_numbers_count(d) > 1 ? k : 0;
-      const char *text = d ? ad_numbers_text(d, at) : NULL;
-      status = text ? ad_numbers_push_text(n, text, strlen(text), &e)
-                    : ad_numbers_push_double(n, d ? ad_numbers_double(d, at) : 0, &e);
+      status = d ? ad_numbers_push_from(n, d, ad_numbers_count(d) > 1 ? k : 0, &e) : ad_numbers_push_double(n, 0, &e);
     }
   }
   return status ? report(s->o, &e) : 0;
@@ -140,9 +135,9 @@ static int gather(ad_numbers *n, const session *s, const vector *v, const ad_hes
 
 static ad_span part_at(const void *context, size_t i, ad_buffer *name, ad_shape *shape) {
   const product *r = context;
-  const ad_node x = ad_hessian_wrt(r->h, r->part[i]);
+  const ad_node x = ad_hessian_wrt(r->h, i);
   size_t first = 0;
-  for (size_t k = 0; k < r->part[i]; k++)
+  for (size_t k = 0; k < i; k++)
     first += (size_t)ad_shape_size(ad_graph_node_shape(r->s->graph, ad_hessian_wrt(r->h, k)));
   *shape = *ad_graph_node_shape(r->s->graph, x);
   ad_buffer_puts(name, ad_graph_node_name(r->s->graph, x));
@@ -170,7 +165,6 @@ static int hvp_one(const options *o, const char *path, ad_buffer *b) {
   if (!status) status = put_product(b, o, "hvp", false, r.count, part_at, &r);
   if (!status) status = put_notes(&s);
   ad_numbers_free(n);
-  ad_free(r.part);
   ad_hessian_free(h);
   vector_clear(&v);
   session_close(&s);
@@ -197,7 +191,7 @@ const command command_hess = {
     "With --format json the result is\n"
     "  {\"outputs\": {NAME: {INPUT: {INPUT: [[...]]}}}}, matrices of one input's elements by another's, or\n"
     "  {\"shape\": [n, n], \"row\": [...], \"col\": [...], \"value\": [...]} with --sparse,\n"
-    "where rows and columns are the elements of all inputs in the order of the file.\n"
+    "where rows and columns are the elements of all inputs in the order of --wrt, or else of the file.\n"
     "--format npz is read by SciPy's load_npz, mtx (Matrix Market) by its mmread; both want --sparse.",
     1,
     SIZE_MAX,

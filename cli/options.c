@@ -16,7 +16,8 @@ typedef struct option_row {
 static const option_row rows[] = {
     {OPT_AT, "at", NULL, "NAME=VALUE", "give an input a value: a number, a nested list, or @FILE.npy"},
     {OPT_POINT, "point", NULL, "FILE", "read input values from a YAML or JSON file of names and values"},
-    {OPT_WRT, "wrt", NULL, "NAME,...", "differentiate by these inputs (default: all that are not `diff: no`)"},
+    {OPT_WRT, "wrt", NULL, "NAME,...",
+     "differentiate by these inputs, in this order (default: all that are not `diff: no`)"},
     {OPT_OUTPUT, "output", NULL, "NAME", "only this output, or one element of it: NAME[i,j]"},
     {OPT_SEED, "seed", NULL, "LIST", "weights of a non-scalar output's elements: a nested list, or one number for all"},
     {OPT_WEIGHT, "weight", NULL, "NAME=VALUE", "weights of an output's elements, as --at has values"},

@@ -187,28 +187,17 @@ static int read_seed(session *s) {
   ad_node n;
   const ad_shape *shape = ad_graph_node_shape(s->graph, ad_graph_output_node(s->graph, s->output[0]));
   s->seed_count = (size_t)ad_shape_size(shape);
-  s->weight = ad_calloc(s->seed_count + 1, sizeof *s->weight);
+  s->weight = ad_numbers_new();
   if (!s->weight) return out_of_memory(s->o);
-  ad_program *program = NULL;
-  ad_workspace *w = NULL;
   ad_status status = ad_graph_new(&g, &s->o->limits, &e);
   if (!status) status = ad_graph_input(g, &n, &(ad_input_spec){.name = "seed", .shape = *shape}, &e);
-  if (!status) status = ad_graph_output(g, "seed", n, &e);
   if (!status) status = ad_point_new(&p, g, &e);
   if (!status) status = ad_point_set_text(p, "seed", s->o->seed, &e);
-  if (!status) status = ad_program_new(&program, g, NULL, &e);
-  if (!status) status = ad_workspace_new(&w, program, ad_backend_find("tape"), NULL, &e);
-  if (!status) status = ad_workspace_set_point(w, p, &e);
-  if (!status) {
-    ad_span v = ad_workspace_value(w, n);
-    for (size_t i = 0; i < v.count; i++) s->weight[i] = ad_span_double(&v, i);
-  }
-  ad_workspace_free(w);
-  ad_program_free(program);
+  for (size_t i = 0; !status && i < s->seed_count; i++)
+    status = ad_numbers_push_from(s->weight, p->value[n], ad_numbers_count(p->value[n]) > 1 ? i : 0, &e);
   ad_point_free(p);
   ad_graph_free(g);
-  if (!status) return 0;
-  return report_option(s->o, "seed", "", &e);
+  return status ? report_option(s->o, "seed", "", &e) : 0;
 }
 
 int session_scalar(const session *s, size_t i) {
@@ -299,7 +288,7 @@ int session_gradient(const session *s, size_t i) {
   ad_gradient_request r = {.output = ad_graph_output_node(s->graph, s->output[i]), .mode = s->mode};
   if (s->seed_count) {
     r.seed_count = s->seed_count;
-    r.weight = s->weight;
+    r.exact = s->weight;
   } else if (element != SIZE_MAX) {
     r.seed_count = 1;
     r.element = &element;
@@ -450,7 +439,7 @@ void session_close(session *s) {
   ad_free(s->wrt);
   ad_free(s->output);
   ad_free(s->element);
-  ad_free(s->weight);
+  ad_numbers_free(s->weight);
 }
 
 int for_each_graph(const options *o, int (*one)(const options *o, const char *path, ad_buffer *b)) {

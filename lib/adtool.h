@@ -375,7 +375,8 @@ typedef struct ad_program ad_program;
 typedef struct ad_program_options {
   size_t output_count; /* nodes whose values are wanted; 0: the graph's outputs */
   const ad_node *outputs;
-  size_t wrt_count; /* inputs to differentiate by; 0: those that are not fixed */
+  size_t wrt_count; /* inputs to differentiate by, none twice, whose order is that of Jacobians' columns; 0: those that
+                     * are not fixed */
   const ad_node *wrt;
   bool keep_all;     /* every node of the graph, also those that no output needs */
   bool outputs_only; /* only values and adjoints of outputs and inputs will be read: tensors that are needed at
@@ -481,10 +482,11 @@ AD_API void ad_workspace_diagnose(ad_workspace *w, ad_notice_fn *notice, void *c
 /* The derivative of sum_i weight_i * element_i of one output by every element of every input of the program's wrt. */
 typedef struct ad_gradient_request {
   ad_node output;
-  size_t seed_count;     /* 0: the output is a scalar and its weight is 1 */
-  const size_t *element; /* which elements; NULL: 0 .. seed_count-1 */
-  const double *weight;  /* NULL: all 1 */
-  ad_mode mode;          /* AD_MODE_DEFAULT: the backend's */
+  size_t seed_count;       /* 0: the output is a scalar and its weight is 1 */
+  const size_t *element;   /* which elements; NULL: 0 .. seed_count-1 */
+  const double *weight;    /* NULL: all 1 */
+  const ad_numbers *exact; /* the weights as exact numbers, one for each; NULL: those above */
+  ad_mode mode;            /* AD_MODE_DEFAULT: the backend's */
 } ad_gradient_request;
 
 /* After a primal run.  Results are read with ad_workspace_gradient; in forward mode the workspace's directions are
@@ -584,11 +586,13 @@ AD_API ad_jacobian_plan ad_jacobian_get_plan(const ad_jacobian *j);
 typedef struct ad_derivative_request {
   size_t output_count; /* outputs, by position; 0: all.  A gradient takes one */
   const size_t *output;
-  size_t wrt_count; /* inputs; 0: those that are not fixed */
+  size_t wrt_count; /* inputs, none twice, whose order is that of the results; 0: those that are not fixed */
   const ad_node *wrt;
-  size_t seed_count;     /* of a gradient.  0: the output is a scalar and its weight is 1 */
-  const size_t *element; /* which elements; NULL: 0 .. seed_count-1 */
-  const double *weight;  /* NULL: all 1 */
+  size_t seed_count;       /* of a gradient.  0: the output is a scalar and its weight is 1 */
+  const size_t *element;   /* which elements; NULL: 0 .. seed_count-1 */
+  const double *weight;    /* NULL: all 1 */
+  const ad_numbers *exact; /* the weights as exact numbers, one for each, which become exact constants; NULL: those
+                            * above */
 } ad_derivative_request;
 
 /* r may be NULL.  The new graph is the caller's. */
@@ -626,10 +630,10 @@ AD_API ad_span ad_mixed_derivative(const ad_mixed *m, size_t i, size_t output);
 /* ---- Hessians --------------------------------------------------------------------------------------------------- */
 
 /* The second derivatives of one output, or of a weighted sum of its elements, by all elements of n inputs: rows and
- * columns are the inputs' elements, inputs in the order of the graph, row-major.  Planned once, for the graph of the
- * gradient, and run at many points.  Sweeps over that graph give products with the Hessian: its tangents are forward
- * over reverse mode, its adjoints the same, as a Hessian is symmetric (Griewank and Walther, Evaluating Derivatives,
- * 2nd ed., SIAM 2008, section 5.4). */
+ * columns are the inputs' elements, inputs in the order of the request's wrt (none there: of the graph), row-major.
+ * Planned once, for the graph of the gradient, and run at many points.  Sweeps over that graph give products with the
+ * Hessian: its tangents are forward over reverse mode, its adjoints the same, as a Hessian is symmetric (Griewank and
+ * Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, section 5.4). */
 typedef struct ad_hessian ad_hessian;
 typedef struct ad_hessian_options {
   ad_derivative_request of; /* as for ad_graph_gradient */

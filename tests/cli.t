@@ -679,12 +679,181 @@ d2 loss/d x d y = [[-2]]
 d2 loss/d y d w = [[-4]]
 d2 loss/d y d x = [[-2]]
 d2 loss/d y d y = [[2]]
+$ printf 'adtool: 1\ninputs: {x: 2, y: 3}\noutputs: {z: x*y^2}\n' >order.yaml; printf 'x,y\n2,3\n' >order.csv; for f in text json csv; do for c in grad jac hess 'hvp --direction x=1' 'hess --sparse' 'jac --sparse' 'vjp --weight z=2'; do echo "# $c $f"; adtool $c order.yaml --wrt y,x --format $f; done; done
+# grad text
+z = 18
+  d/dy = 12
+  d/dx = 9
+# jac text
+d z/d y = [[12]]
+d z/d x = [[9]]
+# hess text
+d2 z/d y d y = [[4]]
+d2 z/d y d x = [[6]]
+d2 z/d x d y = [[6]]
+d2 z/d x d x = [[0]]
+# hvp --direction x=1 text
+y = 6
+x = 0
+# hess --sparse text
+d2 z/d y d y = 4
+d2 z/d y d x = 6
+d2 z/d x d y = 6
+# jac --sparse text
+d z/d y = 12
+d z/d x = 9
+# vjp --weight z=2 text
+y = 24
+x = 18
+# grad json
+{"backend": "tape", "outputs": {"z": {"value": 18, "gradient": {"y": 12, "x": 9}}}}
+# jac json
+{"outputs": {"z": {"y": [[12]], "x": [[9]]}}}
+# hess json
+{"outputs": {"z": {"y": {"y": [[4]], "x": [[6]]}, "x": {"y": [[6]], "x": [[0]]}}}}
+# hvp --direction x=1 json
+{"hvp": {"y": 6, "x": 0}}
+# hess --sparse json
+{"shape": [2, 2], "row": [0, 0, 1], "col": [0, 1, 0], "value": [4, 6, 6]}
+# jac --sparse json
+{"shape": [1, 2], "row": [0, 0], "col": [0, 1], "value": [12, 9]}
+# vjp --weight z=2 json
+{"vjp": {"y": 24, "x": 18}}
+# grad csv
+output,input,element,derivative
+z,y,0,12
+z,x,0,9
+# jac csv
+output,output_element,input,input_element,derivative
+z,0,y,0,12
+z,0,x,0,9
+# hess csv
+output,row_input,row_element,column_input,column_element,derivative
+z,y,0,y,0,4
+z,y,0,x,0,6
+z,x,0,y,0,6
+z,x,0,x,0,0
+# hvp --direction x=1 csv
+input,element,derivative
+y,0,6
+x,0,0
+# hess --sparse csv
+output,row_input,row_element,column_input,column_element,derivative
+z,y,0,y,0,4
+z,y,0,x,0,6
+z,x,0,y,0,6
+# jac --sparse csv
+output,output_element,input,input_element,derivative
+z,0,y,0,12
+z,0,x,0,9
+# vjp --weight z=2 csv
+input,element,derivative
+y,0,24
+x,0,18
+$ adtool hess order.yaml --wrt y,x --sparse --format mtx; adtool jac order.yaml --wrt y,x --sparse --format mtx; adtool jac order.yaml --wrt y,x --format npy | tail -c 16 | od -A n -t f8; adtool hess order.yaml --wrt y,x --format npy | tail -c 32 | od -A n -t f8
+%%MatrixMarket matrix coordinate real general
+2 2 3
+1 1 4
+1 2 6
+2 1 6
+%%MatrixMarket matrix coordinate real general
+1 2 2
+1 1 12
+1 2 9
+                       12                        9
+                        4                        6
+                        6                        0
+$ for d in grad jac hess; do for f in csv ndjson; do adtool batch order.yaml --points order.csv --do $d --wrt y,x --format $f; done; done; adtool batch order.yaml --points order.csv --do hess --wrt y,x -o order.npy; tail -c 56 order.npy | od -A n -t f8
+z,dz/dy,dz/dx
+18,12,9
+{"row": 0, "outputs": {"z": {"value": 18, "gradient": {"y": 12, "x": 9}}}}
+z,dz/dy,dz/dx
+18,12,9
+{"row": 0, "outputs": {"z": {"value": 18, "jacobian": {"y": [[12]], "x": [[9]]}}}}
+z,dz/dy,dz/dx,d2z/dydy,d2z/dydx,d2z/dxdy,d2z/dxdx
+18,12,9,4,6,6,0
+{"row": 0, "outputs": {"z": {"value": 18, "gradient": {"y": 12, "x": 9}, "hessian": {"y": {"y": [[4]], "x": [[6]]}, "x": {"y": [[6]], "x": [[0]]}}}}}
+                       18                       12
+                        9                        4
+                        6                        6
+                        0
+$ adtool diff order.yaml --wrt y,x --to yaml; adtool diff order.yaml --wrt y,x --mode forward --to yaml | grep -n tangent; adtool diff order.yaml --wrt y,x --mode reverse --to yaml | grep -n 'adjoint\..:'
+adtool: 1
+inputs:
+  x: 2
+  y: 3
+nodes:
+  "%2": sqr(y)
+outputs:
+  z: x*%2
+  grad.y: mul_no_nan(y + y, x)
+  grad.x: "%2"
+5:  tangent.y: {shape: [], diff: no}
+6:  tangent.x: {shape: [], diff: no}
+11:  "%7": mul_no_nan(%6, tangent.y)
+12:  "%8": mul_no_nan(%4, tangent.x)
+17:  tangent.z: "%10"
+5:  adjoint.z: {shape: [], diff: no}
+15:  adjoint.y: "%8"
+16:  adjoint.x: "%5"
+$ for c in grad jac hess 'hvp --direction x=1' 'vjp --weight z=2' check 'diff --to yaml' 'dot --adjoints' 'batch --points order.csv'; do adtool $c order.yaml --wrt y,x,y; done
+adtool: the input 'y' is named twice
+adtool: the input 'y' is named twice
+adtool: the input 'y' is named twice
+adtool: the input 'y' is named twice
+adtool: the input 'y' is named twice
+adtool: the input 'y' is named twice
+adtool: the input 'y' is named twice
+adtool: the input 'y' is named twice
+adtool: the input 'y' is named twice
+? 2
+$ printf 'adtool: 1\ninputs: {x: [1, 2]}\noutputs: {y: x, s: sum(x*x), z: exp(x)}\n' >seed.yaml; for m in forward reverse; do adtool grad seed.yaml --output y --seed 0.1 --backend mpfr --mode $m --digits 30; adtool grad seed.yaml --output y --seed '[1e400, 1/3]' --backend mpfr --mode $m --digits 20; adtool hess seed.yaml --output s --seed 0.1 --backend mpfr --mode $m --digits 30; done
+y = [1, 2]
+  d/dx = [0.1, 0.1]
+y = [1, 2]
+  d/dx = [1e+400, 0.33333333333333333333]
+d2 s/d x d x = [[0.2, 0],
+                [0, 0.2]]
+y = [1, 2]
+  d/dx = [0.1, 0.1]
+y = [1, 2]
+  d/dx = [1e+400, 0.33333333333333333333]
+d2 s/d x d x = [[0.2, 0],
+                [0, 0.2]]
+$ adtool hvp seed.yaml --output s --seed 0.1 --direction 'x=[1, 0]' --backend mpfr --digits 30; adtool hess seed.yaml --output s --sparse --seed 1e400 --backend mpfr --digits 20; adtool diff seed.yaml --output y --seed '[0.1, 1e400]' --to yaml; adtool diff seed.yaml --output s --seed 0.1 --to yaml
+x = [0.2, 0]
+d2 s/d x[0] d x[0] = 2e+400
+d2 s/d x[1] d x[1] = 2e+400
+adtool: 1
+inputs:
+  x: [1, 2]
+nodes:
+  "%1": [0.1, 1e400]
+outputs:
+  y: x
+  grad.x: "%1"
+adtool: 1
+inputs:
+  x: [1, 2]
+nodes:
+  "%1": x*x
+  "%2": sum(%1)
+  "%3": {shape: [2], fill: 0.1}
+  "%4": mul_no_nan(x, %3)
+outputs:
+  s: "%2"
+  grad.x: "%4 + %4"
+$ printf 'x[0],x[1]\n1,2\n' >seed.csv; for m in forward reverse; do adtool batch seed.yaml --points seed.csv --output y --seed '[1e-400, 0.1]' --mode $m --backend mpfr; done
+y[0],y[1],dy/dx[0],dy/dx[1]
+1,2,0,0.1
+y[0],y[1],dy/dx[0],dy/dx[1]
+1,2,0,0.1
 $ adtool hess tests/examples/tutorial.yaml --backend tape --wrt x,w --at x=5 --format csv
 output,row_input,row_element,column_input,column_element,derivative
-loss,w,0,w,0,50
-loss,w,0,x,0,14
-loss,x,0,w,0,14
 loss,x,0,x,0,2
+loss,x,0,w,0,14
+loss,w,0,x,0,14
+loss,w,0,w,0,50
 $ adtool hess v.yaml --output y --seed '[1, 10, 100]' --format json
 {"outputs": {"y": {"x": {"x": [[2, 0, 0], [0, 20, 0], [0, 0, 200]]}}}}
 $ adtool hess v.yaml --output 'y[2]' --sparse --format json
@@ -760,7 +929,7 @@ $ adtool hvp v.yaml --output 'y[1]' --direction 'x=[1, 2, 3]' --format json
 $ adtool hvp tests/examples/tutorial.yaml --direction w=1 --wrt x
 x = 2
 $ adtool hvp tests/examples/tutorial.yaml --direction w=1 --direction y=2 --wrt x,w --backend mpfr --format json
-{"hvp": {"w": "0", "x": "-2"}}
+{"hvp": {"x": "-2", "w": "0"}}
 $ printf 'adtool: 1\ninputs: {c: {value: [2, 3], diff: no}, x: 5, y: 7}\noutputs: {f: "c[0]^2*x^3*y + c[1]*y^2"}\n' >mixed.yaml
 $ adtool hvp mixed.yaml --direction 'c=[1, 10]'
 x = 2100
@@ -945,7 +1114,7 @@ With --format json the result is
 
   --at NAME=VALUE            give an input a value: a number, a nested list, or @FILE.npy; repeatable
   --point FILE               read input values from a YAML or JSON file of names and values
-  --wrt NAME,...             differentiate by these inputs (default: all that are not `diff: no`); repeatable
+  --wrt NAME,...             differentiate by these inputs, in this order (default: all that are not `diff: no`); repeatable
   --output NAME              only this output, or one element of it: NAME[i,j]
   --seed LIST                weights of a non-scalar output's elements: a nested list, or one number for all
   --mode forward|reverse     the mode, where the backend has both

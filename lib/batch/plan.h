@@ -20,7 +20,7 @@ typedef struct ad_batch_options {
   const size_t *output;  /* positions of the graph's outputs */
   const size_t *element; /* of each: one element, or SIZE_MAX for all */
   size_t weight_count;   /* weights of the one output's elements, for a gradient or Hessian; 0: none */
-  const double *weight;
+  const ad_numbers *weight;
   size_t wrt_count; /* inputs; 0: those that are not fixed */
   const ad_node *wrt;
   const ad_check_options *check;

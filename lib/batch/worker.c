@@ -62,7 +62,7 @@ static ad_status open_hessians(ad_batch_worker *w, ad_error *e) {
                                    .wrt_count = p->o.wrt_count,
                                    .wrt = p->o.wrt,
                                    .seed_count = p->o.weight_count,
-                                   .weight = p->o.weight},
+                                   .exact = p->o.weight},
                             .mode = p->o.mode,
                             .precision = p->o.precision};
     if (!o.of.seed_count && p->o.element[i] != SIZE_MAX) {
@@ -156,7 +156,7 @@ static ad_status work_block(ad_batch_worker *w, const double *in, size_t count, 
     ad_gradient_request r = {.output = n, .mode = p->o.mode};
     if (p->o.weight_count) {
       r.seed_count = p->o.weight_count;
-      r.weight = p->o.weight;
+      r.exact = p->o.weight;
     } else if (element != SIZE_MAX) {
       r.seed_count = 1;
       r.element = &element;

@@ -7,8 +7,9 @@ static size_t seed_element(const ad_gradient_request *r, size_t i) {
   return r->element ? r->element[i] : i;
 }
 
-static double seed_weight(const ad_gradient_request *r, size_t i) {
-  return r->weight ? r->weight[i] : 1.0;
+static double seed_weight(const ad_gradient_request *r, size_t i, const char **text) {
+  *text = r->exact ? ad_numbers_text(r->exact, i) : NULL;
+  return r->exact ? ad_numbers_double(r->exact, i) : r->weight ? r->weight[i] : 1.0;
 }
 
 static ad_status check_request(const ad_workspace *w, const ad_gradient_request *r, ad_error *e) {
@@ -22,6 +23,8 @@ static ad_status check_request(const ad_workspace *w, const ad_gradient_request 
     return ad_fail(e, AD_EUSAGE, "%s has shape %s; a gradient wants one element of it or weights",
                    ad_graph_node_text(w->p->graph, r->output, node), text);
   }
+  if (r->exact && ad_numbers_count(r->exact) != r->seed_count)
+    return ad_fail(e, AD_EUSAGE, "%zu weights for %zu elements", ad_numbers_count(r->exact), r->seed_count);
   for (size_t i = 0; i < r->seed_count; i++)
     if (seed_element(r, i) >= size)
       return ad_fail(e, AD_EUSAGE, "element %zu of an output with %zu", seed_element(r, i), size);
@@ -32,8 +35,12 @@ static ad_status by_reverse(ad_workspace *w, const ad_gradient_request *r, ad_er
   ad_workspace_clear_seeds(w);
   ad_status s = AD_OK;
   if (!r->seed_count) s = ad_workspace_seed_adjoint(w, r->output, 0, 1.0, e);
-  for (size_t i = 0; !s && i < r->seed_count; i++)
-    s = ad_workspace_seed_adjoint(w, r->output, seed_element(r, i), seed_weight(r, i), e);
+  for (size_t i = 0; !s && i < r->seed_count; i++) {
+    const char *text;
+    const double v = seed_weight(r, i, &text);
+    s = ad_workspace_seed_adjoint(w, r->output, seed_element(r, i), text ? 0 : v, e); /* checks, too */
+    if (!s && text) w->engine->seed_adjoint(w, w->p->offset[r->output] + seed_element(r, i), v, text);
+  }
   if (!s) s = ad_workspace_reverse(w, e);
   if (!s) w->result = w->adjoint;
   return s;
@@ -47,8 +54,11 @@ static void collect(ad_workspace *w, const ad_gradient_request *r, uint32_t dire
     return;
   }
   w->engine->zero(w, w->gradient, to, 1);
-  for (size_t i = 0; i < r->seed_count; i++)
-    w->engine->add_scaled(w, w->gradient, to, w->tangent, plane + seed_element(r, i), seed_weight(r, i));
+  for (size_t i = 0; i < r->seed_count; i++) {
+    const char *text;
+    const double v = seed_weight(r, i, &text);
+    w->engine->add_scaled(w, w->gradient, to, w->tangent, plane + seed_element(r, i), v, text);
+  }
 }
 
 enum { MAX_LANES = 64 };

@@ -54,14 +54,12 @@ static size_t elements(const ad_graph *g, ad_node n) {
 
 static ad_status list_wrt(ad_hessian *h, const ad_derivative_request *r, ad_error *e) {
   const size_t inputs = ad_graph_input_count(h->from);
-  bool *named = ad_calloc(inputs + 1, sizeof *named);
-  h->wrt = ad_calloc(inputs + 1, sizeof *h->wrt);
-  for (size_t i = 0; named && i < r->wrt_count; i++) named[r->wrt[i]] = true;
-  for (ad_node i = 0; named && h->wrt && i < inputs; i++)
-    if (r->wrt_count ? named[i] : !ad_graph_input_fixed(h->from, i)) h->wrt[h->wrt_count++] = i;
+  if (!(h->wrt = ad_malloc(inputs, sizeof *h->wrt))) return ad_fail_memory(e);
+  for (size_t i = 0; i < r->wrt_count; i++) h->wrt[h->wrt_count++] = r->wrt[i];
+  for (ad_node i = 0; !r->wrt_count && i < inputs; i++)
+    if (!ad_graph_input_fixed(h->from, i)) h->wrt[h->wrt_count++] = i;
   for (size_t i = 0; i < h->wrt_count; i++) h->size += elements(h->from, h->wrt[i]);
-  ad_free(named);
-  return named && h->wrt ? AD_OK : ad_fail_memory(e);
+  return AD_OK;
 }
 
 static ad_status list_elements(ad_hessian *h, ad_error *e) {
@@ -227,7 +225,7 @@ static void put_seeds(ad_hessian *h, const seeds *s, size_t first, size_t count,
     engine->set(h->w, h->seed, 0, 1, NULL);
     for (size_t i = 0; i < h->size; i++)
       if (at[i] != AD_ABSENT && s->colour[i] >= first && s->colour[i] - first < count)
-        engine->add_scaled(h->w, h->bundle.number, place(&h->bundle, at[i], s->colour[i] - first), h->seed, 0, 1);
+        engine->add_scaled(h->w, h->bundle.number, place(&h->bundle, at[i], s->colour[i] - first), h->seed, 0, 1, NULL);
     return;
   }
   for (size_t k = 0; k < count; k++)
@@ -236,7 +234,7 @@ static void put_seeds(ad_hessian *h, const seeds *s, size_t first, size_t count,
       const double v = seed_at(s, i, first + k, &text);
       if (at[i] == AD_ABSENT || (v == 0 && !text)) continue;
       engine->set(h->w, h->seed, 0, v, text);
-      engine->add_scaled(h->w, h->bundle.number, place(&h->bundle, at[i], k), h->seed, 0, 1);
+      engine->add_scaled(h->w, h->bundle.number, place(&h->bundle, at[i], k), h->seed, 0, 1, NULL);
     }
 }
 

@@ -133,6 +133,6 @@ void ad_recovery_run(const ad_recovery *r, ad_workspace *w, void *value, void *p
     w->engine->copy(w, value, r->to[i], product, r->from[i], 1);
     if (r->to[i] == r->other[i]) continue;
     w->engine->copy(w, value, r->other[i], product, r->from[i], 1);
-    if (r->reduce) w->engine->add_scaled(w, product, r->reduce[i], value, r->to[i], -1);
+    if (r->reduce) w->engine->add_scaled(w, product, r->reduce[i], value, r->to[i], -1, NULL);
   }
 }

@@ -18,7 +18,7 @@ static const char *const prefixes[] = {"grad", "adjoint", "tangent"};
 typedef struct chosen {
   size_t output_count, wrt_count;
   size_t *output;
-  ad_node *wrt; /* in the order of the graph */
+  ad_node *wrt;
   bool *named;
 } chosen;
 
@@ -140,12 +140,33 @@ static ad_status choose(chosen *c, const ad_graph *g, const ad_derivative_reques
     if (c->named[r->wrt[j]])
       return ad_fail(e, AD_EUSAGE, "the input '%s' is named twice", ad_graph_node_name(g, r->wrt[j]));
     c->named[r->wrt[j]] = true;
+    c->wrt[c->wrt_count++] = r->wrt[j];
   }
-  for (ad_node i = 0; i < inputs; i++)
-    if (r->wrt_count ? c->named[i] : !ad_graph_input_fixed(g, i)) c->wrt[c->wrt_count++] = i;
+  for (ad_node i = 0; !r->wrt_count && i < inputs; i++)
+    if (!ad_graph_input_fixed(g, i)) c->wrt[c->wrt_count++] = i;
   if (k == GRADIENT && c->output_count != 1)
     return ad_fail(e, AD_EUSAGE, "a gradient is of one output, and the graph has %zu; choose one", c->output_count);
   return AD_OK;
+}
+
+/* Weight i of a gradient: an exact constant where no double is it. */
+static ad_sym seed_weight(ad_symbolic *s, const ad_derivative_request *r, size_t i) {
+  const char *text = r->exact ? ad_numbers_text(r->exact, i) : NULL;
+  ad_node n = AD_NO_NODE;
+  if (!text) return ad_emit_num(&s->emit, r->exact ? ad_numbers_double(r->exact, i) : r->weight ? r->weight[i] : 1);
+  return ad_emit_fail(&s->emit, ad_graph_constant_text(s->to, &n, text, s->emit.e)) ? AD_SYM_NONE : n;
+}
+
+static ad_status seed_whole(ad_symbolic *s, const ad_derivative_request *r, ad_node output, ad_error *e) {
+  ad_numbers *v = r->exact ? NULL : ad_numbers_new();
+  ad_node n = AD_NO_NODE;
+  ad_status status = v || r->exact ? AD_OK : ad_fail_memory(e);
+  for (size_t i = 0; !status && v && i < r->seed_count; i++) status = ad_numbers_push_double(v, r->weight[i], e);
+  if (!status)
+    status = ad_graph_constant(s->to, &n, ad_graph_node_shape(s->from, output), v ? v : r->exact, AD_EXACT, e);
+  ad_numbers_free(v);
+  s->d[output] = status ? AD_SYM_NONE : n;
+  return ad_emit_fail(&s->emit, status);
 }
 
 static ad_status seed_gradient(ad_symbolic *s, const chosen *c, const ad_derivative_request *r, ad_error *e) {
@@ -158,29 +179,24 @@ static ad_status seed_gradient(ad_symbolic *s, const chosen *c, const ad_derivat
     return ad_fail(e, AD_EUSAGE, "the output '%s' has shape %s; a gradient wants one element of it or weights",
                    ad_graph_output_name(s->from, c->output[0]), text);
   }
+  if (r->exact && ad_numbers_count(r->exact) != r->seed_count)
+    return ad_fail(e, AD_EUSAGE, "%zu weights for %zu elements", ad_numbers_count(r->exact), r->seed_count);
   for (size_t i = 0; i < r->seed_count; i++)
     if ((r->element ? r->element[i] : i) >= size)
       return ad_fail(e, AD_EUSAGE, "element %zu of an output with %zu", r->element ? r->element[i] : i, size);
   if (!s->active[output]) return AD_OK;
-  if (!r->seed_count || (size == 1 && r->seed_count == 1)) {
-    s->d[output] = ad_emit_num(&s->emit, r->seed_count && r->weight ? r->weight[0] : 1);
-  } else if (!r->element && r->seed_count == size && r->weight) {
-    ad_numbers *v = ad_numbers_new();
-    ad_node n = AD_NO_NODE;
-    ad_status status = v ? AD_OK : ad_fail_memory(e);
-    for (size_t i = 0; !status && i < size; i++) status = ad_numbers_push_double(v, r->weight[i], e);
-    if (!status) status = ad_graph_constant(s->to, &n, shape, v, AD_EXACT, e);
-    ad_numbers_free(v);
-    s->d[output] = status ? AD_SYM_NONE : n;
-    return ad_emit_fail(&s->emit, status);
+  const bool weighed = r->weight || r->exact;
+  if (!r->seed_count || (size == 1 && r->seed_count == 1 && (!r->exact || !shape->rank))) {
+    s->d[output] = r->seed_count ? seed_weight(s, r, 0) : ad_emit_num(&s->emit, 1);
+  } else if (!r->element && r->seed_count == size && weighed) {
+    return seed_whole(s, r, output, e);
   } else if (!r->element && r->seed_count == size) {
     s->d[output] = ad_emit_num(&s->emit, 1);
   } else {
     for (size_t i = 0; i < r->seed_count; i++)
-      ad_symbolic_add_part(s, output,
-                           (ad_part){.consumer = AD_NO_NODE,
-                                     .element = r->element ? r->element[i] : i,
-                                     .value = ad_emit_num(&s->emit, r->weight ? r->weight[i] : 1)});
+      ad_symbolic_add_part(
+          s, output,
+          (ad_part){.consumer = AD_NO_NODE, .element = r->element ? r->element[i] : i, .value = seed_weight(s, r, i)});
   }
   return s->emit.status;
 }

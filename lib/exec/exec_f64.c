@@ -292,7 +292,9 @@ static void f64_copy(ad_workspace *w, void *dst, size_t to, const void *src, siz
   memcpy(f64_element(w, dst, to), f64_element(w, src, from), count * w->options.points * sizeof(double));
 }
 
-static void f64_add_scaled(ad_workspace *w, void *dst, size_t to, const void *src, size_t from, double factor) {
+static void f64_add_scaled(ad_workspace *w, void *dst, size_t to, const void *src, size_t from, double factor,
+                           const char *text) {
+  (void)text;
   const double *v = f64_element(w, src, from);
   double *sum = f64_element(w, dst, to);
   for (size_t i = 0; i < w->options.points; i++)

@@ -156,10 +156,14 @@ static void mp_copy(ad_workspace *w, void *dst, size_t to, const void *src, size
     mpfr_set((__mpfr_struct *)dst + to + i, (const __mpfr_struct *)src + from + i, MPFR_RNDN);
 }
 
-static void mp_add_scaled(ad_workspace *w, void *dst, size_t to, const void *src, size_t from, double factor) {
+static void mp_add_scaled(ad_workspace *w, void *dst, size_t to, const void *src, size_t from, double factor,
+                          const char *text) {
   mp_state *cx = w->state;
   V v = (const __mpfr_struct *)src + from;
-  if (!IS_ZERO(v)) ACC((__mpfr_struct *)dst, to, MUL(mp_double(cx, factor), v));
+  if (IS_ZERO(v)) return;
+  mpfr_ptr f = mp_next(cx);
+  mp_set(w, f, 0, factor, text);
+  ACC((__mpfr_struct *)dst, to, MUL(f, v));
 }
 
 static void mp_clear_adjoints(ad_workspace *w) {

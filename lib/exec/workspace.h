@@ -31,7 +31,8 @@ typedef struct ad_engine {
   void (*clear_adjoints)(ad_workspace *w);
   /* After that; adds, for one element may belong to several outputs.  text: as for set. */
   void (*seed_adjoint)(ad_workspace *w, size_t at, double seed, const char *text);
-  void (*add_scaled)(ad_workspace *w, void *dst, size_t to, const void *src, size_t from, double factor);
+  void (*add_scaled)(ad_workspace *w, void *dst, size_t to, const void *src, size_t from, double factor,
+                     const char *text); /* as for set */
   /* Planes beside the workspace's own: what a number takes, `count` of them (NULL: no memory; freed with ad_free), and
    * dst[to + i] += src[from + i] factor[at] for i < count. */
   size_t (*number_bytes)(const ad_workspace *w);
