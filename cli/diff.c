@@ -37,19 +37,17 @@ static int derive(const session *s, ad_graph **out) {
 static int run(const options *o) {
   session s;
   ad_graph *d = NULL;
-  ad_error e = {0};
   if (!o->out && !o->to) return usage_error(o, "diff wants -o FILE, or --to FORMAT for standard output");
   int status = session_open(&s, o, o->file[0]);
   if (!status) status = derive(&s, &d);
-  const ad_write_options w = {o->to, o->explicit_nodes, o->stored, o->binary};
-  if (!status && ad_graph_save(d, o->out ? o->out : "-", &w, &e)) status = report(o, &e);
+  if (!status) status = save_graph(o, d);
   ad_graph_free(d);
   session_close(&s);
   return status;
 }
 
-static const option_id takes[] = {OPT_WRT, OPT_OUTPUT, OPT_SEED,   OPT_MODE,     OPT_OUT,
-                                  OPT_TO,  OPT_STORED, OPT_BINARY, OPT_EXPLICIT, OPTIONS_OF_GRAPH};
+static const option_id takes[] = {OPT_WRT,    OPT_OUTPUT, OPT_SEED,     OPT_MODE,  OPT_OUT,         OPT_TO,
+                                  OPT_STORED, OPT_BINARY, OPT_EXPLICIT, OPT_QUIET, OPTIONS_OF_GRAPH};
 const command command_diff = {
     "diff",
     "GRAPH",

@@ -5,11 +5,63 @@
 #include "cli.h"
 #include "error.h"
 #include "file.h"
+#include "ir/ops.h"
 #include "yaml/yaml.h"
 
 static int load(ad_graph **g, const options *o, const char *path) {
   ad_error e = {0};
   return load_graph(g, o, path, &e) ? report(o, &e) : 0;
+}
+
+/* The format that a graph is written in. */
+static const ad_format_info *format_of(const options *o) {
+  const char *dot = o->to ? o->to : strrchr(o->out, '.');
+  for (size_t i = 0; dot && i < ad_format_count(); i++)
+    if (!strcmp(dot, o->to ? ad_format_get(i)->name : ad_format_get(i)->extension)) return ad_format_get(i);
+  return NULL;
+}
+
+/* Whether the graph's policy for kinks decides about a derivative of an operation, or about the value of pow(0, 0). */
+static bool follows_policy(ad_op op, const ad_kinks *k) {
+  const ad_op_info *row = ad_op_get(op);
+  for (size_t i = 0; i < 3; i++)
+    if (row->partial[i] && (strstr(row->partial[i], "KINK_") || strstr(row->partial[i], "TIE_"))) return true;
+  return op == AD_OP_REDUCE_MAX || op == AD_OP_REDUCE_MIN || (op == AD_OP_POW && k->pow00_nan);
+}
+
+/* Formats that are not adtool's own say nothing about kinks: others take what they like there. */
+static int note_kinks(const options *o, const ad_graph *g) {
+  const ad_format_info *f = format_of(o);
+  const ad_kinks kinks = ad_graph_kinks(g);
+  size_t count[AD_OP_COUNT] = {0}, kinds = 0;
+  const ad_node *args;
+  if (!f || f->lossless || !f->can_read) return 0;
+  bool *needed = ad_calloc(ad_graph_node_count(g) + 1, sizeof *needed);
+  if (!needed) return out_of_memory(o);
+  for (size_t i = 0; i < ad_graph_output_count(g); i++) needed[ad_graph_output_node(g, i)] = true;
+  for (ad_node n = (ad_node)ad_graph_node_count(g); n-- > 0;) {
+    if (!needed[n]) continue;
+    const ad_op op = ad_graph_node_op(g, n);
+    if (follows_policy(op, &kinks)) kinds += !count[op]++;
+    for (size_t k = ad_graph_node_args(g, n, &args); k-- > 0;) needed[args[k]] = true;
+  }
+  ad_free(needed);
+  ad_buffer b = {0};
+  for (ad_op op = 0; op < AD_OP_COUNT; op++)
+    if (count[op])
+      ad_buffer_printf(&b, "%s%s (%zu node%s)", b.size ? ", " : "", ad_op_get(op)->name, count[op],
+                       count[op] > 1 ? "s" : "");
+  if (kinds && !b.failed)
+    note(o, "%s keeps no policy for kinks: the derivative at those of %s is up to who reads the file", f->name, b.data);
+  const int status = b.failed ? out_of_memory(o) : 0;
+  ad_buffer_clear(&b);
+  return status;
+}
+
+int save_graph(const options *o, const ad_graph *g) {
+  ad_error e = {0};
+  const ad_write_options w = {o->to, o->explicit_nodes, o->stored, o->binary};
+  return ad_graph_save(g, o->out ? o->out : "-", &w, &e) ? report(o, &e) : note_kinks(o, g);
 }
 
 static int run_convert(const options *o) {
@@ -24,14 +76,13 @@ static int run_convert(const options *o) {
     ad_graph_free(whole);
     if (status) return status;
   }
-  ad_write_options w = {o->to, o->explicit_nodes, o->stored, o->binary};
-  if (ad_graph_save(g, o->out ? o->out : "-", &w, &e)) status = report(o, &e);
+  status = save_graph(o, g);
   ad_graph_free(g);
   return status;
 }
 
-static const option_id convert_takes[] = {OPT_OUT,      OPT_TO,       OPT_STORED,      OPT_BINARY,
-                                          OPT_EXPLICIT, OPT_OPTIMIZE, OPTIONS_OF_GRAPH};
+static const option_id convert_takes[] = {OPT_OUT,      OPT_TO,       OPT_STORED, OPT_BINARY,
+                                          OPT_EXPLICIT, OPT_OPTIMIZE, OPT_QUIET,  OPTIONS_OF_GRAPH};
 const command command_convert = {
     "convert",
     "GRAPH",

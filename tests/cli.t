@@ -1531,6 +1531,14 @@ $ adtool convert tests/examples/tutorial.yaml --to cppad
 $ adtool convert tests/examples/logistic.yaml --to cppad
 adtool: error: CppAD's graphs have no operator for softplus
 ? 3
+$ printf 'adtool: 1\nkinks: {abs: 1, ties: first, pow00: nan}\ninputs: {x: 2, y: 2, d: 1}\noutputs: {a: "max(x, y) + max(x, 1) + clip(x, 0, 2)", b: relu(x - y) + abs(x) + x^y}\n' >kinks.yaml; for f in nl cppad yaml adg; do echo "# $f"; adtool convert kinks.yaml --to $f >/dev/null; adtool convert kinks.yaml --to $f -q >/dev/null; done; adtool diff kinks.yaml --output b -o kinks.nl; adtool convert tests/examples/rosenbrock.yaml -o no-kinks.nl
+# nl
+note: nl keeps no policy for kinks: the derivative at those of pow (1 node), abs (1 node), max (2 nodes), clip (1 node), relu (1 node) is up to who reads the file
+# cppad
+note: cppad keeps no policy for kinks: the derivative at those of pow (1 node), abs (1 node), max (2 nodes), clip (1 node), relu (1 node) is up to who reads the file
+# yaml
+# adg
+note: nl keeps no policy for kinks: the derivative at those of pow (2 nodes), abs (3 nodes), relu (1 node) is up to who reads the file
 $ adtool convert tests/examples/rosenbrock.yaml --to nl
 g3 1 1 0	# problem rosenbrock
  4 0 1 0 0 0
