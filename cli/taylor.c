@@ -157,9 +157,10 @@ static int plan_mixed(ad_mixed **out, const session *s, const mixed_words *m) {
 
 /* ---- Both */
 
-static void put_results(ad_buffer *b, const session *s, const ad_mixed *m) {
+static void put_results(ad_buffer *b, const session *s, const ad_mixed *m, size_t order) {
   const output_format f = s->o->format;
-  if (f == FORMAT_JSON) ad_buffer_printf(b, "{\"order\": %u, \"%s\": {", s->order, m ? "mixed" : "outputs");
+  if (f == FORMAT_JSON && m) ad_buffer_printf(b, "{\"order\": %zu, \"mixed\": {", order);
+  if (f == FORMAT_JSON && !m) ad_buffer_printf(b, "{\"order\": %u, \"outputs\": {", s->order);
   if (f == FORMAT_CSV) ad_buffer_puts(b, m ? "output,element,by,derivative\n" : "output,element,power,coefficient\n");
   for (size_t i = 0; i < s->output_count; i++) {
     ad_buffer name = {0};
@@ -189,11 +190,11 @@ static int run_one(const options *o, const char *path, ad_buffer *b) {
   if (!o->mixed_count && !o->given[OPT_ORDER]) return usage_error(o, "taylor wants --order K, or --mixed NAME,...");
   int status = session_open(&s, o, path);
   if (!status) status = o->mixed_count ? read_mixed(&words, &s) : read_direction(&s, &direction);
-  s.order = o->mixed_count ? (uint32_t)words.order : o->order;
+  s.order = o->mixed_count ? 0 : o->order;
   if (!status) status = session_plan(&s, false, 0, false);
   if (!status) status = o->mixed_count ? plan_mixed(&m, &s, &words) : run_direction(&s, direction);
   if (!status && o->file_count > 1 && o->format == FORMAT_TEXT) ad_buffer_printf(b, "# %s\n", path);
-  if (!status) put_results(b, &s, m);
+  if (!status) put_results(b, &s, m, words.order);
   if (!status) status = session_notes(&s);
   ad_mixed_free(m);
   ad_point_free(direction);

@@ -602,28 +602,29 @@ AD_API ad_status ad_graph_jvp(ad_graph **out, const ad_graph *g, const ad_deriva
 
 /* ---- Mixed derivatives ------------------------------------------------------------------------------------------ */
 
-/* Derivatives of one order by several elements of inputs, from Taylor series along directions (Griewank, Utke and
- * Walther, Evaluating higher derivative tensors by forward propagation of univariate Taylor series, Math. Comp. 69,
- * 2000). */
+/* Derivatives of one order by several elements of inputs, each from one Taylor series along a curve on which the
+ * variables move by powers of t that no other derivative's combine to: nothing cancels, and what is 0 by structure is
+ * 0. Series of order T cost T^2: T is the order for one variable, about 2 i j + i + j for i times x and j times y, and
+ * at most (n - 1) 2^n + 1 for n different ones (Griewank and Walther, Evaluating Derivatives, 2nd ed., chapter 13). */
 typedef struct ad_variable {
   ad_node input; /* of the program's wrt */
   size_t element;
 } ad_variable;
 
 typedef struct ad_mixed_request {
-  uint32_t order;              /* from 1 to the workspace's */
+  uint32_t order;              /* from 1 */
   size_t count;                /* how many derivatives */
   const ad_variable *variable; /* `order` for each; x, x, y stands for d^3 / dx^2 dy.  Their order plays no role */
   size_t output_count;         /* nodes whose derivatives are wanted; 0: the graph's outputs */
   const ad_node *outputs;
 } ad_mixed_request;
 
-/* Plans the directions, each once however many derivatives want it, and has room for the results; borrows w.  Running
- * it needs a primal run of w, seeds w and leaves its series along the last direction. */
+/* Plans the series, each once however often a derivative is wanted, and has room for them and the results; borrows w.
+ * Running it is at the point of w, which is to have had a primal run, and changes nothing in w. */
 typedef struct ad_mixed ad_mixed;
 AD_API ad_status ad_mixed_new(ad_mixed **m, ad_workspace *w, const ad_mixed_request *r, ad_error *e);
 AD_API void ad_mixed_free(ad_mixed *m);
-AD_API size_t ad_mixed_directions(const ad_mixed *m);
+AD_API size_t ad_mixed_directions(const ad_mixed *m); /* series that a run computes */
 AD_API ad_status ad_mixed_run(ad_mixed *m, ad_error *e);
 /* Derivative i of every element of output number `output` of the request; the factorials are in. */
 AD_API ad_span ad_mixed_derivative(const ad_mixed *m, size_t i, size_t output);

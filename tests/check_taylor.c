@@ -5,6 +5,7 @@
 #include <mpfr.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "curves.h"
@@ -286,12 +287,14 @@ static void check_first(const ad_op_info *info, const op_points *p, const char *
   const ad_node z = graphs_apply(g, info->name, p->nargs, args, 0, NULL);
   must(ad_graph_output(g, "z", z, &graphs_error));
   graphs_run r = graphs_start(g, backend, (ad_workspace_options){.precision = 300, .order = 2, .directions = 1});
-  for (size_t k = 0; k < p->nargs; k++) {
+  double *shares = calloc(p->count + 1, sizeof *shares);        /* the sum of the arguments' tangents' sizes */
+  for (size_t k = 0; k <= (p->nargs > 1 ? p->nargs : 0); k++) { /* each argument, then all of them */
     ad_workspace_clear_seeds(r.w);
-    for (size_t i = 0; i < p->count; i++) {
-      must(ad_workspace_seed_tangent(r.w, 0, args[k], i, 1, &graphs_error));
-      must(ad_workspace_seed_coefficient(r.w, 1, args[k], i, 1, &graphs_error));
-    }
+    for (size_t a = k < p->nargs ? k : 0; a < (k < p->nargs ? k + 1 : p->nargs); a++)
+      for (size_t i = 0; i < p->count; i++) {
+        must(ad_workspace_seed_tangent(r.w, 0, args[a], i, 1, &graphs_error));
+        must(ad_workspace_seed_coefficient(r.w, 1, args[a], i, 1, &graphs_error));
+      }
     must(ad_workspace_forward(r.w, &graphs_error));
     must(ad_workspace_taylor(r.w, &graphs_error));
     const ad_span want = ad_workspace_tangent(r.w, 0, z), got = ad_workspace_coefficient(r.w, 1, z);
@@ -300,7 +303,11 @@ static void check_first(const ad_op_info *info, const op_points *p, const char *
     for (size_t i = 0; i < p->count; i++) {
       const double d = ad_span_double(&want, i), c = ad_span_double(&got, i);
       bool same;
-      if (exact) {
+      shares[i] += fabs(d);
+      if (k == p->nargs) { /* recurrences may be finite where partials overflow and cancel */
+        same = (isinf(shares[i]) && isfinite(c)) || (isnan(d) && isnan(c)) || d == c ||
+               fabs(d - c) <= 0x1p-40 * shares[i] || (fabs(d) < 0x1p-1020 && fabs(c) < 0x1p-1020);
+      } else if (exact) {
         same = same_exactly((const __mpfr_struct *)want.data + i, (const __mpfr_struct *)got.data + i, 290);
       } else {
         mpfr_set_d(reference, d, MPFR_RNDN);
@@ -312,6 +319,7 @@ static void check_first(const ad_op_info *info, const op_points *p, const char *
     }
     mpfr_clear(reference);
   }
+  free(shares);
   graphs_end(&r);
   ad_graph_free(g);
 }

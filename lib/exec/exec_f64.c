@@ -333,7 +333,8 @@ static void f64_add_multiples(ad_workspace *w, void *dst, size_t to, const void 
                               const void *factor, size_t at) {
   const double f = *f64_element(w, factor, at), *x = f64_element(w, src, from);
   double *sum = f64_element(w, dst, to);
-  for (size_t i = 0; i < count * w->options.points; i++) sum[i] += f * x[i];
+  for (size_t i = 0; i < count * w->options.points; i++)
+    if (x[i] != 0) sum[i] += f * x[i];
 }
 
 #include "exec/taylor_f64.inc"

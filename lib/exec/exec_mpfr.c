@@ -198,8 +198,10 @@ static void mp_add_multiples(ad_workspace *w, void *dst, size_t to, const void *
                              const void *factor, size_t at) {
   mp_state *cx = w->state;
   V f = (const __mpfr_struct *)factor + at;
-  for (size_t i = 0; i < count; i++)
-    ACC((__mpfr_struct *)dst, to + i, MUL(LD((const __mpfr_struct *)src, from + i), f));
+  for (size_t i = 0; i < count; i++) {
+    V x = LD((const __mpfr_struct *)src, from + i);
+    if (!IS_ZERO(x)) ACC((__mpfr_struct *)dst, to + i, MUL(x, f));
+  }
 }
 
 #include "exec/series.inc"
