@@ -564,6 +564,30 @@ loss,0,0,1
 $ adtool taylor tanh.yaml --order -1
 adtool: --order wants a whole number from 0 to 4294967294, not '-1'
 ? 2
+$ printf 'adtool: 1\ninputs: {x: 0.5, y: 2, w: 0}\noutputs: {z: exp(10*x) + sin(y), c: exp(40*x) + cos(300*y) + 5e-12*x^2*y/2, f: 1/w + 0*y, g: x*y*w}\n' >mixed-zeros.yaml; adtool taylor mixed-zeros.yaml --mixed x,x,y --mixed x,y,w --format csv -q; adtool taylor mixed-zeros.yaml --mixed w,y --output f; adtool taylor mixed-zeros.yaml --mixed x,x,y --output c --backend mpfr --digits 20
+output,element,by,derivative
+z,0,"x,x,y",0
+z,0,"x,y,w",0
+c,0,"x,x,y",5e-12
+c,0,"x,y,w",0
+f,0,"x,x,y",0
+f,0,"x,y,w",0
+g,0,"x,x,y",0
+g,0,"x,y,w",1
+note: mixed-zeros.yaml: node 23 (div) is outside the domain of div
+f
+  d/d(w,y) = 0
+c
+  d/d(x,x,y) = 5e-12
+$ printf 'adtool: 1\ninputs: {x: 0}\noutputs: {c: cbrt(x)^3, d: acos(1 - x)^2}\n' >first.yaml; adtool taylor first.yaml --order 1 -q; adtool jvp first.yaml --direction x=1 -q
+c
+  t^0  0
+  t^1  nan
+d
+  t^0  0
+  t^1  nan
+c = nan
+d = nan
 $ adtool taylor tanh.yaml --mixed x --order 0
 adtool: --order 0 is not that of --mixed: leave it out
 ? 2
