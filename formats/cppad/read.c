@@ -5,6 +5,7 @@
 #include "cppad/scan.h"
 #include "decimal.h"
 #include "error.h"
+#include "hash.h"
 
 /* A usage of an operator that has a result. */
 typedef struct usage {
@@ -55,7 +56,7 @@ bool ad_cppad_sniff(const void *bytes, size_t size) {
 /* ---- Nodes */
 
 static struct element *slot_of(struct element *table, size_t slots, uint64_t number) {
-  size_t i = (size_t)(number * 0x9E3779B97F4A7C15u >> 32) & (slots - 1); /* Fibonacci hashing, Knuth vol. 3, 6.4 */
+  size_t i = ad_hash_end(ad_hash_add(ad_hash_seed(table), number)) & (slots - 1);
   while (table[i].number && table[i].number != number) i = (i + 1) & (slots - 1);
   return &table[i];
 }

@@ -5,6 +5,7 @@
 
 #include "decimal.h"
 #include "error.h"
+#include "hash.h"
 #include "ir/number.h"
 #include "mem.h"
 
@@ -28,10 +29,9 @@ ad_status ad_nl_apply_2(ad_nl_build *b, ad_node *out, ad_op op, ad_node x, ad_no
 /* ---- Constants */
 
 static size_t slot_of(const ad_nl_build *b, double v) {
-  uint64_t h;
-  memcpy(&h, &v, sizeof h); /* -0 and 0 are two */
-  h *= 0x9E3779B97F4A7C15u; /* Fibonacci hashing, Knuth vol. 3, 6.4 */
-  size_t i = (h ^ h >> 32) & (b->slots - 1);
+  uint64_t bits;
+  memcpy(&bits, &v, sizeof bits); /* -0 and 0 are two */
+  size_t i = ad_hash_end(ad_hash_add(ad_hash_seed(b->constant), bits)) & (b->slots - 1);
   while (b->constant[i] && memcmp(&b->key[i], &v, sizeof v) != 0) i = (i + 1) & (b->slots - 1);
   return i;
 }

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "hash.h"
 #include "ir/names.h"
 #include "mem.h"
 

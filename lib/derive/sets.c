@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "hash.h"
 #include "mem.h"
 
 #define AD_NO_LIST UINT32_MAX
@@ -54,6 +55,7 @@ ad_status ad_sets_open(ad_sets *s, uint32_t bound, uint64_t elements, uint64_t l
   s->pair = ad_calloc(3 * s->pair_slots, sizeof *s->pair);
   s->list = ad_calloc(s->list_slots, sizeof *s->list);
   s->stamp_of_index = ad_calloc((size_t)bound + 1, sizeof *s->stamp_of_index);
+  s->seed = ad_hash_seed(s->list);
   if (s->pair && s->list && s->stamp_of_index) return AD_OK;
   ad_sets_close(s);
   return ad_fail_memory(e);
@@ -94,24 +96,15 @@ static const uint32_t *members(const ad_sets *s, uint32_t x, uint32_t *one) {
 
 /* ---- Hashes */
 
-static uint64_t mix(uint64_t h) { /* the finaliser of splitmix64 */
-  h = (h ^ (h >> 30)) * 0xBF58476D1CE4E5B9u;
-  h = (h ^ (h >> 27)) * 0x94D049BB133111EBu;
-  return h ^ (h >> 31);
-}
-
-static uint32_t hash_list(const uint32_t *x, size_t n) {
-  uint64_t h = n;
-  for (size_t i = 0; i < n; i++) {
-    h = (h ^ x[i]) * 0x9E3779B97F4A7C15u;
-    h ^= h >> 32;
-  }
-  return (uint32_t)(mix(h) >> 32);
+static uint32_t hash_list(const ad_sets *s, const uint32_t *x, size_t n) {
+  uint64_t h = ad_hash_add(s->seed, n);
+  for (size_t i = 0; i < n; i++) h = ad_hash_add(h, x[i]);
+  return ad_hash_end(h);
 }
 
 /* The place of a pair, or where it would go. */
 static uint32_t *pair_slot(uint32_t *table, size_t slots, uint32_t a, uint32_t b) {
-  size_t i = (size_t)mix((uint64_t)a << 32 | b) & (slots - 1);
+  size_t i = ad_hash_end((uint64_t)a << 32 | b) & (slots - 1);
   while (table[3 * i + 2] && (table[3 * i] != a || table[3 * i + 1] != b)) i = (i + 1) & (slots - 1);
   return table + 3 * i;
 }
@@ -172,7 +165,7 @@ static bool same_list(const ad_sets *s, uint32_t set, const uint32_t *x, size_t 
 static ad_status intern(ad_sets *s, uint32_t *z, const uint32_t *x, size_t n, const uint32_t *below, ad_error *e) {
   ad_status status = room_for_list(s, e);
   if (status) return status;
-  const uint32_t hash = hash_list(x, n);
+  const uint32_t hash = hash_list(s, x, n);
   size_t i = list_place(hash, s->list_slots);
   for (; s->list[i].set; i = (i + 1) & (s->list_slots - 1))
     if (s->list[i].hash == hash && same_list(s, s->list[i].set, x, n)) return *z = s->list[i].set, AD_OK;
@@ -200,7 +193,7 @@ static ad_status unite_words(ad_sets *s, uint32_t *z, uint32_t x, uint32_t y, ad
   if (both == b) return *z = y, AD_OK;
   ad_status status = room_for_list(s, e);
   if (status) return status;
-  const uint32_t hash = (uint32_t)(mix(both) >> 32);
+  const uint32_t hash = ad_hash_end(ad_hash_add(s->seed, both));
   size_t i = list_place(hash, s->list_slots);
   for (; s->list[i].set; i = (i + 1) & (s->list_slots - 1))
     if (s->list[i].hash == hash && word_of(s, s->list[i].set) == both) return *z = s->list[i].set, AD_OK;

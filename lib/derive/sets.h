@@ -29,6 +29,7 @@ typedef struct ad_sets {
   bool in_words; /* the bound is at most 64: instead of all that, sets are bits */
   uint64_t *word;
   size_t pair_slots, pairs, list_slots, lists; /* hashes: of pairs to unions, of members to lists */
+  uint64_t seed;
   uint32_t *pair;
   ad_list_slot *list;
   uint32_t *stamp_of_set, *stamp_of_index; /* when last seen */

@@ -9,6 +9,7 @@
 #include "derive/sets.h"
 #include "derive/walk.h"
 #include "error.h"
+#include "hash.h"
 #include "mem.h"
 
 /* What joins a row of a Hessian.  Small sets wait beside it, so that no set is made that only the next one needs. */
@@ -241,7 +242,7 @@ static ad_status kernel_flags(structure *s, const ad_block *b, ad_error *e) {
 
 /* By the highest bits: a table that grows is gone through from front to back. */
 static size_t pair_place(uint64_t pair, size_t slots) {
-  return (size_t)((pair * 0x9E3779B97F4A7C15u >> 32) * slots >> 32);
+  return (size_t)((uint64_t)ad_hash_end(pair) * slots >> 32);
 }
 
 /* Whether two sets have met before; remembers that they have. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "hash.h"
 #include "mem.h"
 
 _Static_assert(AD_OP_COUNT <= UINT8_MAX, "the op column is a byte");
@@ -223,10 +224,10 @@ ad_status ad_graph_output(ad_graph *g, const char *name, ad_node n, ad_error *e)
 
 /* ---- Shapes */
 
-static uint64_t hash_shape(const ad_shape *s) {
-  uint64_t h = (uint64_t)s->rank;
-  for (int i = 0; i < s->rank; i++) h = (h ^ (uint64_t)s->dim[i]) * 0x9E3779B97F4A7C15u, h ^= h >> 29;
-  return h;
+static uint32_t hash_shape(const uint32_t *table, const ad_shape *s) {
+  uint64_t h = ad_hash_seed(table);
+  for (int i = 0; i < s->rank; i++) h = ad_hash_add(h, (uint64_t)s->dim[i]);
+  return ad_hash_end(h);
 }
 
 static bool grow_shape_slots(ad_graph *g) {
@@ -234,7 +235,7 @@ static bool grow_shape_slots(ad_graph *g) {
   uint32_t *table = ad_calloc(slots, sizeof *table);
   if (!table) return false;
   for (size_t i = 0; i < g->shape_count; i++) {
-    size_t k = hash_shape(&g->shapes[i]) & (slots - 1);
+    size_t k = hash_shape(table, &g->shapes[i]) & (slots - 1);
     while (table[k]) k = (k + 1) & (slots - 1);
     table[k] = (uint32_t)i + 1;
   }
@@ -277,7 +278,7 @@ ad_status ad_graph_intern_shape(ad_graph *g, const ad_shape *s, uint32_t *id, ad
     return AD_OK;
   }
   if (2 * (g->shape_count + 1) > g->shape_slot_count && !grow_shape_slots(g)) return ad_fail_memory(e);
-  size_t k = hash_shape(s) & (g->shape_slot_count - 1);
+  size_t k = hash_shape(g->shape_slots, s) & (g->shape_slot_count - 1);
   for (; g->shape_slots[k]; k = (k + 1) & (g->shape_slot_count - 1))
     if (ad_shape_equal(&g->shapes[g->shape_slots[k] - 1], s)) {
       *id = g->shape_slots[k] - 1;

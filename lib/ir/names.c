@@ -2,31 +2,19 @@
 
 #include <string.h>
 
+#include "hash.h"
 #include "mem.h"
 
-static const uint64_t odd = 0x9E3779B97F4A7C15u; /* Fibonacci hashing, Knuth vol. 3, 6.4 */
-
-/* Multiplies and folds eight bytes at a time. */
+/* Eight bytes at a time. */
 uint32_t ad_hash_text(uint64_t seed, const char *s, size_t n) {
-  uint64_t h = seed ^ n * odd, word = 0;
+  uint64_t h = ad_hash_add(seed, n), word = 0;
   for (; n >= 8; s += 8, n -= 8) {
     memcpy(&word, s, 8);
-    h = (h ^ word) * odd;
-    h ^= h >> 32;
+    h = ad_hash_add(h, word);
   }
   word = 0;
   for (size_t i = 0; i < n; i++) word = word << 8 | (unsigned char)s[i];
-  h = (h ^ word) * odd;
-  h = (h ^ h >> 29) * odd;
-  return (uint32_t)(h >> 32);
-}
-
-uint64_t ad_hash_seed(const void *fresh) {
-  return (uint64_t)(uintptr_t)fresh * 0xD6E8FEB86659FD93u | 1;
-}
-
-static uint32_t hash_id(uint32_t id) {
-  return (uint32_t)(id * odd >> 32);
+  return ad_hash_end(h ^ word);
 }
 
 void ad_names_clear(ad_names *n) {
@@ -44,7 +32,7 @@ static void put_name(struct ad_name_slot *table, size_t slots, struct ad_name_sl
 }
 
 static void put_id(uint32_t *table, size_t slots, uint32_t id, size_t entry) {
-  size_t i = hash_id(id) & (slots - 1);
+  size_t i = ad_hash_end(id) & (slots - 1);
   while (table[i]) i = (i + 1) & (slots - 1);
   table[i] = (uint32_t)entry + 1;
 }
@@ -131,7 +119,7 @@ bool ad_names_find(const ad_names *n, const char *name, uint32_t *id) {
 }
 
 static const char *of_scattered(const ad_names *n, uint32_t id) {
-  for (size_t i = hash_id(id) & (n->slots - 1); n->by_id[i]; i = (i + 1) & (n->slots - 1)) {
+  for (size_t i = ad_hash_end(id) & (n->slots - 1); n->by_id[i]; i = (i + 1) & (n->slots - 1)) {
     const struct ad_name_entry *entry = &n->entry[n->by_id[i] - 1];
     if (entry->id == id) return n->pool + entry->text;
   }

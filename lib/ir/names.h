@@ -28,9 +28,6 @@ bool ad_names_find(const ad_names *n, const char *name, uint32_t *id);
 const char *ad_names_of(const ad_names *n, uint32_t id); /* NULL: none */
 const char *ad_names_at(const ad_names *n, size_t i);    /* in order of addition; NULL past the end */
 
-/* The hash of a text, and a seed for it that differs from run to run, so that a file can't be made whose names all meet
- * in one place. */
 uint32_t ad_hash_text(uint64_t seed, const char *s, size_t n);
-uint64_t ad_hash_seed(const void *fresh); /* memory that has just been allocated */
 
 #endif

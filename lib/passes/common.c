@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "hash.h"
 #include "mem.h"
 #include "passes/passes.h"
 
@@ -13,39 +14,33 @@ static bool commutes(ad_op op) {
   return op == AD_OP_ADD || op == AD_OP_MUL;
 }
 
-static uint64_t mix(uint64_t h, uint64_t v) {
-  h = (h ^ v) * 0x9E3779B97F4A7C15u;
-  return h ^ h >> 32;
-}
-
-static uint64_t hash_bytes(uint64_t h, const void *bytes, size_t words) {
+static uint64_t add_words(uint64_t h, const void *bytes, size_t words) {
   for (size_t i = 0; i < words; i++) {
     uint64_t v;
     memcpy(&v, (const char *)bytes + i * sizeof v, sizeof v);
-    h = mix(h, v);
+    h = ad_hash_add(h, v);
   }
   return h;
 }
 
 static uint32_t hash_node(const ad_graph *g, ad_node n, uint64_t seed) {
   const ad_op op = g->op[n];
-  uint64_t h = mix(mix(seed, op), g->shape[n]);
+  uint64_t h = ad_hash_add(seed, (uint64_t)op << 32 | g->shape[n]);
   if (op == AD_OP_CONSTANT) {
     const ad_values v = ad_graph_node_values(g, n);
-    h = hash_bytes(mix(h, v.count), v.value, v.count);
-    return (uint32_t)(h ^ h >> 32);
+    return ad_hash_end(add_words(ad_hash_add(h, v.count), v.value, v.count));
   }
   const ad_node *args;
   const size_t nargs = ad_graph_args(g, n, &args);
   if (commutes(op))
-    h = mix(mix(h, args[0] < args[1] ? args[0] : args[1]), args[0] < args[1] ? args[1] : args[0]);
+    h = ad_hash_add(h, args[0] < args[1] ? (uint64_t)args[0] << 32 | args[1] : (uint64_t)args[1] << 32 | args[0]);
   else
-    for (size_t k = 0; k < nargs; k++) h = mix(h, args[k]);
+    for (size_t k = 0; k < nargs; k++) h = ad_hash_add(h, args[k]);
   for (int k = 0; k < ad_op_rule_get(op)->attrs; k++) {
     const ad_attr a = ad_graph_node_attr(g, n, k);
-    if (a.value) h = hash_bytes(mix(h, (uint64_t)k), a.value, (size_t)ad_shape_size(&a.shape));
+    if (a.value) h = add_words(ad_hash_add(h, (uint64_t)k), a.value, (size_t)ad_shape_size(&a.shape));
   }
-  return (uint32_t)(h ^ h >> 32);
+  return ad_hash_end(h);
 }
 
 static bool same_text(const char *a, const char *b) {
