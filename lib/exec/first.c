@@ -5,13 +5,17 @@
 void ad_first_free(ad_first *f) {
   if (!f) return;
   ad_free(f->flags);
+  ad_free(f->met);
   ad_free(f->zero);
   ad_free(f);
 }
 
 enum { SEEN = 64 }; /* of the flags */
 
+/* A tensor that many operations read is gone through once. */
 static void meet(ad_first *f, uint32_t first, uint32_t count) {
+  if (!count || count <= f->met[first]) return;
+  f->met[first] = count;
   for (uint32_t i = first; i < first + count; i++)
     f->flags[i] |= f->flags[i] & SEEN ? AD_FIRST_OTHERS : SEEN | AD_FIRST_OTHERS | AD_FIRST_ZERO;
 }
@@ -56,8 +60,9 @@ static bool list_zeros(ad_first *f, uint32_t size) {
 
 ad_first *ad_first_new(const ad_program *p) {
   ad_first *f = ad_calloc(1, sizeof *f);
-  if (!f || !(f->flags = ad_calloc((size_t)p->size + 1, 1))) {
-    ad_free(f);
+  if (!f || !(f->flags = ad_calloc((size_t)p->size + 1, 1)) ||
+      !(f->met = ad_calloc((size_t)p->size + 1, sizeof *f->met))) {
+    ad_first_free(f);
     return NULL;
   }
   for (size_t i = 0; i < p->output_count; i++)
@@ -71,6 +76,8 @@ ad_first *ad_first_new(const ad_program *p) {
   }
   for (uint32_t i = 0; i < p->size; i++)
     if (!(f->flags[i] & SEEN)) f->flags[i] |= AD_FIRST_ZERO;
+  ad_free(f->met);
+  f->met = NULL;
   if (list_zeros(f, p->size)) return f;
   ad_first_free(f);
   return NULL;

@@ -12,6 +12,7 @@ typedef struct ad_first_range {
 
 typedef struct ad_first {
   uint8_t *flags; /* of each element: bit k: its scalar is the first to add to that of its argument k; AD_FIRST_ZERO */
+  uint32_t *met;  /* while it is made: so many elements from here on have been met by one operand */
   ad_first_range *zero;
   size_t zero_count, zero_capacity;
   bool plain; /* the seeds of this sweep are elsewhere: everything is 0 and is added to */
