@@ -11,7 +11,8 @@ ad_status ad_graph_new_like(ad_graph **out, const ad_graph *g, ad_error *e) {
   if (s) return s;
   c->kinks = g->kinks;
   if (g->name) s = ad_graph_set_name(c, g->name, e);
-  for (size_t i = 0; !s && i < g->meta_count; i++) s = ad_graph_set_meta(c, g->meta[2 * i], g->meta[2 * i + 1], e);
+  for (size_t i = 0; !s && i < g->meta_keys.count; i++)
+    s = ad_graph_set_meta(c, ad_names_at(&g->meta_keys, i), g->meta_text[i], e);
   for (size_t i = 0; !s && i < g->shape_count; i++) {
     uint32_t id;
     s = ad_graph_intern_shape(c, &g->shapes[i], &id, e);

@@ -47,13 +47,14 @@ ad_status ad_graph_new(ad_graph **out, const ad_limits *limits, ad_error *e) {
 
 void ad_graph_free(ad_graph *g) {
   if (!g) return;
-  for (size_t i = 0; i < 2 * g->meta_count; i++) ad_free(g->meta[i]);
+  for (size_t i = 0; i < g->meta_keys.count; i++) ad_free(g->meta_text[i]);
   for (size_t i = 0; i < g->note_count; i++) ad_free(g->note[i]);
   void *parts[] = {g->name,   g->op,    g->first_arg, g->shape, g->arg,         g->shapes, g->shape_slots, g->literal,
-                   g->number, g->exact, g->text,      g->slot,  g->output_node, g->ints,   g->meta,        g->note};
+                   g->number, g->exact, g->text,      g->slot,  g->output_node, g->ints,   g->meta_text,   g->note};
   for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) ad_free(parts[i]);
   ad_names_clear(&g->names);
   ad_names_clear(&g->output_names);
+  ad_names_clear(&g->meta_keys);
   ad_free(g);
 }
 
@@ -97,7 +98,6 @@ ad_status ad_graph_set_name(ad_graph *g, const char *name, ad_error *e) {
   return replace_text(&g->name, name, e);
 }
 
-<<<<<<< HEAD
 /* Whether it is UTF-8: control characters, which ad_character refuses, are in ASCII and behind the bytes C2 and E2, all
  * of whose sequences are characters. */
 static bool is_utf8(const char *s) {
@@ -125,11 +125,7 @@ static bool is_section(const char *tag, const char *hex) {
 /* What every format that keeps texts can write. */
 static ad_status check_meta(const ad_graph *g, const char *key, const char *text, ad_error *e) {
   enum { PREFIX = sizeof AD_META_SECTION - 1 };
-  ad_status s = check_name("a meta entry", key, e);
-=======
-ad_status ad_graph_set_meta(ad_graph *g, const char *key, const char *text, ad_error *e) {
   ad_status s = ad_graph_check_name("a meta entry", key, e);
->>>>>>> 752db61 (ONNX: models are read as they are found)
   if (s) return s;
   if (!is_utf8(text)) return ad_fail(e, AD_EINPUT, "the meta entry '%s' is not UTF-8", key);
   if (strncmp(key, AD_META_SECTION, PREFIX)) return AD_OK;
@@ -139,8 +135,10 @@ ad_status ad_graph_set_meta(ad_graph *g, const char *key, const char *text, ad_e
                    "text in hexadecimal",
                    key);
   size_t sections = 0;
-  for (size_t i = 0; i < g->meta_count; i++)
-    sections += strcmp(g->meta[2 * i], key) && !strncmp(g->meta[2 * i], AD_META_SECTION, PREFIX);
+  for (size_t i = 0; i < g->meta_keys.count; i++) {
+    const char *other = ad_names_at(&g->meta_keys, i);
+    sections += strcmp(other, key) && !strncmp(other, AD_META_SECTION, PREFIX);
+  }
   return sections < AD_MAX_META_SECTIONS ? AD_OK
                                          : ad_fail(e, AD_EINPUT, "a graph has at most %d kept sections (%s...)",
                                                    AD_MAX_META_SECTIONS, AD_META_SECTION);
@@ -149,17 +147,16 @@ ad_status ad_graph_set_meta(ad_graph *g, const char *key, const char *text, ad_e
 ad_status ad_graph_set_meta(ad_graph *g, const char *key, const char *text, ad_error *e) {
   ad_status s = check_meta(g, key, text, e);
   if (s) return s;
-  for (size_t i = 0; i < g->meta_count; i++)
-    if (!strcmp(g->meta[2 * i], key)) return replace_text(&g->meta[2 * i + 1], text, e);
-  char *k = copy_text(key), *t = copy_text(text);
-  if (!k || !t || !ad_reserve(&g->meta, &g->meta_capacity, 2 * (g->meta_count + 1), sizeof *g->meta)) {
-    ad_free(k);
+  uint32_t at;
+  if (ad_names_find(&g->meta_keys, key, &at)) return replace_text(&g->meta_text[at], text, e);
+  const size_t count = g->meta_keys.count;
+  char *t = copy_text(text);
+  if (!t || !ad_reserve(&g->meta_text, &g->meta_capacity, count + 1, sizeof *g->meta_text) ||
+      !ad_names_add(&g->meta_keys, key, (uint32_t)count)) {
     ad_free(t);
     return ad_fail_memory(e);
   }
-  g->meta[2 * g->meta_count] = k;
-  g->meta[2 * g->meta_count + 1] = t;
-  g->meta_count++;
+  g->meta_text[count] = t;
   return AD_OK;
 }
 

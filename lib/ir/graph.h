@@ -59,8 +59,9 @@ struct ad_graph {
   size_t output_count, output_capacity;
   ad_node *output_node;
 
-  size_t meta_count, meta_capacity;
-  char **meta; /* key, text, key, text ... */
+  ad_names meta_keys; /* ids are positions in meta_text */
+  size_t meta_capacity;
+  char **meta_text;
   size_t note_count, note_capacity;
   char **note;
 };

@@ -17,15 +17,15 @@ ad_kinks ad_graph_kinks(const ad_graph *g) {
 }
 
 size_t ad_graph_meta_count(const ad_graph *g) {
-  return g->meta_count;
+  return g->meta_keys.count;
 }
 
 const char *ad_graph_meta_key(const ad_graph *g, size_t i) {
-  return g->meta[2 * i];
+  return ad_names_at(&g->meta_keys, i);
 }
 
 const char *ad_graph_meta_text(const ad_graph *g, size_t i) {
-  return g->meta[2 * i + 1];
+  return g->meta_text[i];
 }
 
 size_t ad_graph_node_count(const ad_graph *g) {
