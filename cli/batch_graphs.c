@@ -1,7 +1,6 @@
 /* Many graphs, each at its own point, a record each. */
 #include <dirent.h>
 #include <errno.h>
-#include <gmp.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -190,27 +189,8 @@ static void work(void *context, uint64_t item, ad_buffer *b) {
   ad_buffer_puts(b, "}\n");
 }
 
-/* GMP knows no failure: it would abort. */
-static void *alloc_or_leave(size_t n) {
-  void *p = malloc(n ? n : 1);
-  if (!p) _exit(AD_POOL_NO_MEMORY);
-  return p;
-}
-
-static void *realloc_or_leave(void *old, size_t had, size_t n) {
-  (void)had;
-  void *p = realloc(old, n ? n : 1);
-  if (!p) _exit(AD_POOL_NO_MEMORY);
-  return p;
-}
-
-static void free_sized(void *p, size_t n) {
-  (void)n;
-  free(p);
-}
-
 static void begin(void) {
-  mp_set_memory_functions(alloc_or_leave, realloc_or_leave, free_sized);
+  memory_start_worker(AD_POOL_NO_MEMORY);
 }
 
 /* ---- The records, in the parent */

@@ -75,8 +75,7 @@ void put_row_outputs(ad_buffer *b, const ad_batch_plan *p, const double *row, un
     ad_buffer name = {0};
     ad_batch_output_name(&name, p, i);
     if (i) ad_buffer_puts(b, ", ");
-    put_json_string(b, name.data ? name.data : "");
-    b->failed = b->failed || name.failed;
+    put_json_string(b, ad_buffer_text(b, &name));
     ad_buffer_clear(&name);
     ad_buffer_puts(b, task == AD_BATCH_EVAL ? ": " : ": {\"value\": ");
     const ad_span v = part(row, values);
@@ -143,8 +142,7 @@ void put_columns(ad_buffer *b, const ad_batch_plan *p) {
     ad_buffer name = {0};
     ad_batch_column(&name, p, i);
     if (i) ad_buffer_puts(b, ",");
-    put_csv_name(b, name.data ? name.data : "");
-    b->failed = b->failed || name.failed;
+    put_csv_name(b, ad_buffer_text(b, &name));
     ad_buffer_clear(&name);
   }
   ad_buffer_puts(b, "\n");

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "error.h"
 
 static void put_where(ad_buffer *b, const session *s, const ad_check_entry *c) {
   if (c->probe) {
@@ -173,7 +174,7 @@ static int run_one(const options *o, const char *path, ad_buffer *b) {
     outputs = ad_calloc(s.output_count + 1, sizeof *outputs);
     for (size_t i = 0; outputs && i < s.output_count; i++) outputs[i] = ad_graph_output_node(s.graph, s.output[i]);
     const ad_check_options c = session_check_options(&s, outputs);
-    ad_status done = outputs ? ad_check(&r, s.graph, s.point, &c, &e) : AD_ENOMEM;
+    ad_status done = outputs ? ad_check(&r, s.graph, s.point, &c, &e) : ad_fail_memory(&e);
     if (done == AD_EINPUT && !e.file[0]) snprintf(e.file, sizeof e.file, "%s", path);
     if (done) status = report(o, &e);
   }

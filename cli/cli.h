@@ -196,6 +196,14 @@ void note(const options *o, const char *format, ...) AD_PRINTF(2, 3);
  * file. */
 int report_option(const options *o, const char *option, const char *name, ad_error *e);
 int out_of_memory(const options *o); /* and when memory ran out. */
+
+/* ---- Memory (memory.c): where it runs out in GMP, MPFR or FLINT, that is a message and a status, too */
+
+void memory_start(const options *o);
+void memory_start_worker(int status); /* of a process that works for this one: leaves with this status, silently */
+
+/* ---- Output (messages.c) */
+
 /* Writes to standard output; finish_output reports a failure with its reason. */
 void put_stdout(const void *bytes, size_t size);
 /* Ends a run: writes out what is buffered for standard output; a failure there is an exit status of its own. */

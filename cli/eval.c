@@ -5,7 +5,7 @@ static void put_result(ad_buffer *b, const session *s, size_t i) {
   ad_shape shape;
   ad_buffer shown = {0};
   put_output_name(&shown, s, i);
-  const char *name = shown.data ? shown.data : "";
+  const char *name = ad_buffer_text(b, &shown);
   const ad_span v = session_value(s, i, &shape);
   switch (s->o->format) {
     case FORMAT_JSON:

@@ -11,7 +11,7 @@ static void put_json(ad_buffer *b, const session *s, size_t i) {
   ad_buffer name = {0};
   put_output_name(&name, s, i);
   if (i) ad_buffer_puts(b, ", ");
-  put_json_string(b, name.data ? name.data : "");
+  put_json_string(b, ad_buffer_text(b, &name));
   ad_buffer_clear(&name);
   ad_buffer_puts(b, ": {\"value\": ");
   put_json_tensor(b, &v, &shape, s->o->digits);
@@ -59,7 +59,7 @@ static void put_csv(ad_buffer *b, const session *s, size_t i) {
     ad_buffer name = {0};
     put_output_name(&name, s, i);
     for (size_t j = 0; j < d.count; j++) {
-      put_csv_name(b, name.data ? name.data : "");
+      put_csv_name(b, ad_buffer_text(b, &name));
       ad_buffer_puts(b, ",");
       put_csv_name(b, ad_graph_node_name(s->graph, x));
       ad_buffer_printf(b, ",%zu,", j);

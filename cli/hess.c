@@ -41,7 +41,7 @@ static int put_hessian(ad_buffer *b, const session *s, const ad_hessian *h) {
   ad_buffer name = {0};
   put_output_name(&name, s, 0);
   matrix m = {.o = s->o,
-              .of = name.data ? name.data : "",
+              .of = ad_buffer_text(b, &name),
               .value = ad_hessian_values(h),
               .sparsity = ad_hessian_sparsity(h),
               .columns = ad_hessian_size(h),
@@ -58,7 +58,7 @@ static int put_hessian(ad_buffer *b, const session *s, const ad_hessian *h) {
     first += m.row[i].size;
   }
   m.column = m.row;
-  if (m.row && !name.failed)
+  if (m.row)
     status = put_matrix(b, &m);
   else
     b->failed = true;

@@ -51,7 +51,7 @@ static void put_place(ad_buffer *b, const ad_graph *g, ad_node n, const char *na
 /* passes: what goes before the rest. */
 static void put_json(ad_buffer *b, const ad_graph *g, const facts *f, const ad_buffer *passes) {
   ad_buffer_puts(b, "{");
-  if (passes->size) ad_buffer_put(b, passes->data, passes->size);
+  ad_buffer_puts(b, ad_buffer_text(b, passes));
   ad_buffer_puts(b, "\"name\": ");
   put_json_string(b, ad_graph_name(g));
   ad_buffer_printf(
@@ -79,7 +79,7 @@ static void put_meta(ad_buffer *b, const char *key, const char *text) {
 }
 
 static void put_text(ad_buffer *b, const ad_graph *g, const facts *f, const ad_buffer *passes) {
-  if (passes->size) ad_buffer_put(b, passes->data, passes->size);
+  ad_buffer_puts(b, ad_buffer_text(b, passes));
   if (*ad_graph_name(g)) ad_buffer_printf(b, "name        %s\n", ad_graph_name(g));
   ad_buffer_printf(b, "nodes       %zu (%zu inputs, %zu constants, %zu operations), depth %zu\n", f->nodes, f->inputs,
                    f->constants, f->nodes - f->inputs - f->constants, f->depth);
@@ -100,7 +100,6 @@ static int show(const options *o, const ad_graph *g, const ad_buffer *passes, ad
   facts f = {0};
   int status = gather(&f, o, g);
   if (!status) (o->format == FORMAT_JSON ? put_json : put_text)(b, g, &f, passes);
-  b->failed = b->failed || passes->failed;
   ad_free(f.by_op);
   return status;
 }

@@ -11,11 +11,11 @@ static matrix_part part_of(const session *s, ad_node n, const char *name, size_t
 }
 
 /* One element of an output, chosen with --output NAME[i,j], is a row by its name. */
-static void narrow(matrix_part *p, const session *s, size_t i) {
+static void narrow(matrix_part *p, const session *s, size_t i, ad_buffer *b) {
   if (s->element[i] == SIZE_MAX) return;
   ad_buffer name = {0};
   put_output_name(&name, s, i);
-  snprintf(p->name, sizeof p->name, "%s", name.data ? name.data : "");
+  snprintf(p->name, sizeof p->name, "%s", ad_buffer_text(b, &name));
   ad_buffer_clear(&name);
   p->shape = (ad_shape){0};
   p->first += s->element[i];
@@ -38,7 +38,7 @@ static int put_result(ad_buffer *b, const session *s, ad_jacobian *j) {
     for (size_t i = 0; i < s->output_count; i++) {
       m.row[i] = part_of(s, ad_graph_output_node(s->graph, s->output[i]), ad_graph_output_name(s->graph, s->output[i]),
                          &first);
-      narrow(&m.row[i], s, i);
+      narrow(&m.row[i], s, i, b);
     }
     first = 0;
     for (size_t k = 0; k < columns; k++) {

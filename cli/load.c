@@ -19,19 +19,19 @@ static ad_status read_list(ad_numbers *n, const char *text, ad_error *e) {
   return s;
 }
 
-static ad_status read_npy(ad_numbers *n, const char *path, ad_error *e) {
+static ad_status read_npy(ad_numbers *n, const char *path, uint64_t most, ad_error *e) {
   ad_npy npy = {0};
-  ad_status s = ad_npy_load(&npy, path, e);
+  ad_status s = ad_npy_load(&npy, path, most, e);
   for (int64_t i = 0; !s && i < ad_shape_size(&npy.shape); i++) s = ad_numbers_push_double(n, npy.value[i], e);
   ad_npy_clear(&npy);
   return s;
 }
 
-static ad_status read_binding(ad_binding *b, const assignment *a, ad_error *e) {
+static ad_status read_binding(ad_binding *b, const assignment *a, uint64_t most, ad_error *e) {
   ad_numbers *n = ad_numbers_new();
   *b = (ad_binding){.name = a->name, .value = n};
   if (!n) return ad_fail_memory(e);
-  if (a->value[0] == '@') return read_npy(n, a->value + 1, e);
+  if (a->value[0] == '@') return read_npy(n, a->value + 1, most, e);
   ad_status s = read_list(n, a->value, e);
   if (s == AD_EINPUT) s = AD_EUSAGE; /* the command line is wrong, no file */
   if (s && e) e->code = s, snprintf(e->file, sizeof e->file, "--bind %.200s", a->name);
@@ -86,7 +86,7 @@ ad_status load_graph(ad_graph **g, const options *o, const char *path, ad_error 
   ad_shape *shape = ad_calloc(o->at_count + 1, sizeof *shape);
   ad_status s = b && shape ? AD_OK : ad_fail_memory(e);
   size_t count = o->bind_count;
-  for (size_t i = 0; !s && i < o->bind_count; i++) s = read_binding(&b[i], &o->bind[i], e);
+  for (size_t i = 0; !s && i < o->bind_count; i++) s = read_binding(&b[i], &o->bind[i], o->limits.max_bytes, e);
   for (size_t i = 0; !s && i < o->at_count; i++) { /* what is wrong with them is said when they are set */
     const char *v = o->at[i].value;
     if (*v == '@' ? shape_of_file(&shape[i], v + 1) : shape_of_text(&shape[i], v))

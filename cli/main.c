@@ -39,6 +39,7 @@ int main(int argc, char **argv) {
 #endif
   options o;
   options_start(&o, argc, argv);
+  memory_start(&o);
   int status = finish_output(&o, run(&o, argc, argv));
   options_clear(&o);
   ad_thread_cleanup();

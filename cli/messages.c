@@ -25,21 +25,24 @@ void put_json_error(ad_buffer *b, const ad_error *e) {
   ad_buffer_printf(b, ", \"status\": %d}", ad_exit_status(e->code));
 }
 
-static void report_json(const ad_error *e) {
+/* Returns the exit status. */
+static int report_json(const ad_error *e) {
   ad_buffer b = {0};
   ad_buffer_puts(&b, "{\"error\": ");
   put_json_error(&b, e);
   ad_buffer_puts(&b, "}\n");
-  if (!b.failed) fwrite(b.data, 1, b.size, stderr);
+  if (b.failed)
+    fprintf(stderr, "{\"error\": {\"message\": \"out of memory\", \"status\": %d}}\n", AD_ELIMIT);
+  else
+    fwrite(b.data, 1, b.size, stderr);
+  const int status = b.failed ? AD_ELIMIT : ad_exit_status(e->code);
   ad_buffer_clear(&b);
+  return status;
 }
 
 int report(const options *o, const ad_error *e) {
   fflush(stdout);
-  if (o->format == FORMAT_JSON || o->format == FORMAT_NDJSON) {
-    report_json(e);
-    return ad_exit_status(e->code);
-  }
+  if (o->format == FORMAT_JSON || o->format == FORMAT_NDJSON) return report_json(e);
   bool colour = in_colour();
   if (e->file[0]) {
     char file[sizeof e->file];

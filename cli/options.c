@@ -473,6 +473,7 @@ static int check_together(options *o, const command *c) {
                        c->name);
   if ((status = check_digits(o, o->format, !mpfr || (c->formats & FORMAT_BIT(FORMAT_NDJSON))))) return status;
   if (o->digits > 17 && !mpfr) return usage_error(o, "double has 17 digits at most; use --backend mpfr for more");
+  if (o->backend && !o->mode && !mpfr) o->mode = ad_backend_mode(o->backend); /* the only one that it has */
   if (o->backend && !ad_backend_supports(o->backend, o->mode))
     return usage_error(o, "the backend '%s' has no %s mode", ad_backend_name(o->backend),
                        o->mode == AD_MODE_FORWARD ? "forward" : "reverse");

@@ -94,7 +94,7 @@ int put_product(ad_buffer *b, const options *o, const char *product, bool output
     ad_shape shape;
     ad_buffer shown = {0};
     const ad_span v = part(context, i, &shown, &shape);
-    const char *name = shown.data ? shown.data : "";
+    const char *name = ad_buffer_text(b, &shown);
     if (f == FORMAT_JSON) {
       if (i) ad_buffer_puts(b, ", ");
       put_json_string(b, name);

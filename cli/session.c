@@ -37,7 +37,7 @@ int session_no_output(const session *s, const char *name) {
 static int set_from_npy(session *s, ad_point *point, ad_node n, const char *name, const char *path) {
   ad_error e = {0};
   ad_npy npy = {0};
-  if (ad_npy_load(&npy, path, &e)) return report(s->o, &e);
+  if (ad_npy_load(&npy, path, s->o->limits.max_bytes, &e)) return report(s->o, &e);
   ad_status status = AD_OK;
   const ad_shape *want = ad_graph_node_shape(s->graph, n);
   if (npy.shape.rank > 1 && !ad_shape_equal(&npy.shape, want)) {
@@ -450,12 +450,12 @@ int for_each_graph(const options *o, int (*one)(const options *o, const char *pa
     int status = one(o, o->file[i], &b);
     if (status > EXIT_CHECK_FAILED) b.size = before; /* half a result is none */
     if (!o->out) {
-      int sent = send(o, &b);
-      if (sent && !status) status = sent;
+      const int sent = send(o, &b);
+      if (sent && status <= EXIT_CHECK_FAILED) status = sent;
     }
     if (status && !first) first = status;
   }
-  if (o->out && !first) first = send(o, &b);
+  const int sent = o->out && first <= EXIT_CHECK_FAILED ? send(o, &b) : 0;
   ad_buffer_clear(&b);
-  return first;
+  return sent ? sent : first;
 }

@@ -165,7 +165,7 @@ static void put_results(ad_buffer *b, const session *s, const ad_mixed *m, size_
   for (size_t i = 0; i < s->output_count; i++) {
     ad_buffer name = {0};
     put_output_name(&name, s, i);
-    const char *text = name.data ? name.data : "";
+    const char *text = ad_buffer_text(b, &name);
     if (f == FORMAT_JSON) {
       if (i) ad_buffer_puts(b, ", ");
       put_json_string(b, text);

@@ -193,8 +193,7 @@ int send(const options *o, ad_buffer *b) {
   ad_error e = {0};
   int status = 0;
   if (b->failed) {
-    e = (ad_error){.code = AD_ENOMEM, .message = "out of memory", .offset = -1};
-    status = report(o, &e);
+    status = out_of_memory(o);
   } else if (o->out && strcmp(o->out, "-")) {
     if (ad_file_write(o->out, b->data, b->size, &e)) status = report(o, &e);
   } else if (b->size) {

@@ -71,6 +71,7 @@ static ad_status read_as(ad_graph **g, const format **f, const void *bytes, size
   ad_status s = AD_OK;
   size_t value = 0; /* the first that is no mere shape */
   while (value < count && !bindings[value].value) value++;
+  for (size_t i = 0; i < count; i++) AD_GIVEN(bindings && bindings[i].name && (bindings[i].value || bindings[i].shape), e);
   for (*f = formats; *f < formats + ad_format_count() && !((*f)->sniff && (*f)->sniff(bytes, size));) ++*f;
   if (*f < formats + ad_format_count() && (*f)->read_bound)
     s = (*f)->read_bound(g, bytes, size, file, count, bindings, limits, e);
@@ -87,6 +88,7 @@ static ad_status read_as(ad_graph **g, const format **f, const void *bytes, size
 ad_status ad_graph_read_bound(ad_graph **g, const void *bytes, size_t size, const char *path, size_t count,
                               const ad_binding *bindings, const ad_limits *limits, ad_error *e) {
   const format *f;
+  AD_GIVEN(g && bytes && path, e);
   return read_as(g, &f, bytes, size, path, NULL, count, bindings, limits, e);
 }
 
@@ -105,6 +107,7 @@ ad_status ad_graph_load_bound(ad_graph **g, const char *path, size_t count, cons
   size_t size;
   const format *f;
   ad_graph *loaded;
+  AD_GIVEN(g && path, e);
   ad_status s = ad_file_read(&bytes, &size, path, ad_limits_resolve(limits).max_bytes, e);
   if (s) return s;
   const bool input = !strcmp(path, "-");
@@ -184,6 +187,7 @@ static ad_status unknown(const char *name, ad_error *e) {
 }
 
 ad_status ad_graph_write(const ad_graph *g, void **bytes, size_t *size, const ad_write_options *o, ad_error *e) {
+  AD_GIVEN(g && bytes && size, e);
   const format *f = o && o->format ? by_name(o->format) : NULL;
   if (!f) return unknown(o && o->format ? o->format : "", e);
   ad_buffer b = {0};
@@ -195,6 +199,7 @@ ad_status ad_graph_write(const ad_graph *g, void **bytes, size_t *size, const ad
 }
 
 ad_status ad_graph_save(const ad_graph *g, const char *path, const ad_write_options *o, ad_error *e) {
+  AD_GIVEN(g && path, e);
   const format *f = o && o->format ? by_name(o->format) : by_extension(path);
   if (!f && o && o->format) return unknown(o->format, e);
   if (!f)

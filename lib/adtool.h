@@ -3,6 +3,15 @@
  * The one public header.  Conventions:
  *   - A function that can fail returns an ad_status and, when `e` is not NULL, fills *e; it never prints, exits or
  *     aborts.  After a failure the outputs are untouched and the objects passed in are as they were.
+ *   - A pointer may be NULL where that is said; `e`, limits, options and what is freed or cleared always may.  Any
+ * other NULL, and an index, a count or an enumerator out of range, is AD_EUSAGE; a function that returns no status does
+ *     nothing then, and returns what stands for nothing in its type: NULL ("" where a text is always there), false, 0
+ *     or what the function says of the unknown, NaN, an empty span.  How much memory is behind a pointer can't be
+ *     checked.
+ *   - What a workspace, a plan or a file takes is compared with the limits before it is allocated; AD_ENOMEM says that
+ *     memory ran out all the same.  GMP, MPFR and FLINT don't return from that: where the library computes in them
+ *     (MPFR backends, ad_check, mixed derivatives, numbers that are kept as texts) the process is aborted unless it
+ *     gave them functions of its own (mp_set_memory_functions, __flint_set_memory_functions).
  *   - The output parameter comes first after the object it is taken from; inputs are const.  "owns" means that the
  *     named object frees it, "borrows" that the caller keeps it alive for as long as the object lives.
  *   - Tensors are dense, real, row-major, of rank 0 (a scalar) to AD_MAX_RANK.
@@ -60,7 +69,7 @@ AD_API int ad_exit_status(ad_status s);
 typedef struct ad_limits {
   uint64_t max_nodes;      /* default 100,000,000 */
   uint64_t max_elements;   /* elements of one tensor, default 2^31 */
-  uint64_t max_bytes;      /* memory that one workspace may take, default 16 GiB */
+  uint64_t max_bytes;      /* memory that one workspace, plan or file may take, default 16 GiB */
   uint32_t max_precision;  /* bits, default 10,000,000 */
   uint32_t max_yaml_depth; /* default 64 */
   uint32_t max_expr_depth; /* default 256 */
@@ -118,8 +127,8 @@ AD_API void ad_shape_text(char *buf, const ad_shape *s);
 /* An attribute is a tensor of integers: an axis, a list of axes, an index table, a yes or no. */
 typedef struct ad_attr {
   const char *name;
-  ad_shape shape; /* rank 0: one integer */
-  const int64_t *value;
+  ad_shape shape;       /* rank 0: one integer */
+  const int64_t *value; /* NULL: absent */
 } ad_attr;
 
 typedef enum ad_attr_kind {
@@ -216,7 +225,8 @@ typedef struct ad_input_spec {
   bool fixed; /* not differentiated unless asked for by name (`diff: no`) */
 } ad_input_spec;
 AD_API ad_status ad_graph_input(ad_graph *g, ad_node *out, const ad_input_spec *spec, ad_error *e);
-/* Gives an input another value of its own, for readers of files where values stand behind the nodes; copied. */
+/* Gives an input another value of its own (NULL: none), for readers of files where values stand behind the nodes;
+ * copied. */
 AD_API ad_status ad_graph_set_input_value(ad_graph *g, ad_node input, const ad_numbers *value, ad_dtype dtype,
                                           ad_error *e);
 
@@ -246,7 +256,7 @@ AD_API ad_op ad_graph_node_op(const ad_graph *g, ad_node n);
 AD_API size_t ad_graph_node_args(const ad_graph *g, ad_node n, const ad_node **args); /* the count; borrows */
 AD_API const ad_shape *ad_graph_node_shape(const ad_graph *g, ad_node n);
 AD_API const char *ad_graph_node_name(const ad_graph *g, ad_node n); /* NULL when anonymous */
-/* Writes how a person would call the node: its name, or "node 17 (mul)".  buf holds AD_NODE_TEXT bytes. */
+/* Writes how a person would call the node: its name, or "node 17 (mul)".  buf holds AD_NODE_TEXT bytes; returns it. */
 #define AD_NODE_TEXT 320
 AD_API const char *ad_graph_node_text(const ad_graph *g, ad_node n, char *buf);
 /* Attribute i in the order of ad_op_info.attr, normalised (defaults filled in, axes from 0).  value is NULL when the
@@ -330,7 +340,7 @@ typedef struct ad_write_options {
 } ad_write_options;    /* what the format does not have is AD_EUSAGE */
 /* Replaces the file atomically (temporary, fsync, rename); path "-" writes to standard output. */
 AD_API ad_status ad_graph_save(const ad_graph *g, const char *path, const ad_write_options *o, ad_error *e);
-/* The same to memory: *bytes is to be freed with ad_free. */
+/* The same to memory, in the format that o names: *bytes is to be freed with ad_free. */
 AD_API ad_status ad_graph_write(const ad_graph *g, void **bytes, size_t *size, const ad_write_options *o, ad_error *e);
 AD_API void ad_free(void *p);
 
@@ -544,11 +554,12 @@ AD_API void ad_colouring_clear(ad_colouring *c);
  * both in order, row-major.  A plan is made once, for one structure, and run at many points. */
 typedef struct ad_jacobian ad_jacobian;
 typedef struct ad_jacobian_options {
-  ad_mode mode;       /* AD_MODE_DEFAULT: forward, reverse or both, whichever costs less */
+  ad_mode mode;       /* AD_MODE_DEFAULT: forward, reverse or both, whichever costs less, with any backend */
   bool sparse;        /* only the entries of the structure, in its order */
   uint32_t precision; /* bits, for MPFR backends; 0: 256 */
 } ad_jacobian_options;
-/* borrows p and b, owns a workspace of its own. */
+/* borrows p and b, owns a workspace of its own.  b says how numbers are computed, NULL: in double; only a mode that it
+ * does not have can't be asked for. */
 AD_API ad_status ad_jacobian_new(ad_jacobian **j, const ad_program *p, const ad_backend *b,
                                  const ad_jacobian_options *o, ad_error *e);
 AD_API void ad_jacobian_free(ad_jacobian *j);
@@ -568,6 +579,7 @@ typedef struct ad_jacobian_plan {
   uint32_t tangents_at_once, adjoints_at_once; /* so many in one sweep */
 } ad_jacobian_plan;
 AD_API ad_jacobian_plan ad_jacobian_get_plan(const ad_jacobian *j);
+
 /* ---- Derivatives as graphs -------------------------------------------------------------------------------------- */
 
 /* A derivative of outputs by inputs, as a graph with the same inputs and policies, which can be saved, checked and
@@ -628,6 +640,7 @@ AD_API size_t ad_mixed_directions(const ad_mixed *m); /* series that a run compu
 AD_API ad_status ad_mixed_run(ad_mixed *m, ad_error *e);
 /* Derivative i of every element of output number `output` of the request; the factorials are in. */
 AD_API ad_span ad_mixed_derivative(const ad_mixed *m, size_t i, size_t output);
+
 /* ---- Hessians --------------------------------------------------------------------------------------------------- */
 
 /* The second derivatives of one output, or of a weighted sum of its elements, by all elements of n inputs: rows and

@@ -51,8 +51,12 @@ ad_status ad_fail_memory(ad_error *e) {
   return ad_fail(e, AD_ENOMEM, "out of memory");
 }
 
+ad_status ad_fail_given(ad_error *e, const char *function, const char *given) {
+  return ad_fail(e, AD_EUSAGE, "%s was called with arguments that don't satisfy %s", function, given);
+}
+
 ad_status ad_fail_errno(ad_error *e, const char *doing, const char *path) {
-  return ad_fail(e, AD_EIO, "can't %s '%s': %s", doing, path, strerror(errno));
+  return ad_fail(e, errno == ENOMEM ? AD_ENOMEM : AD_EIO, "can't %s '%s': %s", doing, path, strerror(errno));
 }
 
 void ad_error_place(ad_error *e, const char *file, int64_t line, int64_t column) {

@@ -7,8 +7,15 @@
 /* Sets code and message, clears the place; returns the code, so that `return ad_fail(e, AD_EINPUT, "...")` reads well.
  * e may be NULL. */
 ad_status ad_fail(ad_error *e, ad_status code, const char *format, ...) AD_PRINTF(3, 4);
-ad_status ad_fail_memory(ad_error *e);                                     /* "out of memory" */
-ad_status ad_fail_errno(ad_error *e, const char *doing, const char *path); /* AD_EIO with strerror(errno) */
+ad_status ad_fail_memory(ad_error *e); /* "out of memory" */
+ad_status ad_fail_errno(ad_error *e, const char *doing,
+                        const char *path); /* with strerror(errno); AD_EIO, or AD_ENOMEM */
+
+/* What every public function checks first: that the caller handed over what `given`, in terms of its arguments, says.
+ * Where there is no status to return, an if does it. */
+#define AD_GIVEN(given, e) \
+  if (__builtin_expect(!(given), 0)) return ad_fail_given(e, __func__, #given)
+ad_status ad_fail_given(ad_error *e, const char *function, const char *given);
 
 /* Adds where it happened to an error that has no place yet. */
 void ad_error_place(ad_error *e, const char *file, int64_t line, int64_t column);

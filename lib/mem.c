@@ -104,6 +104,11 @@ void ad_buffer_printf(ad_buffer *b, const char *format, ...) {
   b->size += (size_t)n;
 }
 
+const char *ad_buffer_text(ad_buffer *to, const ad_buffer *text) {
+  to->failed = to->failed || text->failed;
+  return text->data ? text->data : "";
+}
+
 void ad_buffer_clear(ad_buffer *b) {
   free(b->data);
   *b = (ad_buffer){0};

@@ -29,5 +29,7 @@ void ad_buffer_put(ad_buffer *b, const void *bytes, size_t n);
 void ad_buffer_puts(ad_buffer *b, const char *s);
 void ad_buffer_printf(ad_buffer *b, const char *format, ...) AD_PRINTF(2, 3);
 void ad_buffer_clear(ad_buffer *b); /* frees */
+/* The text of a buffer that was filled on behalf of another one, which fails when it did; "" when there is none. */
+const char *ad_buffer_text(ad_buffer *to, const ad_buffer *text);
 
 #endif

@@ -93,6 +93,22 @@ static ad_status open_section(ad_adg_section *s, const unsigned char *file, cons
   return codec == CODEC_ZLIB ? inflate_section(s, file + offset, stored, raw, e) : AD_OK;
 }
 
+/* What reading a byte of a section takes at most, beside the byte: in texts, columns, numbers, names. */
+static const unsigned char takes[ADG_TAGS + 1] = {
+    [ADG_META] = 3, [ADG_INPT] = 16, [ADG_NODE] = 10, [ADG_ARGA] = 5,
+    [ADG_ARGB] = 9, [ADG_ATTR] = 17, [ADG_CNST] = 13, [ADG_NUMB] = 20,
+    [ADG_TEXT] = 3, [ADG_NAME] = 16, [ADG_OUTP] = 16, [ADG_TAGS] = 4 /* kept, in hexadecimal */};
+
+/* The sizes are those of the table, which may be wrong: rather too much. */
+static ad_status check_memory(const unsigned char *table, size_t count, size_t size, uint64_t most, ad_error *e) {
+  double bytes = (double)size;
+  for (size_t i = 0; i < count; i++)
+    bytes += (double)get(table + i * ENTRY + 24, 8) * (1 + takes[i < ADG_TAGS ? i : ADG_TAGS]);
+  if (bytes <= (double)most) return AD_OK;
+  return ad_fail(e, AD_ELIMIT, "reading this graph can take %.4g MiB of memory; if that is right, raise --max-memory",
+                 bytes / 0x1p20);
+}
+
 static bool is_tag(const unsigned char *p) {
   for (int i = 0; i < 4; i++)
     if (!((p[i] >= 'A' && p[i] <= 'Z') || (p[i] >= 'a' && p[i] <= 'z') || (i && p[i] >= '0' && p[i] <= '9')))
@@ -107,7 +123,7 @@ void ad_adg_close(ad_adg_file *f) {
   *f = (ad_adg_file){0};
 }
 
-static ad_status open_all(ad_adg_file *f, const unsigned char *p, size_t size, ad_error *e) {
+static ad_status open_all(ad_adg_file *f, const unsigned char *p, size_t size, uint64_t most, ad_error *e) {
   if (size < HEADER) return ad_adg_fail(e, size, "it is shorter than its header");
   if (memcmp(p, magic, sizeof magic)) return ad_adg_fail(e, 0, "the magic number is wrong");
   if (get(p + 8, 2) > MAJOR || !get(p + 8, 2)) {
@@ -123,6 +139,8 @@ static ad_status open_all(ad_adg_file *f, const unsigned char *p, size_t size, a
     return ad_adg_fail(e, 12, "the section table does not fit");
   uint32_t crc = checksum(checksum(0, p, 24), p + HEADER, count * ENTRY);
   if (crc != get(p + 24, 4) || get(p + 28, 4)) return ad_adg_fail(e, 24, "the checksum of the header is wrong");
+  ad_status status = check_memory(p + HEADER, count, size, most, e);
+  if (status) return status;
   f->extra = ad_calloc(count - ADG_TAGS, sizeof *f->extra);
   if (!f->extra) return ad_fail_memory(e);
   size_t end = HEADER + count * ENTRY;
@@ -143,15 +161,15 @@ static ad_status open_all(ad_adg_file *f, const unsigned char *p, size_t size, a
       s = &x->section;
       f->extra_count++;
     }
-    ad_status status = open_section(s, p, entry, &end, size, e);
+    status = open_section(s, p, entry, &end, size, e);
     if (status) return status;
   }
   return end == size ? AD_OK : ad_adg_fail(e, end, "there are bytes behind the last section");
 }
 
-ad_status ad_adg_open(ad_adg_file *f, const void *bytes, size_t size, ad_error *e) {
+ad_status ad_adg_open(ad_adg_file *f, const void *bytes, size_t size, uint64_t most, ad_error *e) {
   *f = (ad_adg_file){0};
-  ad_status s = open_all(f, bytes, size, e);
+  ad_status s = open_all(f, bytes, size, most, e);
   if (s) ad_adg_close(f);
   return s;
 }

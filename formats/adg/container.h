@@ -42,8 +42,9 @@ typedef struct ad_adg_file {
   ad_adg_extra *extra;
 } ad_adg_file;
 
-/* Checks everything that can be checked without knowing what the sections mean, and inflates them. */
-ad_status ad_adg_open(ad_adg_file *f, const void *bytes, size_t size, ad_error *e);
+/* Checks everything that can be checked without knowing what the sections mean, and inflates them; AD_ELIMIT before
+ * that when reading the graph would take more than `most` bytes. */
+ad_status ad_adg_open(ad_adg_file *f, const void *bytes, size_t size, uint64_t most, ad_error *e);
 void ad_adg_close(ad_adg_file *f);
 
 /* Puts the sections together; compresses those that get smaller by it unless `stored`. */

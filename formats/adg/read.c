@@ -473,7 +473,7 @@ ad_status ad_adg_read(ad_graph **g, const void *bytes, size_t size, const char *
   reader *r = ad_calloc(1, sizeof *r);
   if (!r) return ad_fail_memory(e);
   r->e = e;
-  ad_status s = ad_adg_open(&f, bytes, size, e);
+  ad_status s = ad_adg_open(&f, bytes, size, ad_limits_resolve(limits).max_bytes, e);
   bool open = !s;
   if (!s && !(r->numbers = ad_numbers_new())) s = ad_fail_memory(e);
   if (!s) s = ad_graph_new(&r->g, limits, e);

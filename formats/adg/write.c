@@ -211,6 +211,7 @@ ad_status ad_adg_write(const ad_graph *g, ad_buffer *out, const ad_write_options
 }
 
 ad_status ad_graph_hash(const ad_graph *g, char hex[65], ad_error *e) {
+  AD_GIVEN(g && hex, e);
   ad_buffer b = {0};
   ad_status s = ad_adg_write(g, &b, &(ad_write_options){.stored = true}, e);
   if (!s) {

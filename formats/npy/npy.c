@@ -48,10 +48,10 @@ ad_status ad_npy_read(ad_npy *a, const void *bytes, size_t size, const char *pat
   return AD_OK;
 }
 
-ad_status ad_npy_load(ad_npy *a, const char *path, ad_error *e) {
+ad_status ad_npy_load(ad_npy *a, const char *path, uint64_t most, ad_error *e) {
   void *bytes;
   size_t size;
-  ad_status s = ad_file_read(&bytes, &size, path, ad_limits_resolve(NULL).max_bytes, e);
+  ad_status s = ad_file_read(&bytes, &size, path, most, e);
   if (s) return s;
   s = ad_npy_read(a, bytes, size, path, e);
   ad_free(bytes);

@@ -11,8 +11,9 @@ typedef struct ad_npy {
 } ad_npy;
 
 /* Reads versions 1 to 3, floats and integers of either byte order, C or Fortran order.  Refused: object arrays and
- * other types, and anything that is shorter or longer than its header says. */
-ad_status ad_npy_load(ad_npy *a, const char *path, ad_error *e);
+ * other types, and anything that is shorter or longer than its header says.  A file of more than `most` bytes is
+ * AD_ELIMIT. */
+ad_status ad_npy_load(ad_npy *a, const char *path, uint64_t most, ad_error *e);
 ad_status ad_npy_read(ad_npy *a, const void *bytes, size_t size, const char *path, ad_error *e);
 void ad_npy_clear(ad_npy *a);
 

@@ -43,6 +43,7 @@ ad_status ad_point_set_text(ad_point *p, const char *name, const char *text, ad_
   char place[AD_MAX_NAME + 16];
   ad_node n;
   ad_yaml_tree t;
+  AD_GIVEN(p && name && text, e);
   snprintf(place, sizeof place, "value of %s", name);
   ad_status s = find_input(p, name, &n, e);
   if (!s) s = ad_yaml_parse(&t, text, strlen(text), place, ad_graph_limits(p->graph), e);
@@ -81,6 +82,7 @@ static ad_status load(ad_point *p, const ad_yaml_tree *t, ad_error *e) {
 }
 
 ad_status ad_point_load(ad_point *p, const char *path, ad_error *e) {
+  AD_GIVEN(p && path, e);
   void *bytes;
   size_t size;
   ad_yaml_tree t;

@@ -20,27 +20,27 @@ const ad_backend *ad_backend_get(size_t i) {
 }
 
 const ad_backend *ad_backend_find(const char *name) {
-  for (size_t i = 0; i < ad_backend_count(); i++)
+  for (size_t i = 0; name && i < ad_backend_count(); i++)
     if (!strcmp(backends[i].name, name)) return &backends[i];
   return NULL;
 }
 
 const char *ad_backend_name(const ad_backend *b) {
-  return b->name;
+  return b ? b->name : NULL;
 }
 
 const char *ad_backend_doc(const ad_backend *b) {
-  return b->doc;
+  return b ? b->doc : NULL;
 }
 
 ad_kind ad_backend_kind(const ad_backend *b) {
-  return b->engine->kind;
+  return b ? b->engine->kind : AD_KIND_F64;
 }
 
 ad_mode ad_backend_mode(const ad_backend *b) {
-  return b->mode;
+  return b ? b->mode : AD_MODE_DEFAULT;
 }
 
 bool ad_backend_supports(const ad_backend *b, ad_mode m) {
-  return m == AD_MODE_DEFAULT || (b->modes & 1u << m);
+  return b && (m == AD_MODE_DEFAULT || (m <= AD_MODE_REVERSE && (b->modes & 1u << m)));
 }

@@ -10,6 +10,7 @@
 #include "mem.h"
 
 void ad_colouring_clear(ad_colouring *c) {
+  if (!c) return;
   ad_free(c->row);
   ad_free(c->column);
   *c = (ad_colouring){0};
@@ -362,7 +363,19 @@ static ad_status colour_both(ad_colouring *c, const ad_sparsity *s, const ad_spa
   return ad_fail(e, AD_ELIMIT, "no colouring of rows and columns has few colours");
 }
 
+/* Rows that follow each other, with columns that ascend. */
+static bool is_structure(const ad_sparsity *s) {
+  if (!s->start || s->start[0] || (s->start[s->rows] && !s->column)) return false;
+  for (size_t i = 0; i < s->rows; i++) {
+    if (s->start[i] > s->start[i + 1]) return false;
+    for (size_t k = s->start[i]; k < s->start[i + 1]; k++)
+      if (s->column[k] >= s->columns || (k > s->start[i] && s->column[k] <= s->column[k - 1])) return false;
+  }
+  return true;
+}
+
 ad_status ad_colour(ad_colouring *out, const ad_sparsity *s, ad_colour_kind kind, ad_error *e) {
+  AD_GIVEN(out && s && is_structure(s) && kind <= AD_COLOUR_ACYCLIC, e);
   ad_colouring c = {.kind = kind};
   ad_sparsity t = {0};
   ad_status status = AD_OK;

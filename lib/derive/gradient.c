@@ -94,6 +94,7 @@ static ad_status by_forward(ad_workspace *w, const ad_gradient_request *r, ad_er
 }
 
 ad_status ad_workspace_run_gradient(ad_workspace *w, const ad_gradient_request *r, ad_error *e) {
+  AD_GIVEN(w && r, e);
   ad_mode mode = r->mode == AD_MODE_DEFAULT ? w->backend->mode : r->mode;
   if (!ad_backend_supports(w->backend, mode))
     return ad_fail(e, AD_EUSAGE, "the backend '%s' has no %s mode", w->backend->name,

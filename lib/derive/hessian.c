@@ -150,6 +150,7 @@ ad_status ad_hessian_new(ad_hessian **out, const ad_graph *g, const ad_backend *
                          ad_error *e) {
   static const ad_hessian_options none = {0};
   if (!o) o = &none;
+  AD_GIVEN(out && g, e);
   ad_hessian *h = ad_calloc(1, sizeof *h);
   if (!h) return ad_fail_memory(e);
   h->from = g;
@@ -194,22 +195,23 @@ void ad_hessian_free(ad_hessian *h) {
 }
 
 size_t ad_hessian_size(const ad_hessian *h) {
-  return h->size;
+  return h ? h->size : 0;
 }
 
 size_t ad_hessian_wrt_count(const ad_hessian *h) {
-  return h->wrt_count;
+  return h ? h->wrt_count : 0;
 }
 
 ad_node ad_hessian_wrt(const ad_hessian *h, size_t i) {
-  return h->wrt[i];
+  return i < ad_hessian_wrt_count(h) ? h->wrt[i] : AD_NO_NODE;
 }
 
 ad_workspace *ad_hessian_workspace(ad_hessian *h) {
-  return h->w;
+  return h ? h->w : NULL;
 }
 
 ad_status ad_hessian_set_point(ad_hessian *h, const ad_point *p, ad_error *e) {
+  AD_GIVEN(h && p, e);
   if (p->graph != h->from) return ad_fail(e, AD_EUSAGE, "the point belongs to another graph");
   const ad_point same = {.graph = h->g, .value = p->value}; /* the inputs are the same */
   return ad_workspace_set_point(h->w, &same, e);
@@ -300,6 +302,7 @@ static ad_status run_direct(ad_hessian *h, const seeds *s, ad_error *e) {
 }
 
 ad_status ad_hessian_run(ad_hessian *h, ad_error *e) {
+  AD_GIVEN(h, e);
   if (!h->sparse) return run(h, &(seeds){.columns = h->size}, true, e);
   const seeds colours = {.colour = h->colours.column, .columns = h->colours.column_colours};
   if (h->direct) return run_direct(h, &colours, e);
@@ -311,10 +314,12 @@ ad_status ad_hessian_run(ad_hessian *h, ad_error *e) {
 }
 
 ad_status ad_hessian_products(ad_hessian *h, const double *value, size_t columns, ad_error *e) {
+  AD_GIVEN(h && value, e);
   return run(h, &(seeds){.value = value, .columns = columns}, false, e);
 }
 
 ad_status ad_hessian_products_exact(ad_hessian *h, const ad_numbers *exact, size_t columns, ad_error *e) {
+  AD_GIVEN(h && exact, e);
   if (ad_numbers_count(exact) != h->size * columns)
     return ad_fail(e, AD_EUSAGE, "%zu seeds for %zu rows of %zu columns", ad_numbers_count(exact), h->size, columns);
   return run(h, &(seeds){.exact = exact, .columns = columns}, false, e);
@@ -323,23 +328,24 @@ ad_status ad_hessian_products_exact(ad_hessian *h, const ad_numbers *exact, size
 /* ---- Results */
 
 ad_span ad_hessian_values(const ad_hessian *h) {
+  if (!h) return (ad_span){0};
   const bool entries = h->sparse && !h->is_product;
   return (ad_span){h->w->engine->kind, entries ? h->pattern.start[h->size] : h->size * h->columns,
                    entries ? h->entry : h->product};
 }
 
 const ad_sparsity *ad_hessian_sparsity(const ad_hessian *h) {
-  return h->sparse ? &h->pattern : NULL;
+  return h && h->sparse ? &h->pattern : NULL;
 }
 
 size_t ad_hessian_colours(const ad_hessian *h) {
-  return h->sparse ? h->colours.column_colours : h->size;
+  return !h ? 0 : h->sparse ? h->colours.column_colours : h->size;
 }
 
 ad_span ad_hessian_output(const ad_hessian *h) {
-  return ad_workspace_value(h->w, ad_graph_output_node(h->g, 0));
+  return h ? ad_workspace_value(h->w, ad_graph_output_node(h->g, 0)) : (ad_span){0};
 }
 
 ad_span ad_hessian_gradient(const ad_hessian *h, size_t i) {
-  return ad_workspace_value(h->w, ad_graph_output_node(h->g, i + 1));
+  return h && i < h->wrt_count ? ad_workspace_value(h->w, ad_graph_output_node(h->g, i + 1)) : (ad_span){0};
 }

@@ -289,30 +289,21 @@ static ad_status plan(ad_jacobian *j, ad_mode mode, ad_error *e) {
   return s;
 }
 
-static ad_status check_mode(const ad_backend *b, ad_mode *mode, ad_error *e) {
-  if (!b) return AD_OK;
-  if (!ad_backend_supports(b, *mode))
-    return ad_fail(e, AD_EUSAGE, "the backend '%s' has no %s mode", b->name,
-                   *mode == AD_MODE_FORWARD ? "forward" : "reverse");
-  if (*mode == AD_MODE_DEFAULT && !ad_backend_supports(b, AD_MODE_REVERSE)) *mode = AD_MODE_FORWARD;
-  if (*mode == AD_MODE_DEFAULT && !ad_backend_supports(b, AD_MODE_FORWARD)) *mode = AD_MODE_REVERSE;
-  return AD_OK;
-}
-
 ad_status ad_jacobian_new(ad_jacobian **out, const ad_program *p, const ad_backend *b, const ad_jacobian_options *o,
                           ad_error *e) {
   static const ad_jacobian_options none = {0};
   if (!o) o = &none;
-  ad_mode mode = o->mode;
-  ad_status s = check_mode(b, &mode, e);
-  if (s) return s;
+  AD_GIVEN(out && p && o->mode <= AD_MODE_REVERSE, e);
+  if (b && !ad_backend_supports(b, o->mode))
+    return ad_fail(e, AD_EUSAGE, "the backend '%s' has no %s mode", b->name,
+                   o->mode == AD_MODE_FORWARD ? "forward" : "reverse");
   ad_jacobian *j = ad_calloc(1, sizeof *j);
   if (!j) return ad_fail_memory(e);
   j->p = p;
   j->sparse = o->sparse;
   const ad_workspace_options w = {.precision = o->precision, .reverse = true};
-  s = ad_workspace_new(&j->w, p, b ? b : ad_backend_find("tape"), &w, e);
-  if (!s) s = plan(j, mode, e);
+  ad_status s = ad_workspace_new(&j->w, p, b ? b : ad_backend_find("tape"), &w, e);
+  if (!s) s = plan(j, o->mode, e);
   if (s) {
     ad_jacobian_free(j);
     return s;
@@ -397,6 +388,7 @@ static void run_pass(ad_jacobian *j, pass *s, bool forward) {
 }
 
 ad_status ad_jacobian_run(ad_jacobian *j, ad_error *e) {
+  AD_GIVEN(j, e);
   ad_status s = ad_workspace_primal(j->w, e);
   if (s) return s;
   run_pass(j, &j->forward, true);
@@ -407,18 +399,19 @@ ad_status ad_jacobian_run(ad_jacobian *j, ad_error *e) {
 /* ---- Results */
 
 ad_workspace *ad_jacobian_workspace(ad_jacobian *j) {
-  return j->w;
+  return j ? j->w : NULL;
 }
 
 ad_span ad_jacobian_values(const ad_jacobian *j) {
-  return (ad_span){j->w->engine->kind, j->value_count, j->value};
+  return j ? (ad_span){j->w->engine->kind, j->value_count, j->value} : (ad_span){0};
 }
 
 const ad_sparsity *ad_jacobian_sparsity(const ad_jacobian *j) {
-  return j->sparse ? &j->pattern : NULL;
+  return j && j->sparse ? &j->pattern : NULL;
 }
 
 ad_jacobian_plan ad_jacobian_get_plan(const ad_jacobian *j) {
+  if (!j) return (ad_jacobian_plan){0};
   return (ad_jacobian_plan){.rows = j->rows,
                             .columns = j->columns,
                             .compressed = j->compressed,

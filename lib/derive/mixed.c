@@ -137,7 +137,7 @@ static ad_status plan_variables(ad_mixed *m, const ad_mixed_request *r, ad_error
     const ad_variable *v = &r->variable[i];
     if (v->input >= ad_graph_input_count(g) || !m->from->p->active[v->input])
       return ad_fail(e, AD_EUSAGE, "node %u is not an input that the program differentiates by", v->input);
-    if ((int64_t)v->element >= ad_shape_size(ad_graph_node_shape(g, v->input)))
+    if (v->element >= (size_t)ad_shape_size(ad_graph_node_shape(g, v->input)))
       return ad_fail(e, AD_EUSAGE, "the input '%s' has no element %zu", ad_graph_node_name(g, v->input), v->element);
   }
   m->variable = ad_malloc(all, sizeof *m->variable);
@@ -194,6 +194,7 @@ static ad_status make_workspace(ad_mixed *m, ad_error *e) {
 }
 
 ad_status ad_mixed_new(ad_mixed **out, ad_workspace *w, const ad_mixed_request *r, ad_error *e) {
+  AD_GIVEN(out && w && r && (r->variable || !r->count) && (r->outputs || !r->output_count), e);
   const uint64_t most = ad_graph_limits(w->p->graph)->max_bytes;
   if (!r->order || !r->count) return ad_fail(e, AD_EUSAGE, "no mixed derivative is asked for");
   if (w->options.points > 1) return ad_fail(e, AD_EUSAGE, "mixed derivatives are for one point at a time");
@@ -226,7 +227,7 @@ void ad_mixed_free(ad_mixed *m) {
 }
 
 size_t ad_mixed_directions(const ad_mixed *m) {
-  return m->curves;
+  return m ? m->curves : 0;
 }
 
 /* ---- Running */
@@ -251,6 +252,7 @@ static ad_status run_curve(ad_mixed *m, const derivative *d, ad_error *e) {
 }
 
 ad_status ad_mixed_run(ad_mixed *m, ad_error *e) {
+  AD_GIVEN(m, e);
   const ad_engine *engine = m->w->engine;
   ad_status s = copy_point(m, e);
   engine->zero(m->w, m->result, 0, m->count * m->elements);
@@ -267,6 +269,7 @@ ad_status ad_mixed_run(ad_mixed *m, ad_error *e) {
 }
 
 ad_span ad_mixed_derivative(const ad_mixed *m, size_t i, size_t output) {
+  if (!m) return (ad_span){0};
   if (i >= m->count || output >= m->output_count) return (ad_span){.kind = m->w->engine->kind};
   return (ad_span){m->w->engine->kind, (size_t)ad_shape_size(ad_graph_node_shape(m->w->p->graph, m->output[output])),
                    m->w->engine->at(m->w, m->result, i * m->elements + m->first[output])};

@@ -36,6 +36,7 @@ typedef struct structure {
 } structure;
 
 void ad_sparsity_clear(ad_sparsity *s) {
+  if (!s) return;
   ad_free(s->start);
   ad_free(s->column);
   *s = (ad_sparsity){0};
@@ -498,9 +499,11 @@ ad_status ad_sparsity_hessian_for(ad_sparsity *out, const ad_program *p, double 
 }
 
 ad_status ad_sparsity_jacobian(ad_sparsity *out, const ad_program *p, ad_error *e) {
+  AD_GIVEN(out && p, e);
   return ad_sparsity_jacobian_for(out, p, 0, e);
 }
 
 ad_status ad_sparsity_hessian(ad_sparsity *out, const ad_program *p, ad_error *e) {
+  AD_GIVEN(out && p, e);
   return ad_sparsity_hessian_for(out, p, 0, e);
 }

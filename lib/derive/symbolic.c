@@ -254,6 +254,7 @@ static ad_status make(ad_graph **out, const ad_graph *g, const ad_derivative_req
   static const ad_derivative_request none = {0};
   const ad_derivative_request *r = request ? request : &none;
   const size_t count = ad_graph_node_count(g);
+  AD_GIVEN(out && g && (r->output || !r->output_count) && (r->wrt || !r->wrt_count), e);
   ad_symbolic s = {.from = g};
   chosen c = {0};
   ad_status status = choose(&c, g, r, k, e);

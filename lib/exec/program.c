@@ -250,6 +250,7 @@ static ad_status finish(ad_program *p, ad_error *e) {
 ad_status ad_program_new(ad_program **out, const ad_graph *g, const ad_program_options *options, ad_error *e) {
   static const ad_program_options none = {0};
   const ad_program_options *o = options ? options : &none;
+  AD_GIVEN(out && g && (o->outputs || !o->output_count) && (o->wrt || !o->wrt_count), e);
   const size_t n = ad_graph_node_count(g), inputs = ad_graph_input_count(g);
   ad_program *p = ad_calloc(1, sizeof *p);
   ad_order *order = ad_calloc(1, sizeof *order);
@@ -282,15 +283,15 @@ ad_status ad_program_new(ad_program **out, const ad_graph *g, const ad_program_o
 }
 
 const ad_graph *ad_program_graph(const ad_program *p) {
-  return p->graph;
+  return p ? p->graph : NULL;
 }
 
 size_t ad_program_wrt_count(const ad_program *p) {
-  return p->wrt_count;
+  return p ? p->wrt_count : 0;
 }
 
 ad_node ad_program_wrt(const ad_program *p, size_t i) {
-  return p->wrt[i];
+  return i < ad_program_wrt_count(p) ? p->wrt[i] : AD_NO_NODE;
 }
 
 unsigned ad_scalar_reads_back(ad_op op, uint8_t active) {
@@ -319,11 +320,11 @@ bool ad_program_runs(const ad_program *p, ad_node n) {
 }
 
 size_t ad_program_output_count(const ad_program *p) {
-  return p->output_count;
+  return p ? p->output_count : 0;
 }
 
 ad_node ad_program_output(const ad_program *p, size_t i) {
-  return p->output[i];
+  return i < ad_program_output_count(p) ? p->output[i] : AD_NO_NODE;
 }
 
 static uint64_t size_of(const ad_program *p, const ad_node *node, size_t count) {
@@ -333,9 +334,9 @@ static uint64_t size_of(const ad_program *p, const ad_node *node, size_t count) 
 }
 
 uint64_t ad_program_wrt_size(const ad_program *p) {
-  return size_of(p, p->wrt, p->wrt_count);
+  return p ? size_of(p, p->wrt, p->wrt_count) : 0;
 }
 
 uint64_t ad_program_output_size(const ad_program *p) {
-  return size_of(p, p->output, p->output_count);
+  return p ? size_of(p, p->output, p->output_count) : 0;
 }

@@ -70,6 +70,7 @@ static bool only_scalars(const ad_program *p) {
 
 ad_status ad_workspace_new(ad_workspace **out, const ad_program *p, const ad_backend *b, const ad_workspace_options *o,
                            ad_error *e) {
+  AD_GIVEN(out && p && b, e);
   const ad_graph *g = p->graph;
   ad_workspace *w = ad_calloc(1, sizeof *w);
   if (!w) return ad_fail_memory(e);
@@ -120,24 +121,27 @@ static ad_status no_value(const ad_workspace *w, ad_node input, ad_error *e) {
 }
 
 ad_status ad_workspace_set_point(ad_workspace *w, const ad_point *p, ad_error *e) {
+  AD_GIVEN(w && p, e);
   const ad_graph *g = w->p->graph;
+  const size_t inputs = ad_graph_input_count(g);
   if (p->graph != g) return ad_fail(e, AD_EUSAGE, "the point belongs to another graph");
-  w->primal_done = false;
-  for (ad_node n = 0; n < ad_graph_input_count(g); n++) {
-    ad_values v = ad_graph_node_values(g, n);
-    if (p->value[n]) {
-      load(w, w->value, n, NULL, ad_numbers_count(p->value[n]), NULL, p->value[n]);
-    } else if (v.count) {
-      load(w, w->value, n, v.value, v.count, &v, NULL);
-    } else if (ad_shape_size(ad_graph_node_shape(g, n))) {
+  for (ad_node n = 0; n < inputs; n++)
+    if (!p->value[n] && !ad_graph_node_values(g, n).count && ad_shape_size(ad_graph_node_shape(g, n)))
       return no_value(w, n, e);
-    }
+  w->primal_done = false;
+  for (ad_node n = 0; n < inputs; n++) {
+    const ad_values v = ad_graph_node_values(g, n);
+    if (p->value[n])
+      load(w, w->value, n, NULL, ad_numbers_count(p->value[n]), NULL, p->value[n]);
+    else if (v.count)
+      load(w, w->value, n, v.value, v.count, &v, NULL);
     mark_set(w, n);
   }
   return AD_OK;
 }
 
 ad_status ad_workspace_set_input(ad_workspace *w, ad_node input, const double *value, size_t count, ad_error *e) {
+  AD_GIVEN(w && (value || !count), e);
   if (input >= ad_graph_input_count(w->p->graph)) return ad_fail(e, AD_EUSAGE, "node %u is not an input", input);
   size_t size = (size_t)ad_shape_size(ad_graph_node_shape(w->p->graph, input));
   if (count != size && count != 1)
@@ -150,6 +154,7 @@ ad_status ad_workspace_set_input(ad_workspace *w, ad_node input, const double *v
 }
 
 ad_status ad_workspace_set_inputs(ad_workspace *w, const double *value, size_t count, ad_error *e) {
+  AD_GIVEN(w && (value || !count), e);
   if (count != w->p->input_size)
     return ad_fail(e, AD_EUSAGE, "the inputs have %u elements, not %zu", w->p->input_size, count);
   w->engine->set_doubles(w, w->value, 0, value, count);
@@ -181,6 +186,7 @@ void ad_workspace_set_rows(ad_workspace *w, ad_node first, ad_node end, const do
 
 ad_status ad_workspace_set_points(ad_workspace *w, ad_node input, const double *rows, size_t pitch, size_t count,
                                   ad_error *e) {
+  AD_GIVEN(w && rows, e);
   if (input >= ad_graph_input_count(w->p->graph)) return ad_fail(e, AD_EUSAGE, "node %u is not an input", input);
   if (w->engine->kind != AD_KIND_F64 || !count || count > w->options.points)
     return ad_fail(e, AD_EUSAGE, "%zu points for a block of %zu", count, (size_t)w->options.points);
@@ -194,6 +200,7 @@ void *ad_workspace_input_data(ad_workspace *w, ad_node input) {
 }
 
 ad_status ad_workspace_primal(ad_workspace *w, ad_error *e) {
+  AD_GIVEN(w, e);
   for (ad_node n = 0; w->unset && n < ad_graph_input_count(w->p->graph); n++)
     if (!w->input_set[n]) return no_value(w, n, e);
   w->engine->primal(w);
@@ -207,6 +214,7 @@ static void clear_series(ad_workspace *w) {
 }
 
 void ad_workspace_clear_seeds(ad_workspace *w) {
+  if (!w) return;
   for (uint32_t k = 0; k < w->options.directions; k++)
     w->engine->zero(w, w->tangent, (size_t)k * w->p->size, w->p->input_size);
   clear_series(w);
@@ -217,30 +225,56 @@ static size_t place(const ad_workspace *w, ad_node n) {
   return n < ad_graph_node_count(w->p->graph) ? w->p->offset[n] : UINT32_MAX;
 }
 
+static size_t elements(const ad_workspace *w, ad_node n) {
+  return (size_t)ad_shape_size(ad_graph_node_shape(w->p->graph, n));
+}
+
 static ad_status check_input(const ad_workspace *w, ad_node input, ad_error *e) {
   if (input < ad_graph_input_count(w->p->graph) && w->p->active[input]) return AD_OK;
   return ad_fail(e, AD_EUSAGE, "node %u is not an input that the program differentiates by", input);
 }
 
+static ad_status check_direction(const ad_workspace *w, uint32_t direction, ad_error *e) {
+  if (direction < w->options.directions) return AD_OK;
+  return ad_fail(e, AD_EUSAGE, "direction %u of a workspace with %u", direction, w->options.directions);
+}
+
+static ad_status check_adjoint(const ad_workspace *w, ad_node node, ad_error *e) {
+  if (!w->adjoint) return ad_fail(e, AD_EUSAGE, "the workspace was made without reverse mode");
+  if (place(w, node) == UINT32_MAX) return ad_fail(e, AD_EUSAGE, "node %u is not in the program", node);
+  return AD_OK;
+}
+
+static ad_status check_element(const ad_workspace *w, ad_node n, size_t element, ad_error *e) {
+  if (element < elements(w, n)) return AD_OK;
+  char node[AD_NODE_TEXT];
+  return ad_fail(e, AD_EUSAGE, "%s has %zu elements, and no element %zu", ad_graph_node_text(w->p->graph, n, node),
+                 elements(w, n), element);
+}
+
 ad_status ad_workspace_seed_tangent(ad_workspace *w, uint32_t direction, ad_node input, size_t element, double seed,
                                     ad_error *e) {
-  if (direction >= w->options.directions)
-    return ad_fail(e, AD_EUSAGE, "direction %u of a workspace with %u", direction, w->options.directions);
-  ad_status s = check_input(w, input, e);
+  AD_GIVEN(w, e);
+  ad_status s = check_direction(w, direction, e);
+  if (!s) s = check_input(w, input, e);
+  if (!s) s = check_element(w, input, element, e);
   if (!s) w->engine->set(w, w->tangent, (size_t)direction * w->p->size + w->p->offset[input] + element, seed, NULL);
   return s;
 }
 
 ad_status ad_workspace_seed_coefficient(ad_workspace *w, uint32_t j, ad_node input, size_t element, double seed,
                                         ad_error *e) {
+  AD_GIVEN(w, e);
   if (!j || j > w->options.order)
     return ad_fail(e, AD_EUSAGE, "coefficient %u of a workspace with series of order %u", j, w->options.order);
   ad_status s = check_input(w, input, e);
+  if (!s) s = check_element(w, input, element, e);
   if (!s) w->engine->set(w, w->series, ad_series_at(w, j, w->p->offset[input]) + element, seed, NULL);
   return s;
 }
 
 ad_status ad_workspace_set_direction(ad_workspace *w, const ad_point *d, ad_error *e) {
+  AD_GIVEN(w && d, e);
   const size_t inputs = ad_graph_input_count(w->p->graph);
   if (d->graph != w->p->graph) return ad_fail(e, AD_EUSAGE, "the direction belongs to another graph");
   if (!w->series) return ad_fail(e, AD_EUSAGE, "the workspace was made without series");
@@ -263,7 +297,7 @@ void ad_workspace_put_numbers(ad_workspace *w, void *plane, size_t at, size_t si
 }
 
 static ad_status check_count(const ad_workspace *w, ad_node n, const ad_numbers *seed, ad_error *e) {
-  const size_t size = (size_t)ad_shape_size(ad_graph_node_shape(w->p->graph, n)), have = ad_numbers_count(seed);
+  const size_t size = elements(w, n), have = ad_numbers_count(seed);
   if (have == size || have == 1) return AD_OK;
   char node[AD_NODE_TEXT];
   return ad_fail(e, AD_EUSAGE, "%s has %zu elements, not %zu", ad_graph_node_text(w->p->graph, n, node), size, have);
@@ -271,24 +305,23 @@ static ad_status check_count(const ad_workspace *w, ad_node n, const ad_numbers 
 
 ad_status ad_workspace_seed_tangents(ad_workspace *w, uint32_t direction, ad_node input, const ad_numbers *seed,
                                      ad_error *e) {
-  if (direction >= w->options.directions)
-    return ad_fail(e, AD_EUSAGE, "direction %u of a workspace with %u", direction, w->options.directions);
-  if (input >= ad_graph_input_count(w->p->graph) || !w->p->active[input])
-    return ad_fail(e, AD_EUSAGE, "node %u is not an input that the program differentiates by", input);
-  ad_status s = check_count(w, input, seed, e);
+  AD_GIVEN(w && seed, e);
+  ad_status s = check_direction(w, direction, e);
+  if (!s) s = check_input(w, input, e);
+  if (!s) s = check_count(w, input, seed, e);
   if (!s)
-    ad_workspace_put_numbers(w, w->tangent, (size_t)direction * w->p->size + w->p->offset[input],
-                             (size_t)ad_shape_size(ad_graph_node_shape(w->p->graph, input)), seed);
+    ad_workspace_put_numbers(w, w->tangent, (size_t)direction * w->p->size + w->p->offset[input], elements(w, input),
+                             seed);
   return s;
 }
 
 ad_status ad_workspace_seed_adjoints(ad_workspace *w, ad_node node, const ad_numbers *seed, ad_error *e) {
-  if (!w->adjoint) return ad_fail(e, AD_EUSAGE, "the workspace was made without reverse mode");
-  if (place(w, node) == UINT32_MAX) return ad_fail(e, AD_EUSAGE, "node %u is not in the program", node);
-  ad_status s = check_count(w, node, seed, e);
-  const size_t size = (size_t)ad_shape_size(ad_graph_node_shape(w->p->graph, node));
+  AD_GIVEN(w && seed, e);
+  ad_status s = check_adjoint(w, node, e);
+  if (!s) s = check_count(w, node, seed, e);
+  const size_t size = s ? 0 : elements(w, node);
   const bool one = ad_numbers_count(seed) == 1;
-  for (size_t i = 0; !s && i < size; i++) {
+  for (size_t i = 0; i < size; i++) {
     const size_t k = one ? 0 : i;
     w->engine->seed_adjoint(w, place(w, node) + i, ad_numbers_double(seed, k), ad_numbers_text(seed, k));
   }
@@ -296,10 +329,11 @@ ad_status ad_workspace_seed_adjoints(ad_workspace *w, ad_node node, const ad_num
 }
 
 ad_status ad_workspace_seed_adjoint(ad_workspace *w, ad_node node, size_t element, double seed, ad_error *e) {
-  if (!w->adjoint) return ad_fail(e, AD_EUSAGE, "the workspace was made without reverse mode");
-  if (place(w, node) == UINT32_MAX) return ad_fail(e, AD_EUSAGE, "node %u is not in the program", node);
-  w->engine->seed_adjoint(w, place(w, node) + element, seed, NULL);
-  return AD_OK;
+  AD_GIVEN(w, e);
+  ad_status s = check_adjoint(w, node, e);
+  if (!s) s = check_element(w, node, element, e);
+  if (!s) w->engine->seed_adjoint(w, place(w, node) + element, seed, NULL);
+  return s;
 }
 
 static ad_status ready(const ad_workspace *w, const void *plane, const char *mode, ad_error *e) {
@@ -309,18 +343,21 @@ static ad_status ready(const ad_workspace *w, const void *plane, const char *mod
 }
 
 ad_status ad_workspace_forward(ad_workspace *w, ad_error *e) {
+  AD_GIVEN(w, e);
   ad_status s = ready(w, w->tangent, "forward", e);
   if (!s) w->engine->forward(w);
   return s;
 }
 
 ad_status ad_workspace_reverse(ad_workspace *w, ad_error *e) {
+  AD_GIVEN(w, e);
   ad_status s = ready(w, w->adjoint, "reverse", e);
   if (!s) w->engine->reverse(w);
   return s;
 }
 
 ad_status ad_workspace_taylor(ad_workspace *w, ad_error *e) {
+  AD_GIVEN(w, e);
   ad_status s = ready(w, w->series, "taylor", e);
   if (!s) w->engine->taylor(w);
   return s;
@@ -328,49 +365,54 @@ ad_status ad_workspace_taylor(ad_workspace *w, ad_error *e) {
 
 /* Of a node's elements, from `at` in the planes on. */
 static ad_span span_at(const ad_workspace *w, const void *planes, size_t at, ad_node n) {
-  return (ad_span){w->engine->kind, (size_t)ad_shape_size(ad_graph_node_shape(w->p->graph, n)) * w->options.points,
-                   w->engine->at(w, planes, at)};
+  return (ad_span){w->engine->kind, elements(w, n) * w->options.points, w->engine->at(w, planes, at)};
+}
+
+static ad_span no_span(const ad_workspace *w) {
+  return (ad_span){.kind = w ? w->engine->kind : AD_KIND_F64};
 }
 
 static ad_span span_of(const ad_workspace *w, const void *plane, size_t base, ad_node n) {
   size_t at = place(w, n);
-  return plane && at != UINT32_MAX ? span_at(w, plane, base + at, n) : (ad_span){.kind = w->engine->kind};
+  return plane && at != UINT32_MAX ? span_at(w, plane, base + at, n) : no_span(w);
 }
 
 ad_span ad_workspace_value(const ad_workspace *w, ad_node n) {
-  return span_of(w, w->value, 0, n);
+  return w ? span_of(w, w->value, 0, n) : no_span(w);
 }
 
 ad_span ad_workspace_tangent(const ad_workspace *w, uint32_t direction, ad_node n) {
-  if (direction >= w->options.directions) return (ad_span){.kind = w->engine->kind};
+  if (!w || direction >= w->options.directions) return no_span(w);
   return span_of(w, w->tangent, (size_t)direction * w->p->size, n);
 }
 
 ad_span ad_workspace_coefficient(const ad_workspace *w, uint32_t j, ad_node n) {
+  if (!w || !j) return ad_workspace_value(w, n);
   const size_t at = place(w, n);
-  if (!j) return ad_workspace_value(w, n);
-  if (j > w->options.order || at == UINT32_MAX) return (ad_span){.kind = w->engine->kind};
+  if (j > w->options.order || at == UINT32_MAX) return no_span(w);
   return span_at(w, w->series, ad_series_at(w, j, at), n);
 }
 
 ad_span ad_workspace_adjoint(const ad_workspace *w, ad_node n) {
-  return span_of(w, w->adjoint, 0, n);
+  return w ? span_of(w, w->adjoint, 0, n) : no_span(w);
 }
 
 ad_span ad_workspace_gradient(const ad_workspace *w, ad_node input) {
-  if (input >= ad_graph_input_count(w->p->graph)) return (ad_span){.kind = w->engine->kind};
+  if (!w || input >= ad_graph_input_count(w->p->graph)) return no_span(w);
   return span_of(w, w->result, 0, input);
 }
 
 ad_span ad_workspace_gradients(const ad_workspace *w) {
+  if (!w) return no_span(w);
   return (ad_span){w->engine->kind, w->result ? (size_t)w->p->input_size * w->options.points : 0, w->result};
 }
 
 void ad_workspace_diagnose(ad_workspace *w, ad_notice_fn *notice, void *context) {
-  if (w->primal_done && w->options.points == 1) w->engine->diagnose(w, notice, context);
+  if (w && notice && w->primal_done && w->options.points == 1) w->engine->diagnose(w, notice, context);
 }
 
 double ad_span_double(const ad_span *s, size_t i) {
+  if (!s || i >= s->count) return NAN;
   return s->kind == AD_KIND_F64 ? ((const double *)s->data)[i]
                                 : mpfr_get_d((const __mpfr_struct *)s->data + i, MPFR_RNDN);
 }
@@ -380,6 +422,10 @@ static size_t special_text(char *buf, size_t size, int nan, int negative, int ze
 }
 
 size_t ad_span_text(char *buf, size_t size, const ad_span *s, size_t i, unsigned digits) {
+  if (!s || i >= s->count || (!buf && size)) {
+    if (buf && size) *buf = '\0';
+    return 0;
+  }
   if (s->kind == AD_KIND_F64) {
     double v = ((const double *)s->data)[i];
     char text[AD_NUMBER_TEXT];

@@ -33,6 +33,7 @@ static char *copy_text(const char *s) {
 static const ad_shape scalar_shape = {0};
 
 ad_status ad_graph_new(ad_graph **out, const ad_limits *limits, ad_error *e) {
+  AD_GIVEN(out, e);
   ad_graph *g = ad_calloc(1, sizeof *g);
   if (!g) return ad_fail_memory(e);
   g->limits = ad_limits_resolve(limits);
@@ -91,6 +92,7 @@ static ad_status replace_text(char **slot, const char *text, ad_error *e) {
 }
 
 ad_status ad_graph_set_name(ad_graph *g, const char *name, ad_error *e) {
+  AD_GIVEN(g && name, e);
   if (*name) {
     ad_status s = ad_graph_check_name("the graph", name, e);
     if (s) return s;
@@ -145,6 +147,7 @@ static ad_status check_meta(const ad_graph *g, const char *key, const char *text
 }
 
 ad_status ad_graph_set_meta(ad_graph *g, const char *key, const char *text, ad_error *e) {
+  AD_GIVEN(g && key && text, e);
   ad_status s = check_meta(g, key, text, e);
   if (s) return s;
   uint32_t at;
@@ -180,6 +183,7 @@ const char *ad_graph_note(const ad_graph *g, size_t i) {
 }
 
 ad_status ad_graph_set_kinks(ad_graph *g, const ad_kinks *k, ad_error *e) {
+  AD_GIVEN(g && k, e);
   if (k->abs_at_zero != -1 && k->abs_at_zero != 0 && k->abs_at_zero != 1)
     return ad_fail(e, AD_EINPUT, "kinks: abs is -1, 0 or 1, not %g", k->abs_at_zero);
   if (k->relu_at_zero != 0 && k->relu_at_zero != 0.5 && k->relu_at_zero != 1)
@@ -305,6 +309,7 @@ static ad_status reserve_columns(ad_graph *g, size_t nodes, ad_error *e) {
 
 ad_status ad_graph_reserve(ad_graph *g, size_t nodes, size_t args, ad_error *e) {
   size_t need;
+  AD_GIVEN(g, e);
   if (nodes > g->limits.max_nodes) nodes = (size_t)g->limits.max_nodes;
   if (__builtin_add_overflow(g->arg_count, args, &need) || need > UINT32_MAX) need = UINT32_MAX;
   if (!ad_reserve(&g->arg, &g->arg_capacity, need, sizeof *g->arg)) return ad_fail_memory(e);
@@ -366,6 +371,7 @@ static ad_status check_count(const ad_numbers *v, const ad_shape *s, subject who
 }
 
 ad_status ad_graph_input(ad_graph *g, ad_node *out, const ad_input_spec *spec, ad_error *e) {
+  AD_GIVEN(g && out && spec && spec->name && spec->dtype <= AD_F32, e);
   const subject who = {.input = spec->name};
   uint32_t shape, id;
   ad_status s = ad_graph_check_name("an input", spec->name, e);
@@ -386,6 +392,7 @@ ad_status ad_graph_input(ad_graph *g, ad_node *out, const ad_input_spec *spec, a
 }
 
 ad_status ad_graph_set_input_value(ad_graph *g, ad_node input, const ad_numbers *value, ad_dtype dtype, ad_error *e) {
+  AD_GIVEN(g && dtype <= AD_F32, e);
   if (input >= g->input_count) return ad_fail(e, AD_EUSAGE, "node %u is not an input", input);
   uint32_t *literal = &g->arg[g->first_arg[input]], id;
   ad_status s = check_count(value, &g->shapes[g->shape[input]], (subject){.input = ad_names_of(&g->names, input)}, e);
@@ -399,6 +406,7 @@ static const subject constant_subject = {.what = "a constant"};
 ad_status ad_graph_constant(ad_graph *g, ad_node *out, const ad_shape *shape, const ad_numbers *value, ad_dtype dtype,
                             ad_error *e) {
   uint32_t sid, id;
+  AD_GIVEN(g && out && shape && value && dtype <= AD_F32, e);
   ad_status s = check_shape(g, shape, constant_subject, e);
   if (!s && !value->count && ad_shape_size(shape)) s = ad_fail(e, AD_EINPUT, "a constant has no numbers");
   if (!s) s = check_count(value, shape, constant_subject, e);
@@ -416,6 +424,7 @@ ad_status ad_graph_constant_double(ad_graph *g, ad_node *out, double v, ad_error
 
 ad_status ad_graph_constant_text(ad_graph *g, ad_node *out, const char *text, ad_error *e) {
   ad_numbers one = {0};
+  AD_GIVEN(g && out && text, e);
   ad_status s = ad_numbers_push_text(&one, text, strlen(text), e);
   if (!s) s = ad_graph_constant(g, out, &scalar_shape, &one, AD_EXACT, e);
   ad_free(one.value);
@@ -439,6 +448,7 @@ static ad_status sort_attrs(ad_infer *in, const ad_op_info *info, size_t nattrs,
     }
     if (in->attr[k].value) return ad_fail(e, AD_EINPUT, "%s: attribute '%s' is given twice", info->name, attrs[i].name);
     const ad_attr_info *want = &info->attr[k];
+    if (!attrs[i].value) continue; /* absent */
     int64_t n = ad_shape_size(&attrs[i].shape);
     bool single = want->kind == AD_ATTR_INT || want->kind == AD_ATTR_BOOL;
     if (n < 0 || (single && attrs[i].shape.rank != 0))
@@ -543,6 +553,8 @@ static ad_status apply_generally(ad_graph *g, ad_node *out, ad_op op, size_t nar
 ad_status ad_graph_apply(ad_graph *g, ad_node *out, ad_op op, size_t nargs, const ad_node *args, size_t nattrs,
                          const ad_attr *attrs, ad_error *e) {
   const ad_op_info *info = ad_op_get(op);
+  AD_GIVEN(g && out && (args || !nargs) && (attrs || !nattrs), e);
+  for (size_t i = 0; i < nattrs; i++) AD_GIVEN(attrs[i].name, e);
   if (!info || info->cls == AD_CLASS_LEAF || info->cls == AD_CLASS_LOWERED)
     return ad_fail(e, AD_EUSAGE, "%s can't be applied", info ? info->name : "an unknown operation");
   if (nargs < (size_t)info->min_args || nargs > (size_t)info->max_args) {

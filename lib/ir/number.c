@@ -65,7 +65,7 @@ static kind classify(const char *s, size_t n) {
 }
 
 bool ad_number_valid(const char *text, size_t length) {
-  return classify(text, length) != BAD;
+  return text && classify(text, length) != BAD;
 }
 
 static int set_number(mpfr_ptr r, const char *text, mpfr_rnd_t rnd) {
@@ -214,16 +214,19 @@ void ad_numbers_free(ad_numbers *n) {
 }
 
 void ad_numbers_clear(ad_numbers *n) {
+  if (!n) return;
   n->count = n->exact_count = n->text_size = 0;
 }
 
 ad_status ad_numbers_push_double(ad_numbers *n, double v, ad_error *e) {
+  AD_GIVEN(n, e);
   if (!ad_reserve(&n->value, &n->capacity, n->count + 1, sizeof *n->value)) return ad_fail_memory(e);
   n->value[n->count++] = v;
   return AD_OK;
 }
 
 ad_status ad_numbers_push_text(ad_numbers *n, const char *text, size_t length, ad_error *e) {
+  AD_GIVEN(n && text, e);
   if (!ad_number_valid(text, length))
     return ad_fail(e, AD_EINPUT,
                    "'%.*s' is not a number; write 0.1, -2.5e-3, 0x1.8p+0, 1/3 (denominator not 0), pi, e, inf or nan",
@@ -252,11 +255,11 @@ ad_status ad_numbers_push_from(ad_numbers *dst, const ad_numbers *src, size_t i,
 }
 
 size_t ad_numbers_count(const ad_numbers *n) {
-  return n->count;
+  return n ? n->count : 0;
 }
 
 double ad_numbers_double(const ad_numbers *n, size_t i) {
-  return n->value[i];
+  return i < ad_numbers_count(n) ? n->value[i] : NAN;
 }
 
 const char *ad_exact_find(const ad_exact *list, size_t count, const char *text, size_t i) {
@@ -272,7 +275,7 @@ const char *ad_exact_find(const ad_exact *list, size_t count, const char *text, 
 }
 
 const char *ad_numbers_text(const ad_numbers *n, size_t i) {
-  return ad_exact_find(n->exact, n->exact_count, n->text, i);
+  return n ? ad_exact_find(n->exact, n->exact_count, n->text, i) : NULL;
 }
 
 /* strtod and printf follow the locale; these texts do not. */
@@ -317,6 +320,7 @@ size_t ad_number_plain_text(char *buf, double v) {
 }
 
 size_t ad_number_short_text(char *buf, double v) {
+  if (!buf) return 0;
   if (isnan(v)) return put_text(buf, "nan");
   if (isinf(v)) return put_text(buf, v < 0 ? "-inf" : "inf");
   const size_t plain = ad_number_plain_text(buf, v);
@@ -333,7 +337,7 @@ size_t ad_number_short_text(char *buf, double v) {
 
 size_t ad_number_exact_text(char *buf, double v) {
   size_t n = ad_number_short_text(buf, v);
-  if (!isfinite(v)) return n;
+  if (!n || !isfinite(v)) return n;
   bool exact;
   ad_number_round(buf, AD_EXACT, &exact);
   if (exact) return n;

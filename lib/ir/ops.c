@@ -83,7 +83,7 @@ const ad_op_info *ad_op_get(ad_op op) {
 }
 
 ad_op ad_op_find(const char *name) {
-  for (ad_op i = 0; i < AD_OP_COUNT; i++)
+  for (ad_op i = 0; name && i < AD_OP_COUNT; i++)
     if (!strcmp(infos[i].name, name)) return i;
   return AD_NO_OP;
 }
@@ -135,6 +135,7 @@ static const char *const elsewhere[][2] = {
 };
 
 const char *ad_op_suggest(const char *name) {
+  if (!name) return NULL;
   for (size_t i = 0; i < sizeof elsewhere / sizeof elsewhere[0]; i++)
     if (!strcmp(name, elsewhere[i][0])) return elsewhere[i][1];
   return ad_suggest(name, next_name, NULL);

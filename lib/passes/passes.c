@@ -99,6 +99,7 @@ ad_status ad_graph_optimize(ad_graph **out, const ad_graph *g, const ad_optimize
   static const ad_optimize_options none = {0};
   const ad_optimize_options *o = options ? options : &none;
   const uint32_t mask = o->passes ? o->passes : UINT32_MAX;
+  AD_GIVEN(out && g && (o->keep || !o->keep_count), e);
   if (o->passes >> PASSES) return ad_fail(e, AD_EUSAGE, "there are %d passes, not more", PASSES);
   for (size_t i = 0; i < o->keep_count; i++)
     if (o->keep[i] >= g->count) return ad_fail(e, AD_EUSAGE, "there is no node %u to keep", o->keep[i]);

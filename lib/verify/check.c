@@ -13,15 +13,16 @@ enum { MAX_LISTED = 100 };
 
 const char *ad_verdict_name(ad_verdict v) {
   static const char *const names[] = {"pass", "fail", "undecided"};
-  return names[v];
+  return v <= AD_VERDICT_UNDECIDED ? names[v] : NULL;
 }
 
 const char *ad_entry_class_name(ad_entry_class c) {
   static const char *const names[AD_ENTRY_CLASSES] = {"agrees", "kink", "edge", "nan", "undecided", "disagrees"};
-  return names[c];
+  return c < AD_ENTRY_CLASSES ? names[c] : NULL;
 }
 
 void ad_check_clear(ad_check_report *r) {
+  if (!r) return;
   ad_free(r->list);
   ad_free(r->blame);
   *r = (ad_check_report){0};
@@ -359,6 +360,7 @@ ad_status ad_check(ad_check_report *r, const ad_graph *g, const ad_point *p, con
                    ad_error *e) {
   static const ad_check_options none = {0};
   const ad_check_options *o = options ? options : &none;
+  AD_GIVEN(r && g && (o->outputs || !o->output_count) && (o->wrt || !o->wrt_count), e);
   ad_comparison c = {0};
   size_t worst = SIZE_MAX;
   *r = (ad_check_report){.first_nan = AD_NO_NODE, .lost_at = AD_NO_NODE, .condition = NAN};

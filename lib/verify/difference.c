@@ -102,6 +102,8 @@ enum { LADDER = 24 };
  * four times a rung while truncation rules), rounding by eps |f| / h with room for what the program itself rounds. */
 ad_status ad_difference_double(double *result, double *bound, ad_workspace *w, ad_node output, ad_node input,
                                size_t element, ad_error *e) {
+  AD_GIVEN(result && bound && w && input < ad_graph_input_count(w->p->graph), e);
+  AD_GIVEN(element < (size_t)ad_shape_size(ad_graph_node_shape(w->p->graph, input)), e);
   ad_span out = ad_workspace_value(w, output);
   if (w->engine->kind != AD_KIND_F64 || !out.count)
     return ad_fail(e, AD_EUSAGE, "finite differences in double want a double workspace that holds the output");
