@@ -448,7 +448,7 @@ int for_each_graph(const options *o, int (*one)(const options *o, const char *pa
   for (size_t i = 0; i < o->file_count; i++) {
     size_t before = b.size;
     int status = one(o, o->file[i], &b);
-    if (status > EXIT_CHECK_FAILED) b.size = before; /* half a result is none */
+    if (status > EXIT_CHECK_FAILED) b.size = before, b.failed = false; /* half a result is none */
     if (!o->out) {
       const int sent = send(o, &b);
       if (sent && status <= EXIT_CHECK_FAILED) status = sent;
