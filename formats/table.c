@@ -5,10 +5,22 @@
 
 #include "error.h"
 
+/* A row of the table is in memory whole. */
+static ad_status check_row(const ad_graph *g, ad_error *e) {
+  const uint64_t most = ad_graph_limits(g)->max_bytes;
+  double bytes = 0;
+  for (ad_node n = 0; n < ad_graph_input_count(g); n++) bytes += 8.0 * (double)ad_shape_size(ad_graph_node_shape(g, n));
+  if (bytes <= (double)most) return AD_OK;
+  return ad_fail(e, AD_ELIMIT, "a point needs %.0f MiB of memory, above the limit of %llu MiB (--max-memory)",
+                 bytes / 0x1p20, (unsigned long long)(most >> 20));
+}
+
 ad_status ad_table_open(ad_points *p, const char *path, const ad_graph *g, ad_error *e) {
   ad_stream s;
   *p = (ad_points){.count = AD_ROWS_UNKNOWN};
-  ad_status status = ad_stream_open(&s, path, e);
+  ad_status status = check_row(g, e);
+  if (status) return status;
+  status = ad_stream_open(&s, path, e);
   if (!status) status = ad_stream_ahead(&s, 4, e);
   if (status) {
     ad_stream_close(&s);

@@ -165,8 +165,8 @@ ad_status ad_hessian_new(ad_hessian **out, const ad_graph *g, const ad_backend *
   }
   if (!s) s = ask_for_gradient(h, e);
   if (!s && h->sparse) s = plan_structure(h, &o->of, e);
-  if (!s) s = list_elements(h, e);
   if (!s) s = make_workspace(h, b, o, e);
+  if (!s) s = list_elements(h, e);
   if (!s) plan_direct(h);
   if (s) {
     ad_hessian_free(h);

@@ -13,7 +13,14 @@ static void row_major(int64_t *stride, const ad_shape *s) {
   }
 }
 
+/* Tables are the program's, and beside them at least the inputs will be in memory. */
 static ad_status add_table(ad_program *p, size_t count, size_t *first, ad_error *e) {
+  const uint64_t most = ad_graph_limits(p->graph)->max_bytes;
+  const double bytes = ((double)p->table_count + (double)count) * sizeof *p->table + p->input_size * 8.0;
+  if (bytes > (double)most)
+    return ad_fail(e, AD_ELIMIT,
+                   "this graph needs more than %.0f MiB of memory, above the limit of %llu MiB (--max-memory)",
+                   bytes / 0x1p20, (unsigned long long)(most >> 20));
   if (!ad_reserve(&p->table, &p->table_capacity, p->table_count + count, sizeof *p->table)) return ad_fail_memory(e);
   *first = p->table_count;
   p->table_count += count;

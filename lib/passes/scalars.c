@@ -331,7 +331,14 @@ static ad_status convert(scalarizer *s, ad_node n) {
 
 /* ---- The whole */
 
-/* Where elements lie; nothing is allocated that the limit of nodes does not allow. */
+static ad_status check_places(const scalarizer *s, uint64_t count) {
+  const uint64_t most = ad_graph_limits(s->from)->max_bytes;
+  if (count <= most / sizeof(place)) return AD_OK;
+  return ad_fail(s->e, AD_ELIMIT, "as scalars the graph needs more than the limit of %llu MiB of memory (--max-memory)",
+                 (unsigned long long)(most >> 20));
+}
+
+/* Where elements lie; nothing is allocated that the limits do not allow. */
 static ad_status lay_out(scalarizer *s) {
   const size_t nodes = ad_graph_node_count(s->from), inputs = ad_graph_input_count(s->from);
   const uint64_t limit = ad_graph_limits(s->from)->max_nodes, most = limit < MOST ? limit : MOST;
@@ -350,6 +357,8 @@ static ad_status lay_out(scalarizer *s) {
                      (unsigned long long)most);
     if (n < inputs) s->inputs = (place)total;
   }
+  ad_status status = check_places(s, total + s->inputs);
+  if (status) return status;
   s->pool = ad_malloc((size_t)total, sizeof *s->pool);
   s->element = ad_malloc(s->inputs, sizeof *s->element);
   if (!s->pool || !s->element) return ad_fail_memory(s->e);
@@ -359,8 +368,9 @@ static ad_status lay_out(scalarizer *s) {
 
 static ad_status collect(scalarizer *s, ad_scalars *out) {
   size_t count = 0;
-  ad_status status = AD_OK;
   for (size_t i = 0; i < ad_graph_output_count(s->from); i++) count += size_of(s, ad_graph_output_node(s->from, i));
+  ad_status status = check_places(s, count);
+  if (status) return status;
   out->output = ad_malloc(count, sizeof *out->output);
   if (!out->output) return ad_fail_memory(s->e);
   out->count = 0;
