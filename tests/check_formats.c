@@ -250,6 +250,29 @@ START_TEST(unknown_sections_are_kept) {
 }
 END_TEST
 
+/* Three million bytes are a few thousand when they are compressed. */
+START_TEST(inflating_has_a_limit) {
+  enum { LONG = 3000000 };
+  ad_graph *g = load_example(0), *h = NULL;
+  char *text = malloc(LONG + 1);
+  ck_assert_ptr_nonnull(text);
+  memset(text, 'a', LONG);
+  text[LONG] = '\0';
+  ok(ad_graph_set_meta(g, "long", text, &err));
+  bytes b = write_as(g, &packed);
+  ck_assert_uint_lt(b.size, 20000);
+  ck_assert_int_eq(ad_graph_read(&h, b.data, b.size, "file", &(ad_limits){.max_bytes = 2 << 20}, &err), AD_ELIMIT);
+  ck_assert_ptr_nonnull(strstr(err.message, "the limit of 2 MiB (--max-memory)"));
+  ck_assert_ptr_null(h);
+  ok(ad_graph_read(&h, b.data, b.size, "file", &(ad_limits){.max_bytes = 20 << 20}, &err));
+  ck_assert_uint_eq(strlen(ad_graph_meta_text(h, 0)), LONG);
+  ad_free(b.data);
+  free(text);
+  ad_graph_free(g);
+  ad_graph_free(h);
+}
+END_TEST
+
 int main(void) {
   Suite *s = suite_create("formats");
   TCase *c = tcase_create("round trips and damage");
@@ -261,6 +284,7 @@ int main(void) {
   tcase_add_test(c, a_million_nodes_are_small);
   tcase_add_test(c, depth_is_no_limit);
   tcase_add_test(c, unknown_sections_are_kept);
+  tcase_add_test(c, inflating_has_a_limit);
   suite_add_tcase(s, c);
   return suite_run(s);
 }

@@ -109,6 +109,35 @@ START_TEST(arrowhead) {
 }
 END_TEST
 
+/* A backend says how to compute, not in which mode: four columns and 50 rows are four tangents, sparse or not. */
+START_TEST(backends_leave_the_mode) {
+  ad_graph *g = graphs_new();
+  ad_jacobian *j;
+  ad_program *p;
+  ad_node x[4], f[50];
+  for (size_t i = 0; i < 4; i++)
+    x[i] = graphs_input(g, (const char[2]){(char)('a' + i)}, SCALAR, (const double[]){0.5 + (double)i}, 1);
+  for (size_t i = 0; i < 50; i++) f[i] = graphs_binary(g, "mul", x[i % 4], x[(i / 4) % 4]);
+  must(ad_graph_output(g, "f", graphs_apply(g, "stack", 50, f, 0, NULL), &graphs_error));
+  must(ad_program_new(&p, g, NULL, &graphs_error));
+  for (size_t b = 0; b <= ad_backend_count(); b++)
+    for (int sparse = 0; sparse < 2; sparse++) {
+      const ad_jacobian_options o = {.sparse = sparse};
+      must(ad_jacobian_new(&j, p, ad_backend_get(b), &o, &graphs_error)); /* the last is none */
+      ck_assert_uint_eq(ad_jacobian_get_plan(j).tangents, 4);
+      ck_assert_uint_eq(ad_jacobian_get_plan(j).adjoints, 0);
+      ad_jacobian_free(j);
+    }
+  const ad_jacobian_options o = {.mode = AD_MODE_REVERSE};
+  must(ad_jacobian_new(&j, p, ad_backend_find("tape"), &o, &graphs_error));
+  ck_assert_uint_eq(ad_jacobian_get_plan(j).adjoints, 50);
+  ad_jacobian_free(j);
+  must_fail(AD_EUSAGE, "no reverse mode", ad_jacobian_new(&j, p, ad_backend_find("dual"), &o, &graphs_error));
+  ad_program_free(p);
+  ad_graph_free(g);
+}
+END_TEST
+
 /* One row of four times as many columns as it has: adjoints are cheaper than tangents, and the other way round. */
 START_TEST(cheaper_mode) {
   ad_graph *g = problems_minimal_surface(8);
@@ -244,6 +273,7 @@ int main(void) {
   tcase_add_test(t, rosenbrock);
   tcase_add_test(t, arrowhead);
   tcase_add_test(t, cheaper_mode);
+  tcase_add_test(t, backends_leave_the_mode);
   tcase_add_test(t, infinities);
   tcase_add_test(t, odd_outputs);
   tcase_add_test(t, limits);

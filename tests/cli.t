@@ -164,6 +164,33 @@ adtool: error: 3.3e+08 entries that can be other than zero are too many for the 
 $ adtool hess dense.yaml --output y --seed 1 --max-memory 1000
 adtool: error: a Hessian's product of 20000 x 20000 numbers needs more memory than the limit of 1000 MiB (--max-memory)
 ? 6
+$ printf 'adtool: 1\ninputs: {x: {shape: [67108864], fill: 1}}\noutputs: {f: sum(x), g: 2*x}\n' >fill.yaml
+$ adtool eval fill.yaml --max-memory 700
+adtool: error: this graph needs more than 768 MiB of memory, above the limit of 700 MiB (--max-memory)
+? 6
+$ adtool eval fill.yaml --output f --max-memory 100
+adtool: error: this graph needs more than 512 MiB of memory, above the limit of 100 MiB (--max-memory)
+? 6
+$ adtool jac fill.yaml --output f --max-memory 100
+adtool: error: this graph needs more than 512 MiB of memory, above the limit of 100 MiB (--max-memory)
+? 6
+$ adtool grad fill.yaml --output g --seed 1 --max-memory 100
+--seed: error: this needs 512 MiB of memory, above the limit of 100 MiB (--max-memory)
+? 6
+$ adtool hess fill.yaml --output 'g[0]' --max-memory 100
+adtool: error: this needs 5120 MiB of memory, above the limit of 100 MiB (--max-memory)
+? 6
+$ adtool check fill.yaml --max-memory 100
+adtool: error: this graph needs more than 512 MiB of memory, above the limit of 100 MiB (--max-memory)
+? 6
+$ adtool convert fill.yaml --to nl --max-memory 100
+adtool: error: as scalars the graph has more than 100000000 nodes, the limit (--max-nodes)
+? 6
+$ printf 'x\n1\n' >fill.csv && adtool batch fill.yaml --points fill.csv --max-memory 100
+adtool: error: a point needs 512 MiB of memory, above the limit of 100 MiB (--max-memory)
+? 6
+$ adtool info fill.yaml --max-memory 1 | head -n 1
+nodes       4 (1 inputs, 1 constants, 2 operations), depth 1
 $ adtool jac j.yaml --sparse --format npz -o J.npz && od -A d -t x1 -N 4 J.npz
 0000000 50 4b 03 04
 0000004

@@ -74,6 +74,11 @@ static ad_status inflate_section(ad_adg_section *s, const unsigned char *p, size
   return AD_OK;
 }
 
+/* No stream of zlib's gets larger. */
+static uint64_t most_raw(uint64_t stored) {
+  return 1032 * stored + 64;
+}
+
 static ad_status open_section(ad_adg_section *s, const unsigned char *file, const unsigned char *entry, size_t *end,
                               size_t size, ad_error *e) {
   size_t place = (size_t)(entry - file);
@@ -84,7 +89,7 @@ static ad_status open_section(ad_adg_section *s, const unsigned char *file, cons
     return ad_adg_fail(e, place, "a section does not lie where the one before it ends");
   for (size_t i = *end; i < offset; i++)
     if (file[i]) return ad_adg_fail(e, i, "the padding is not zero");
-  if (codec == CODEC_STORED ? raw != stored : raw == 0 || raw > 1032 * stored + 64)
+  if (codec == CODEC_STORED ? raw != stored : raw == 0 || raw > most_raw(stored))
     return ad_adg_fail(e, place, "a section declares an impossible size");
   if (checksum(0, file + offset, stored) != get(entry + 32, 4))
     return ad_adg_fail(e, offset, "the checksum of section %.4s is wrong", (const char *)entry);
@@ -99,14 +104,18 @@ static const unsigned char takes[ADG_TAGS + 1] = {
     [ADG_ARGB] = 9, [ADG_ATTR] = 17, [ADG_CNST] = 13, [ADG_NUMB] = 20,
     [ADG_TEXT] = 3, [ADG_NAME] = 16, [ADG_OUTP] = 16, [ADG_TAGS] = 4 /* kept, in hexadecimal */};
 
-/* The sizes are those of the table, which may be wrong: rather too much. */
 static ad_status check_memory(const unsigned char *table, size_t count, size_t size, uint64_t most, ad_error *e) {
   double bytes = (double)size;
-  for (size_t i = 0; i < count; i++)
-    bytes += (double)get(table + i * ENTRY + 24, 8) * (1 + takes[i < ADG_TAGS ? i : ADG_TAGS]);
+  for (size_t i = 0; i < count; i++) {
+    const unsigned char *entry = table + i * ENTRY;
+    const uint64_t stored = get(entry + 16, 8), raw = get(entry + 24, 8);
+    if (stored <= size && raw <= most_raw(stored)) /* else it is refused for that */
+      bytes += (double)raw * (1 + takes[i < ADG_TAGS ? i : ADG_TAGS]);
+  }
   if (bytes <= (double)most) return AD_OK;
-  return ad_fail(e, AD_ELIMIT, "reading this graph can take %.4g MiB of memory; if that is right, raise --max-memory",
-                 bytes / 0x1p20);
+  return ad_fail(e, AD_ELIMIT,
+                 "reading this graph can take %.0f MiB of memory, above the limit of %llu MiB (--max-memory)",
+                 bytes / 0x1p20, (unsigned long long)(most >> 20));
 }
 
 static bool is_tag(const unsigned char *p) {
