@@ -183,8 +183,8 @@ adtool: error: this needs 5120 MiB of memory, above the limit of 100 MiB (--max-
 $ adtool check fill.yaml --max-memory 100
 adtool: error: this graph needs more than 512 MiB of memory, above the limit of 100 MiB (--max-memory)
 ? 6
-$ adtool convert fill.yaml --to nl --max-memory 100
-adtool: error: as scalars the graph has more than 100000000 nodes, the limit (--max-nodes)
+$ printf 'adtool: 1\ninputs: {x: {shape: [30000000], fill: 1}}\noutputs: {f: sum(x)}\n' | adtool convert - --to nl --max-memory 100
+adtool: error: as scalars the graph needs more than the limit of 100 MiB of memory (--max-memory)
 ? 6
 $ printf 'x\n1\n' >fill.csv && adtool batch fill.yaml --points fill.csv --max-memory 100
 adtool: error: a point needs 512 MiB of memory, above the limit of 100 MiB (--max-memory)
