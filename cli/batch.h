@@ -11,6 +11,11 @@
 int batch_points(const options *o, ranks *r);
 int batch_graphs(const options *o);
 
+/* ---- What the record of a graph is made from (batch_inputs.c) */
+
+/* A checksum of it as it is now, of every file that is read for it; 0: it can't be read again. */
+uint64_t batch_sum_inputs(const options *o, const char *path);
+
 /* ---- Rows as text (batch_rows.c) */
 
 /* The outputs of a row, as eval and grad have them with --format json: {"loss": {"value": 1, "gradient": {...}}};
@@ -30,21 +35,21 @@ typedef struct batch_place {
   ad_shard shard;
   uint64_t first, end, total; /* items of this run and of all; rows or graphs */
   ad_output *out;
-  ad_buffer path, key;
+  ad_buffer path, key, inputs; /* key and inputs: see ad_shard_file */
   size_t head;
   uint64_t failed; /* of all items of this part, by this run or an earlier one */
+  /* The sum over this part's inputs as they are now (ad_output_sums); 0: they can't be read twice. */
+  uint64_t (*sum)(void *context);
+  void *context;
 } batch_place;
 
 /* npy, csv or ndjson: as said, or by the output's name. */
 output_format batch_format(const options *o, output_format otherwise);
-/* Whether a path is, or will be, a regular file. */
-bool batch_regular(const char *path);
 /* The lines of a key that all batches have. */
 ad_status batch_put_key(ad_buffer *b, const options *o, output_format format, const char *task, ad_error *e);
-/* Opens the output, or finds that this part is finished, and how many of its items failed.  The shard and the items are
- * set. */
-ad_status batch_open(batch_place *p, const options *o, const ad_buffer *key, const ad_buffer *head, bool *ready,
-                     ad_error *e);
+/* Opens the output, or finds that this part was finished from the same inputs, and how many of its items failed.  The
+ * shard, the items, the key, the inputs and their sum are set. */
+ad_status batch_open(batch_place *p, const options *o, const ad_buffer *head, bool *ready, ad_error *e);
 /* Puts it in its place, with its head as it is known now; clears the head. */
 int batch_finish(batch_place *p, const options *o, ad_buffer *head);
 void batch_place_clear(batch_place *p);

@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,6 +14,7 @@
 #include "batch/pool.h"
 #include "error.h"
 #include "file.h"
+#include "io.h"
 
 enum { DEEPEST = 64, FLUSH = 1 << 16 };
 
@@ -23,6 +25,8 @@ typedef struct collection {
   batch_place place;
   ad_buffer records;     /* that wait to be written together */
   uint64_t waiting, bad; /* how many, and those of them without a result or that failed a check */
+  uint64_t input;        /* the sum over what they were made from */
+  bool unknown;          /* one of them can't be read again */
   double written;        /* when */
   progress shown;
 } collection;
@@ -70,6 +74,8 @@ static ad_status add_folder(collection *c, const char *path, int depth, ad_error
     if (!s && !lstat(full.data, &st)) {
       if (S_ISDIR(st.st_mode))
         s = add_folder(c, full.data, depth + 1, e);
+      else if (is_graph(entry[i]->d_name) && !stat(full.data, &st) && !S_ISREG(st.st_mode))
+        note(c->o, "%s is left out: it is no regular file, and reading it might never end", full.data);
       else if (is_graph(entry[i]->d_name))
         s = add_path(c, full.data, e);
     }
@@ -115,7 +121,7 @@ static double seconds(void) {
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static ad_status run_plan(ad_buffer *b, ad_batch_plan *p, unsigned digits, ad_error *e) {
+static ad_status run_plan(ad_buffer *b, ad_batch_plan *p, unsigned digits, uint64_t *bad, ad_error *e) {
   double none = 0, *row = ad_calloc(p->width, sizeof *row);
   ad_batch_worker *w = NULL;
   p->points = 1;
@@ -124,6 +130,7 @@ static ad_status run_plan(ad_buffer *b, ad_batch_plan *p, unsigned digits, ad_er
   if (!s) {
     ad_buffer_puts(b, ", \"status\": \"ok\", ");
     if (p->o.task == AD_BATCH_CHECK) {
+      *bad = row[AD_CHECK_VERDICT] == AD_VERDICT_FAIL;
       put_row_check(b, row);
     } else {
       ad_buffer_puts(b, "\"outputs\": ");
@@ -135,7 +142,7 @@ static ad_status run_plan(ad_buffer *b, ad_batch_plan *p, unsigned digits, ad_er
   return s;
 }
 
-static ad_status run_graph(ad_buffer *b, const options *o, const char *path, ad_error *e) {
+static ad_status run_graph(ad_buffer *b, const options *o, const char *path, uint64_t *bad, ad_error *e) {
   ad_graph *g = NULL;
   ad_batch_plan *p = NULL;
   ad_status s = load_graph(&g, o, path, e);
@@ -159,7 +166,7 @@ static ad_status run_graph(ad_buffer *b, const options *o, const char *path, ad_
                                   .element = element,
                                   .check = &check};
   if (!s) s = ad_batch_plan_new(&p, g, NULL, &batch, given, e);
-  if (!s) s = run_plan(b, p, o->digits, e);
+  if (!s) s = run_plan(b, p, o->digits, bad, e);
   if (s && e->code != AD_ENOMEM && !e->file[0]) snprintf(e->file, sizeof e->file, "%s", path);
   ad_batch_plan_free(p);
   ad_graph_free(g);
@@ -169,24 +176,36 @@ static ad_status run_graph(ad_buffer *b, const options *o, const char *path, ad_
   return s;
 }
 
-static void begin_record(ad_buffer *b, const collection *c, uint64_t item) {
+/* What stands before the line of a record on its way to the parent. */
+typedef struct about {
+  uint64_t input, bad;
+} about;
+
+static void begin_record(ad_buffer *b, const collection *c, uint64_t item, about a) {
+  ad_buffer_put(b, &a, sizeof a);
   ad_buffer_puts(b, "{\"graph\": ");
   put_json_string(b, c->path[item]);
 }
 
-static void work(void *context, uint64_t item, ad_buffer *b) {
+/* The files are looked at first: when one changes meanwhile, it is the older state that a later run finds changed. */
+static void work(void *context, uint64_t item, _Atomic uint64_t *note, ad_buffer *b) {
   const collection *c = context;
   ad_error e = {0};
   const double start = seconds();
-  begin_record(b, c, item);
+  about a = {.input = batch_sum_inputs(c->o, c->path[item])};
+  const size_t first = b->size;
+  atomic_store(note, a.input);
+  begin_record(b, c, item, a);
   const size_t before = b->size;
-  if (run_graph(b, c->o, c->path[item], &e)) {
+  if (run_graph(b, c->o, c->path[item], &a.bad, &e)) {
+    a.bad = 1;
     b->size = before;
     ad_buffer_printf(b, ", \"status\": \"%s\", \"error\": ", e.code == AD_ENOMEM ? "memory" : "error");
     put_json_error(b, &e);
   }
   if (!c->o->no_time) ad_buffer_printf(b, ", \"seconds\": %.6f", seconds() - start);
   ad_buffer_puts(b, "}\n");
+  if (!b->failed) memcpy(b->data + first, &a, sizeof a);
 }
 
 static void begin(void) {
@@ -195,9 +214,9 @@ static void begin(void) {
 
 /* ---- The records, in the parent */
 
-static void lost(void *context, uint64_t item, ad_pool_loss why, int detail, ad_buffer *b) {
+static void lost(void *context, uint64_t item, uint64_t note, ad_pool_loss why, int detail, ad_buffer *b) {
   const collection *c = context;
-  begin_record(b, c, item);
+  begin_record(b, c, item, (about){note, 1});
   if (why == AD_POOL_TIMEOUT)
     ad_buffer_printf(b, ", \"status\": \"timeout\", \"error\": {\"message\": \"not done after %g s (--timeout)\"}",
                      c->o->timeout);
@@ -211,28 +230,53 @@ static void lost(void *context, uint64_t item, ad_pool_loss why, int detail, ad_
 
 static ad_status flush(collection *c, ad_error *e) {
   ad_status s = c->records.failed ? ad_fail_memory(e) : AD_OK;
-  const ad_piece p = {c->records.data, c->records.size, ad_checksum_of(c->records.data, c->records.size), c->waiting,
-                      c->bad};
+  const ad_piece p = {.bytes = c->records.data,
+                      .size = c->records.size,
+                      .checksum = ad_checksum_of(c->records.data, c->records.size),
+                      .input = c->unknown ? 0 : c->input,
+                      .rows = c->waiting,
+                      .failed = c->bad};
   if (!s && c->waiting) s = ad_output_write(c->place.out, &p, e);
   c->records.size = 0;
-  c->waiting = c->bad = 0;
+  c->waiting = c->bad = c->input = 0;
+  c->unknown = false;
   c->written = seconds();
   return s;
 }
 
 static ad_status write_record(void *context, uint64_t item, const void *record, size_t size, ad_error *e) {
   collection *c = context;
-  const char *text = record;
-  if (!strstr(text, "\"status\": \"ok\"") || strstr(text, "\"verdict\": \"fail\"")) c->bad++;
+  about a;
+  memcpy(&a, record, sizeof a);
+  c->bad += a.bad;
+  c->input += ad_checksum_at(item, a.input);
+  c->unknown = c->unknown || !a.input;
   progress_show(&c->shown, item + 1);
-  ad_buffer_put(&c->records, record, size);
+  ad_buffer_put(&c->records, (const char *)record + sizeof a, size - sizeof a);
   c->waiting++;
   return c->records.size < FLUSH && seconds() - c->written < 0.1 ? AD_OK : flush(c, e);
 }
 
-/* The list and what each file was when the run began. */
+/* ---- What the records follow from */
+
 static ad_status put_key(ad_buffer *key, const collection *c, ad_error *e) {
   const options *o = c->o;
+  const ad_limits *l = &o->limits;
+  ad_checksum sum;
+  ad_checksum_start(&sum);
+  for (size_t i = 0; i < c->count; i++) ad_checksum_add(&sum, c->path[i], strlen(c->path[i]) + 1);
+  ad_status s = batch_put_key(key, o, FORMAT_NDJSON, ad_batch_tasks[o->task], e);
+  ad_buffer_printf(key, "graphs %zu %016" PRIx64 "\nbackend %s %d %u\nsimd %s\ntime %d\ntimeout %a\n", c->count,
+                   ad_checksum_end(&sum), o->backend ? ad_backend_name(o->backend) : "-", (int)o->mode, o->precision,
+                   ad_batch_simd(), !o->no_time, o->timeout);
+  ad_buffer_printf(key, "check %zu %zu %" PRIu64 " %a\n", o->max_entries, o->probes, o->random_seed, o->min_digits);
+  ad_buffer_printf(key, "limits %" PRIu64 " %" PRIu64 " %" PRIu64 " %u %u %u %u\n", l->max_nodes, l->max_elements,
+                   l->max_bytes, l->max_precision, l->max_yaml_depth, l->max_expr_depth, l->max_scalar);
+  return s ? s : key->failed ? ad_fail_memory(e) : AD_OK;
+}
+
+/* What each file was when the run began: cheap, for merge. */
+static ad_status put_inputs(ad_buffer *b, const collection *c, ad_error *e) {
   ad_checksum sum;
   ad_checksum_start(&sum);
   for (size_t i = 0; i < c->count; i++) {
@@ -243,15 +287,41 @@ static ad_status put_key(ad_buffer *key, const collection *c, ad_error *e) {
       about[1] = st.st_mtim.tv_sec;
       about[2] = st.st_mtim.tv_nsec;
     }
-    ad_checksum_add(&sum, c->path[i], strlen(c->path[i]) + 1);
     ad_checksum_add(&sum, about, sizeof about);
   }
-  ad_status s = batch_put_key(key, o, FORMAT_NDJSON, ad_batch_tasks[o->task], e);
-  ad_buffer_printf(key, "graph %zu %016" PRIx64 "\nbackend %s %d %u\nsimd %s\ntime %d\n", c->count,
-                   ad_checksum_end(&sum), o->backend ? ad_backend_name(o->backend) : "-", (int)o->mode, o->precision,
-                   ad_batch_simd(), !o->no_time);
-  ad_buffer_printf(key, "check %zu %zu %" PRIu64 " %a\n", o->max_entries, o->probes, o->random_seed, o->min_digits);
-  return s ? s : key->failed ? ad_fail_memory(e) : AD_OK;
+  ad_buffer_printf(b, "files %016" PRIx64, ad_checksum_end(&sum));
+  return b->failed ? ad_fail_memory(e) : AD_OK;
+}
+
+/* The sum over the files of items as they are now; 0: they can't all be read again. */
+static uint64_t sum_items(const collection *c, uint64_t first, uint64_t end) {
+  uint64_t sum = 0;
+  for (; first < end; first++) {
+    const uint64_t input = batch_sum_inputs(c->o, c->path[first]);
+    if (!input) return 0;
+    sum += ad_checksum_at(first, input);
+  }
+  return sum;
+}
+
+static uint64_t sum_part(void *context) {
+  const collection *c = context;
+  return sum_items(c, c->place.first, c->place.end);
+}
+
+/* Of the records of an earlier run those stay whose files are the same, up to the first that are not. */
+static ad_status keep_records(collection *c, ad_error *e) {
+  ad_output *out = c->place.out;
+  ad_status s = AD_OK;
+  for (uint64_t i = 0, at = c->place.first; !s && i < ad_output_chunks(out); i++) {
+    ad_piece was;
+    s = ad_output_chunk(out, i, &was, e);
+    if (s) break;
+    const bool same = was.rows <= c->place.end - at && was.input && was.input == sum_items(c, at, at + was.rows);
+    if (!same) s = ad_output_cut(out, i, e);
+    at += was.rows;
+  }
+  return s;
 }
 
 static int exit_status(const collection *c) {
@@ -264,16 +334,19 @@ static int exit_status(const collection *c) {
 static int run_all(collection *c) {
   ad_error e = {0};
   bool ready = false;
-  ad_buffer key = {0}, head = {0};
+  ad_buffer head = {0};
   const options *o = c->o;
+  c->place.sum = sum_part;
+  c->place.context = c;
   ad_status s = o->shard ? ad_shard_read(&c->place.shard, o->shard, &e) : AD_OK;
   if (!s) s = find_graphs(c, &e);
   if (!s && !c->count) s = ad_fail(&e, AD_EINPUT, "there is no graph in %s", o->list ? o->list : o->file[0]);
-  if (!s) s = put_key(&key, c, &e);
+  if (!s) s = put_key(&c->place.key, c, &e);
+  if (!s) s = put_inputs(&c->place.inputs, c, &e);
   c->place.total = c->count;
   ad_shard_range(&c->place.shard, c->count, 1, &c->place.first, &c->place.end);
-  if (!s) s = batch_open(&c->place, o, &key, &head, &ready, &e);
-  ad_buffer_clear(&key);
+  if (!s) s = batch_open(&c->place, o, &head, &ready, &e);
+  if (!s && !ready) s = keep_records(c, &e);
   if (s) return report(o, &e);
   if (ready) {
     note(o, "%s is there already", c->place.path.data);
@@ -301,7 +374,7 @@ int batch_graphs(const options *o) {
   if (o->at_count || o->point || o->wrt_count || o->output || o->seed || o->reduce)
     return usage_error(o, "--at, --point, --wrt, --output, --seed and --reduce are for one graph with --points");
   if (batch_format(o, FORMAT_NDJSON) != FORMAT_NDJSON) return usage_error(o, "records of graphs are ndjson");
-  if (o->shard && !batch_regular(o->out ? o->out : "-")) return usage_error(o, "--shard wants -o FILE");
+  if (o->shard && !ad_io_replaces(o->out ? o->out : "-", NULL)) return usage_error(o, "--shard wants -o FILE");
   collection c = {.o = o};
   int status = run_all(&c);
   ad_output_leave(c.place.out, true);

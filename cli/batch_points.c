@@ -7,6 +7,7 @@
 #include "batch.h"
 #include "error.h"
 #include "file.h"
+#include "io.h"
 #include "npy/npy.h"
 #include "ranks.h"
 #include "table.h"
@@ -64,7 +65,38 @@ static ad_status put_key(ad_buffer *b, job *j, ad_error *e) {
     ad_buffer_printf(b, "check %zu %zu %" PRIu64 " %a\n", j->o->max_entries, j->o->probes, j->o->random_seed,
                      j->o->min_digits);
   put_constants(b, j);
-  return ad_batch_put_file(b, j->o->points, e);
+  return b->failed ? ad_fail_memory(e) : AD_OK;
+}
+
+/* Whether the points are a file, which can be read more than once. */
+static bool read_again(const char *path) {
+  struct stat st;
+  return strcmp(path, "-") && (stat(path, &st) || S_ISREG(st.st_mode));
+}
+
+static ad_status add_input(void *context, const ad_piece *p, ad_error *e) {
+  uint64_t *sum = context;
+  (void)e;
+  *sum += p->input;
+  return AD_OK;
+}
+
+static uint64_t sum_points(void *context) {
+  job *j = context;
+  ad_points points = {0};
+  uint64_t sum = 0;
+  const ad_batch_run r = {.plan = j->plan,
+                          .points = &points,
+                          .sink = {&sum, NULL, add_input, NULL},
+                          .first = j->place.first,
+                          .end = j->place.end,
+                          .chunk = ad_batch_chunk(j->plan),
+                          .team = j->team,
+                          .rows_only = true};
+  if (!read_again(j->o->points)) return 0;
+  const bool read = !ad_table_open(&points, j->o->points, j->s.graph, NULL) && !ad_batch_do(&r, NULL);
+  ad_table_close(&points);
+  return read ? sum : 0;
 }
 
 /* ---- The sink */
@@ -104,16 +136,21 @@ static ad_status write_chunk(void *context, const ad_piece *p, ad_error *e) {
   return s;
 }
 
-/* Takes the chunks of an earlier run into the fold. */
-static ad_status fold_again(job *j, ad_error *e) {
-  const size_t size = j->plan->width * sizeof(double);
-  double *row = ad_malloc(j->plan->width, sizeof *row);
-  ad_status s = row ? AD_OK : ad_fail_memory(e);
-  for (uint64_t i = 0; !s && i < ad_output_chunks(j->place.out); i++) {
-    s = ad_output_read(j->place.out, i * size, row, size, e);
+static ad_status keep_chunk(void *context, uint64_t chunk, const ad_piece *p, bool *same, ad_error *e) {
+  job *j = context;
+  ad_piece was;
+  ad_status s = ad_output_chunk(j->place.out, chunk, &was, e);
+  *same = !s && was.rows == p->rows && was.input == p->input;
+  if (s || !*same) return s ? s : ad_output_cut(j->place.out, chunk, e);
+  if (j->o->reduce && !j->place.shard.of) {
+    const size_t size = j->plan->width * sizeof(double);
+    double *row = ad_malloc(j->plan->width, sizeof *row);
+    s = row ? ad_output_read(j->place.out, chunk * size, row, size, e) : ad_fail_memory(e);
     if (!s) s = ad_fold_add(&j->fold, row, e);
+    ad_free(row);
   }
-  ad_free(row);
+  j->done += p->rows;
+  progress_start(&j->shown, j->o, "rows", j->done, j->shown.total);
   return s;
 }
 
@@ -174,30 +211,28 @@ static int exit_status(const job *j) {
   return EXIT_CHECK_FAILED;
 }
 
-/* Rows of this process and of others, from `first` on. */
-static ad_status run_rows(job *j, uint64_t first, ad_error *e) {
-  const size_t unit = ad_batch_chunk(j->plan);
+/* Rows of this process and of others. */
+static ad_status run_rows(job *j, ad_error *e) {
   ad_batch_run r = {.plan = j->plan,
                     .points = &j->points,
-                    .sink = {j, render, write_chunk},
-                    .first = first,
+                    .sink = {j, render, write_chunk, keep_chunk},
+                    .first = j->place.first,
                     .end = j->place.end,
-                    .chunk = unit,
-                    .team = j->team};
+                    .chunk = ad_batch_chunk(j->plan),
+                    .team = j->team,
+                    .there = j->place.out ? ad_output_chunks(j->place.out) : 0};
   ranks_share(j->ranks, ad_team_threads(j->team), &r);
-  /* A last chunk that is not full says that the table has ended. */
-  const bool ended = r.first >= r.end || (r.first - j->place.first) % unit;
-  const ad_status s = ended && !r.peers && !r.dealer ? AD_OK : ad_batch_do(&r, e);
+  const ad_status s = ad_batch_do(&r, e);
   ranks_done(j->ranks);
   return s;
 }
 
-static int run(job *j, uint64_t first) {
+static int run(job *j) {
   ad_error e = {0};
   const uint64_t total = j->place.total;
-  j->done = first;
+  j->done = j->place.first;
   progress_start(&j->shown, j->o, "rows", j->done, total == AD_ROWS_UNKNOWN ? total : j->place.end);
-  const ad_status s = run_rows(j, first, &e);
+  const ad_status s = run_rows(j, &e);
   progress_end(&j->shown);
   if (j->ranks->rank) return 0; /* rank 0 tells what has come of it */
   if (s) {
@@ -241,28 +276,38 @@ static ad_status make_plan(job *j, ad_error *e) {
 
 /* Which rows, and what is there of them already; *ready when nothing is to do. */
 static ad_status open_place(job *j, bool *ready, ad_error *e) {
-  ad_buffer key = {0}, head = {0};
-  const bool fold = j->o->reduce && !j->place.shard.of;
-  ad_status s = put_key(&key, j, e);
-  j->place.total = j->points.count;
-  if (!s && (j->place.shard.of || j->ranks->size > 1)) s = ad_table_count(&j->points, &j->place.total, e);
-  if (!s) ad_shard_range(&j->place.shard, j->place.total, ad_batch_chunk(j->plan), &j->place.first, &j->place.end);
-  const bool known = j->place.total != AD_ROWS_UNKNOWN;
-  if (!s) put_head(&head, j, known ? result_rows(j, j->place.end - j->place.first) : 0);
-  if (!s && (key.failed || head.failed)) s = ad_fail_memory(e);
-  if (!s && !known && j->format == FORMAT_NPY && !fold && !batch_regular(output_path(j)))
+  batch_place *p = &j->place;
+  ad_buffer head = {0};
+  const bool fold = j->o->reduce && !p->shard.of, replaces = ad_io_replaces(output_path(j), NULL);
+  p->sum = sum_points;
+  p->context = j;
+  ad_status s = put_key(&p->key, j, e);
+  if (!s) s = ad_batch_put_file(&p->inputs, j->o->points, e);
+  p->total = j->points.count;
+  if (!s && (p->shard.of || j->ranks->size > 1)) s = ad_table_count(&j->points, &p->total, e);
+  if (!s) ad_shard_range(&p->shard, p->total, ad_batch_chunk(j->plan), &p->first, &p->end);
+  const bool known = p->total != AD_ROWS_UNKNOWN;
+  if (!s) put_head(&head, j, known ? result_rows(j, p->end - p->first) : 0);
+  if (!s && (p->inputs.failed || head.failed)) s = ad_fail_memory(e);
+  if (!s && !known && j->format == FORMAT_NPY && !fold && !replaces)
     s = ad_fail(e, AD_EUSAGE,
                 "the header of an .npy file has the number of rows, which is not known yet; write to a "
                 "file (-o), or choose --format csv");
-  if (!s && j->ranks->rank)
-    ad_buffer_put(&j->place.key, key.data, key.size); /* rank 0 writes */
-  else if (!s && fold && !batch_regular(output_path(j)))
-    ad_buffer_put(&j->place.key, key.data, key.size); /* one row at the end: nothing to write before */
-  else if (!s)
-    s = batch_open(&j->place, j->o, &key, &head, ready, e);
-  ad_buffer_clear(&key);
+  /* Other ranks than 0 write nothing, nor does a fold whose one row goes where it can't be added to. */
+  if (!s && !j->ranks->rank && (replaces || !fold)) s = batch_open(p, j->o, &head, ready, e);
   ad_buffer_clear(&head);
   return s;
+}
+
+/* A value that the table would take the place of has no effect. */
+static int check_at(const job *j) {
+  for (size_t i = 0; i < j->o->at_count; i++) {
+    const char *name = j->o->at[i].name;
+    if (j->points.given[ad_graph_find_node(j->s.graph, name)])
+      return usage_error(j->o, "--at %s: %s has this input in every row; leave one of the two out", name,
+                         strcmp(j->o->points, "-") ? j->o->points : "standard input");
+  }
+  return 0;
 }
 
 static int set_up(job *j, bool *ready) {
@@ -270,8 +315,8 @@ static int set_up(job *j, bool *ready) {
   ad_error e = {0};
   int status = 0;
   if (o->shard && ad_shard_read(&j->place.shard, o->shard, &e)) return report(o, &e);
-  if (o->shard && !batch_regular(output_path(j))) return usage_error(o, "--shard wants -o FILE");
-  if (j->ranks->size > 1 && !batch_regular(o->points))
+  if (o->shard && !ad_io_replaces(output_path(j), NULL)) return usage_error(o, "--shard wants -o FILE");
+  if (j->ranks->size > 1 && !read_again(o->points))
     return usage_error(o, "with MPI each rank reads --points by itself: give a file");
   status = choose_format(j);
   if (!status) status = session_open(&j->s, o, o->file[0]);
@@ -281,9 +326,9 @@ static int set_up(job *j, bool *ready) {
     j->outputs[i] = ad_graph_output_node(j->s.graph, j->s.output[i]);
   j->check = session_check_options(&j->s, j->outputs);
   ad_status s = j->outputs ? ad_table_open(&j->points, o->points, j->s.graph, &e) : ad_fail_memory(&e);
+  if (!s && (status = check_at(j))) return status;
   if (!s) s = make_plan(j, &e);
   if (!s) s = open_place(j, ready, &e);
-  if (!s && j->place.out && o->reduce && !j->place.shard.of) s = fold_again(j, &e);
   return s ? report(o, &e) : 0;
 }
 
@@ -291,13 +336,12 @@ static int run_job(job *j) {
   bool ready = false, go;
   if (!ranks_wait(j->ranks)) return 0;
   int status = set_up(j, &ready);
-  uint64_t first = j->place.first + (j->place.out ? ad_output_rows(j->place.out) : 0);
-  status = ranks_begin(j->ranks, status, j->place.key.data, &first, &go);
+  status = ranks_begin(j->ranks, status, j->place.key.data, j->place.inputs.data, &go);
   if (!go) return status;
   const ad_backend *backend = j->plan->o.backend;
   if (j->o->task != AD_BATCH_CHECK && (!backend || ad_backend_kind(backend) == AD_KIND_F64) && !j->ranks->rank)
     session_note_overflow(&j->s, j->plan->given);
-  if (!ready) return run(j, first);
+  if (!ready) return run(j);
   note(j->o, "%s is there already", j->place.path.data);
   return exit_status(j);
 }

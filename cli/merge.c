@@ -41,11 +41,11 @@ static ad_status check_parts(const part *p, size_t count, ad_error *e) {
   const ad_shard_file *first = &p[0].f;
   for (size_t i = 0; i < count; i++) {
     const ad_shard_file *f = &p[i].f;
-    char what[40];
-    if (strcmp(f->key, first->key) != 0 || f->total != first->total || f->shard.of != first->shard.of) {
-      put_difference(what, sizeof what, first->key, f->key);
-      return ad_fail(e, AD_EINPUT, "'%s' and '%s' are parts of different batches (%s)", p[0].path, p[i].path,
-                     *what ? what : "another number of parts");
+    char what[40] = "another number of parts";
+    const bool key = strcmp(f->key, first->key) != 0, inputs = strcmp(f->inputs, first->inputs) != 0;
+    if (key || inputs || f->total != first->total || f->shard.of != first->shard.of) {
+      if (key || inputs) put_difference(what, sizeof what, key ? first->key : first->inputs, key ? f->key : f->inputs);
+      return ad_fail(e, AD_EINPUT, "'%s' and '%s' are parts of different batches (%s)", p[0].path, p[i].path, what);
     }
     if (i && f->shard.number == p[i - 1].f.shard.number)
       return ad_fail(e, AD_EINPUT, "part %u is there twice: '%s' and '%s'", f->shard.number, p[i - 1].path, p[i].path);
@@ -95,8 +95,8 @@ static ad_status each_piece(const part *p, size_t unit, piece_fn *fn, void *cont
   char *bytes = ad_malloc(room, 1);
   ad_stream s = {.fd = -1};
   ad_status status = bytes ? ad_stream_open(&s, p->path, e) : ad_fail_memory(e);
-  for (uint64_t at = p->f.head; !status && at < p->f.size;) {
-    const size_t n = p->f.size - at < room ? (size_t)(p->f.size - at) : room;
+  for (uint64_t at = p->f.head; !status && at < p->f.sums.size;) {
+    const size_t n = p->f.sums.size - at < room ? (size_t)(p->f.sums.size - at) : room;
     status = ad_stream_read_at(&s, at, bytes, n, e);
     if (!status) status = fn(context, bytes, n, e);
     at += n;
@@ -114,11 +114,11 @@ static ad_status concatenate(const options *o, const part *p, size_t count, ad_e
   ad_buffer head = {0};
   ad_output *out = NULL;
   ad_status s = copy_head(&head, p, e);
-  if (!s) s = ad_output_open(&out, o->out ? o->out : "-", "merge", head.size ? head.data : "", head.size, e);
+  if (!s) s = ad_output_open(&out, o->out ? o->out : "-", NULL, head.size ? head.data : "", head.size, e);
   ad_buffer_clear(&head);
   if (s) return s;
   for (size_t i = 0; !s && i < count; i++) s = each_piece(&p[i], 1, append, out, e);
-  if (!s) return ad_output_finish(out, NULL, NULL, NULL, e);
+  if (!s) return ad_output_finish(out, NULL, NULL, e);
   ad_output_leave(out, false);
   return s;
 }

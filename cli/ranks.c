@@ -17,7 +17,7 @@ enum { TAG_ASK = 1, TAG_RESULT, TAG_BYTES, TAG_LEAVE, TAG_CHUNK };
 enum { MOST_BYTES = 1 << 16 }; /* of a message */
 
 typedef struct result {
-  uint64_t chunk, size, checksum, rows, failed;
+  uint64_t chunk, size, checksum, input, rows, failed;
   int64_t status;
 } result;
 
@@ -77,7 +77,7 @@ bool ranks_wait(ranks *r) {
   return fine;
 }
 
-int ranks_begin(ranks *r, int status, const char *key, uint64_t *first, bool *go) {
+int ranks_begin(ranks *r, int status, const char *key, const char *inputs, bool *go) {
   *go = !status;
   if (r->size < 2) return status;
   if (!r->rank) {
@@ -89,11 +89,11 @@ int ranks_begin(ranks *r, int status, const char *key, uint64_t *first, bool *go
   }
   char host[256] = "";
   gethostname(host, sizeof host - 1);
-  const uint64_t mine = status ? 0 : ad_checksum_of(key, strlen(key));
-  uint64_t theirs[2] = {mine, *first};
-  MPI_Bcast(theirs, 2, MPI_UINT64_T, 0, MPI_COMM_WORLD);
-  *first = theirs[1];
-  if (!status && mine != theirs[0])
+  const uint64_t mine =
+      status ? 0 : ad_checksum_at(ad_checksum_of(key, strlen(key)), ad_checksum_of(inputs, strlen(inputs)));
+  uint64_t theirs = mine;
+  MPI_Bcast(&theirs, 1, MPI_UINT64_T, 0, MPI_COMM_WORLD);
+  if (!status && mine != theirs)
     status = usage_error(r->o, "another graph, other points, options or instructions than on rank 0; see ADTOOL_SIMD");
   if (status) fprintf(stderr, "adtool: that was rank %d of %d on %s\n", r->rank, r->size, host);
   int all;
@@ -121,7 +121,7 @@ static void take_result(ad_batch_line *l, int rank) {
   result x;
   ad_error e = {0};
   MPI_Recv(&x, sizeof x, MPI_BYTE, rank, TAG_RESULT, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
-  ad_piece p = {.size = (size_t)x.size, .checksum = x.checksum, .rows = x.rows, .failed = x.failed};
+  ad_piece p = {.size = (size_t)x.size, .checksum = x.checksum, .input = x.input, .rows = x.rows, .failed = x.failed};
   ad_status s = (ad_status)x.status;
   if (s) {
     receive((char *)&e, sizeof e, rank);
@@ -201,6 +201,7 @@ static void done(void *context, uint64_t chunk, const ad_piece *p, ad_status s, 
   const result x = {.chunk = chunk,
                     .size = s ? sizeof *e : p->size,
                     .checksum = s ? 0 : p->checksum,
+                    .input = s ? 0 : p->input,
                     .rows = s ? 0 : p->rows,
                     .failed = s ? 0 : p->failed,
                     .status = s};

@@ -25,9 +25,9 @@ void ranks_leave(ranks *r);
 
 /* Rank 0 begins first, so that what is wrong is said once.  The others: whether it could. */
 bool ranks_wait(ranks *r);
-/* Whether all could begin, with the same key.  *first: rank 0's first row, to the others.  Each says why it could not;
- * rank 0 returns the status of the run, the others 0. */
-int ranks_begin(ranks *r, int status, const char *key, uint64_t *first, bool *go);
+/* Whether all could begin, with the same key and inputs.  Each says why it could not; rank 0 returns the status of the
+ * run, the others 0. */
+int ranks_begin(ranks *r, int status, const char *key, const char *inputs, bool *go);
 
 /* Tells ad_batch_do of the others; threads: of this process.  All of them call it, and behind the run: */
 void ranks_share(ranks *r, unsigned threads, ad_batch_run *run);

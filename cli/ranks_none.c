@@ -22,8 +22,8 @@ bool ranks_wait(ranks *r) {
   return true;
 }
 
-int ranks_begin(ranks *r, int status, const char *key, uint64_t *first, bool *go) {
-  (void)r, (void)key, (void)first;
+int ranks_begin(ranks *r, int status, const char *key, const char *inputs, bool *go) {
+  (void)r, (void)key, (void)inputs;
   *go = !status;
   return status;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "adg/adg.h"
+#include "beside.h"
 #include "cppad/cppad.h"
 #include "dot/dot.h"
 #include "error.h"
@@ -13,8 +14,9 @@
 #include "yaml/yaml.h"
 
 /* sniff, read: NULL where the format is only written; write: where it is only read.  beside, save_beside: what further
- * files beside this one say; read_bound: reads where something is left open, instead of read, and gets the file's path
- * for what lies beside it, NULL when the bytes are from memory.  All of these may be NULL. */
+ * files beside this one say; files: which ones those are (ad_graph_beside); read_bound: reads where something is left
+ * open, instead of read, and gets the file's path for what lies beside it, NULL when the bytes are from memory.  All of
+ * these may be NULL. */
 typedef struct format {
   ad_format_info info;
   ad_write_options takes; /* which of the options mean something */
@@ -24,6 +26,7 @@ typedef struct format {
   ad_status (*write)(const ad_graph *g, ad_buffer *out, const ad_write_options *o, ad_error *e);
   ad_status (*beside)(ad_graph *g, const char *path, ad_error *e);
   ad_status (*save_beside)(const ad_graph *g, const char *path, ad_error *e);
+  bool (*files)(const char *path, const void *bytes, size_t size, ad_beside_fn *visit, void *context);
   ad_status (*read_bound)(ad_graph **g, const void *bytes, size_t size, const char *file, size_t count,
                           const ad_binding *bindings, const ad_limits *limits, ad_error *e);
 } format;
@@ -40,9 +43,11 @@ static const format formats[] = {
      .read = ad_nl_read,
      .write = ad_nl_write,
      .beside = ad_nl_names,
-     .save_beside = ad_nl_save_names},
+     .save_beside = ad_nl_save_names,
+     .files = ad_nl_beside},
     {.info = {"onnx", ".onnx", true, false, false, "neural networks, inference"},
      .sniff = ad_onnx_sniff,
+     .files = ad_onnx_beside,
      .read_bound = ad_onnx_read},
     {.info = {"cppad", ".json", true, true, false, "graphs of CppAD, in JSON"},
      .sniff = ad_cppad_sniff,
@@ -64,6 +69,17 @@ const ad_format_info *ad_format_get(size_t i) {
   return i < ad_format_count() ? &formats[i].info : NULL;
 }
 
+static const format *by_content(const void *bytes, size_t size) {
+  for (const format *f = formats; f < formats + ad_format_count(); f++)
+    if (f->sniff && f->sniff(bytes, size)) return f;
+  return NULL;
+}
+
+bool ad_graph_beside(const char *path, const void *bytes, size_t size, ad_beside_fn *visit, void *context) {
+  const format *f = by_content(bytes, size);
+  return !f || !f->files || f->files(path, bytes, size, visit, context);
+}
+
 /* *f is the format that it was.  path: for messages; file: NULL when there is none. */
 static ad_status read_as(ad_graph **g, const format **f, const void *bytes, size_t size, const char *path,
                          const char *file, size_t count, const ad_binding *bindings, const ad_limits *limits,
@@ -72,12 +88,12 @@ static ad_status read_as(ad_graph **g, const format **f, const void *bytes, size
   size_t value = 0; /* the first that is no mere shape */
   while (value < count && !bindings[value].value) value++;
   for (size_t i = 0; i < count; i++) AD_GIVEN(bindings && bindings[i].name && (bindings[i].value || bindings[i].shape), e);
-  for (*f = formats; *f < formats + ad_format_count() && !((*f)->sniff && (*f)->sniff(bytes, size));) ++*f;
-  if (*f < formats + ad_format_count() && (*f)->read_bound)
+  *f = by_content(bytes, size);
+  if (*f && (*f)->read_bound)
     s = (*f)->read_bound(g, bytes, size, file, count, bindings, limits, e);
-  else if (*f < formats + ad_format_count() && value < count)
+  else if (*f && value < count)
     s = ad_fail(e, AD_EUSAGE, "'%.80s' can't be bound: %s leaves nothing open", bindings[value].name, (*f)->info.name);
-  else if (*f < formats + ad_format_count())
+  else if (*f)
     s = (*f)->read(g, bytes, size, path, limits, e);
   else
     s = ad_fail(e, AD_EINPUT, "this is no graph in any format that adtool knows: no text, .nl, .onnx or .adg");

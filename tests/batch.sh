@@ -63,6 +63,22 @@ x=$(sed -n 2p fewer.csv)
 verdict [ "$(sed -n 2p jac.csv | cut -d, -f2-)" = "$(adtool jac wave.yaml --at "x=$x" --format csv | tail -n +2 | cut -d, -f5 | paste -sd,)" ]
 verdict [ "$(sed -n 2p hess.csv | cut -d, -f4-)" = "$(adtool hess wave.yaml --at "x=$x" --format csv | tail -n +2 | cut -d, -f6 | paste -sd,)" ]
 
+# Two outputs: the header says what each column is, by what runs of one output alone give.
+sed 's/^outputs:.*/outputs: {f: sin(k*x) * exp(-x^2), g: k * x^3}/' wave.yaml >two.yaml
+head -n 100 x.csv >hundred.csv
+for task in eval grad hess; do
+  adtool batch two.yaml --points hundred.csv --do $task -o two.$task.csv
+  for output in f g; do adtool batch two.yaml --points hundred.csv --do $task --output $output -o two.$output.csv; done
+  paste -d, two.f.csv two.g.csv >pasted.csv
+  verdict cmp two.$task.csv pasted.csv
+done
+verdict [ "$(head -n 1 two.eval.csv)" = 'f,g' ]
+verdict [ "$(head -n 1 two.grad.csv)" = 'f,df/dx,df/dk,g,dg/dx,dg/dk' ]
+verdict [ "$(head -n 1 two.hess.csv)" = \
+  'f,df/dx,df/dk,d2f/dxdx,d2f/dxdk,d2f/dkdx,d2f/dkdk,g,dg/dx,dg/dk,d2g/dxdx,d2g/dxdk,d2g/dkdx,d2g/dkdk' ]
+printf 'x\n3\n' >three.csv # g = 54 there, by hand
+verdict [ "$(adtool batch two.yaml --points three.csv --do hess | tail -n 1 | cut -d, -f8-)" = '54,54,27,36,27,27,0' ]
+
 # Parts put together are the whole, in any number; a finished part is not done again; wrong sets are refused.
 for format in csv ndjson npy; do
   for of in 1 3 40; do

@@ -1,19 +1,17 @@
-/* What carries batches: files of points are read rightly or refused with a place; folds have one tree; outputs go on
- * where a journal says; parts are divided alike by everybody; workers die alone. */
+/* What carries batches: files of points are read rightly or refused with a place; folds have one tree; parts are
+ * divided alike by everybody; workers die alone. */
 #include <check.h>
-#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "batch/checksum.h"
 #include "batch/fold.h"
-#include "batch/output.h"
 #include "batch/pool.h"
 #include "batch/shard.h"
 #include "error.h"
@@ -261,72 +259,6 @@ START_TEST(folds_have_one_tree) {
 }
 END_TEST
 
-/* ---- Outputs */
-
-START_TEST(checksums) {
-  unsigned char bytes[200];
-  for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (unsigned char)(i * 37);
-  for (size_t n = 0; n <= sizeof bytes; n += 7) {
-    const uint64_t whole = ad_checksum_of(bytes, n);
-    for (size_t cut = 0; cut <= n; cut++) {
-      ad_checksum c;
-      ad_checksum_start(&c);
-      ad_checksum_add(&c, bytes, cut);
-      ad_checksum_add(&c, bytes + cut, n - cut);
-      ck_assert_uint_eq(ad_checksum_end(&c), whole);
-    }
-    for (size_t bit = 0; bit < 8 * n; bit++) {
-      bytes[bit / 8] ^= (unsigned char)(1u << bit % 8);
-      ck_assert_uint_ne(ad_checksum_of(bytes, n), whole);
-      bytes[bit / 8] ^= (unsigned char)(1u << bit % 8);
-    }
-  }
-  ck_assert_uint_ne(ad_checksum_of("\0", 1), ad_checksum_of("\0\0", 2));
-}
-END_TEST
-
-/* Whatever the part and the journal were cut to, the file comes out the same. */
-START_TEST(outputs_go_on) {
-  const char *path = in_folder("out"), *part = in_folder("out.part"), *journal = in_folder("out.journal");
-  char want[5 + 20 * 10 + 1] = "head\n";
-  for (int i = 0; i < 20; i++) sprintf(want + 5 + 10 * i, "line %4d\n", i);
-  ad_output *o;
-  uint64_t seen = 0;
-  for (long cut = 0; cut < 1200; cut += 5) {
-    must(ad_output_open(&o, path, "key", "head\n", 5, &graphs_error));
-    must_fail(AD_EIO, "another run", ad_output_open(&(ad_output *){NULL}, path, "key", "head\n", 5, &graphs_error));
-    for (uint64_t i = ad_output_chunks(o); i < 20; i++)
-      must(ad_output_write(o, &(ad_piece){want + 5 + 10 * i, 10, ad_checksum_of(want + 5 + 10 * i, 10), 1, i % 2},
-                           &graphs_error));
-    ad_output_leave(o, true);
-    if (cut < 600)
-      ck_assert_int_eq(truncate(journal, cut), 0);
-    else
-      ck_assert_int_eq(truncate(part, cut - 600), 0);
-    must(ad_output_open(&o, path, cut % 3 ? "key" : "another", "head\n", 5, &graphs_error));
-    seen += ad_output_chunks(o);
-    if (cut % 3 == 0) ck_assert_uint_eq(ad_output_chunks(o), 0);
-    ck_assert_uint_eq(ad_output_rows(o), ad_output_chunks(o));
-    ck_assert_uint_eq(ad_output_failed(o), ad_output_chunks(o) / 2);
-    for (uint64_t i = ad_output_chunks(o); i < 20; i++)
-      must(ad_output_write(o, &(ad_piece){want + 5 + 10 * i, 10, ad_checksum_of(want + 5 + 10 * i, 10), 1, i % 2},
-                           &graphs_error));
-    uint64_t size, sum, again;
-    must(ad_output_finish(o, NULL, &size, &sum, &graphs_error));
-    ck_assert_uint_eq(size, sizeof want - 1);
-    must(ad_output_sum(path, &size, &again, &graphs_error));
-    ck_assert_uint_eq(sum, again);
-    char got[sizeof want + 1] = "";
-    FILE *f = fopen(path, "rb");
-    ck_assert_uint_eq(fread(got, 1, sizeof got, f), sizeof want - 1);
-    fclose(f);
-    ck_assert_str_eq(got, want);
-    ck_assert(access(part, F_OK) && access(journal, F_OK));
-  }
-  ck_assert_uint_gt(seen, 100);
-}
-END_TEST
-
 /* ---- Shards */
 
 START_TEST(shards_divide) {
@@ -375,8 +307,9 @@ typedef struct pool_record {
 } pool_record;
 
 /* Some items crash, abort, loop, leave, or end their worker in other ways; the others answer. */
-static void pool_work(void *context, uint64_t item, ad_buffer *record) {
+static void pool_work(void *context, uint64_t item, _Atomic uint64_t *note, ad_buffer *record) {
   (void)context;
+  atomic_store(note, 3 * item);
   signal(SIGSEGV, SIG_DFL); /* a sanitizer would report it */
   if (item % 97 == 13) raise(SIGSEGV);
   if (item % 101 == 17) abort();
@@ -395,9 +328,10 @@ static bool dies(uint64_t item) {
          item % 401 == 7;
 }
 
-static void pool_lost(void *context, uint64_t item, ad_pool_loss why, int detail, ad_buffer *record) {
+static void pool_lost(void *context, uint64_t item, uint64_t note, ad_pool_loss why, int detail, ad_buffer *record) {
   pool_record *r = context;
   ck_assert(dies(item));
+  ck_assert_uint_eq(note, 3 * item);
   ck_assert_int_eq(why, item == 55 || item == 999 ? AD_POOL_TIMEOUT
                         : item % 211 == 5         ? AD_POOL_MEMORY
                                                   : AD_POOL_CRASHED);
@@ -437,6 +371,52 @@ START_TEST(workers_die_alone) {
 }
 END_TEST
 
+/* A worker that is killed while it writes a long record: the part that has come is forgotten, the item done again. */
+typedef struct middle {
+  _Atomic int worker, done; /* its process; items that it has done */
+  uint64_t next;
+} middle;
+
+enum { LONG_RECORD = 1 << 20 }; /* more than a pipe holds, so that its writer waits in the middle */
+
+static void middle_work(void *context, uint64_t item, _Atomic uint64_t *note, ad_buffer *record) {
+  middle *m = context;
+  (void)note;
+  atomic_store(&m->worker, (int)getpid());
+  for (int i = 0; i < LONG_RECORD / 8; i++) ad_buffer_put(record, item % 2 ? "oddities" : "evenness", 8);
+  atomic_fetch_add(&m->done, 1);
+}
+
+static void middle_lost(void *context, uint64_t item, uint64_t note, ad_pool_loss why, int detail, ad_buffer *record) {
+  (void)context, (void)item, (void)note, (void)why, (void)detail, (void)record;
+  ck_abort_msg("a worker was at no item");
+}
+
+static ad_status middle_write(void *context, uint64_t item, const void *record, size_t size, ad_error *e) {
+  middle *m = context;
+  (void)e;
+  ck_assert_uint_eq(item, m->next++);
+  ck_assert_uint_eq(size, LONG_RECORD);
+  for (size_t i = 0; i < size; i += 8) ck_assert(!memcmp((const char *)record + i, item % 2 ? "odd" : "even", 3));
+  if (item == 0) { /* nobody reads meanwhile */
+    while (atomic_load(&m->done) < 2) usleep(1000);
+    usleep(50000);
+    kill(atomic_load(&m->worker), SIGKILL);
+  }
+  return AD_OK;
+}
+
+START_TEST(workers_killed_in_a_record) {
+  middle *m = mmap(NULL, sizeof *m, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  ck_assert(m != MAP_FAILED);
+  const ad_pool p = {.context = m, .workers = 1, .work = middle_work, .lost = middle_lost, .write = middle_write};
+  must(ad_pool_run(&p, 0, 4, &graphs_error));
+  ck_assert_uint_eq(m->next, 4);
+  ck_assert_int_gt(m->done, 4);
+  munmap(m, sizeof *m);
+}
+END_TEST
+
 static void clean_up(void) {
   char command[100];
   snprintf(command, sizeof command, "rm -rf '%s'", folder);
@@ -457,10 +437,9 @@ int main(void) {
   tcase_add_test(c, npy_files);
   tcase_add_test(c, csv_files);
   tcase_add_test(c, folds_have_one_tree);
-  tcase_add_test(c, checksums);
-  tcase_add_test(c, outputs_go_on);
   tcase_add_test(c, shards_divide);
   tcase_add_loop_test(c, workers_die_alone, 1, 4);
+  tcase_add_test(c, workers_killed_in_a_record);
   suite_add_tcase(s, c);
   const int status = suite_run(s);
   clean_up();

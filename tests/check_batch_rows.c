@@ -1,6 +1,6 @@
 /* Rows of batches: each is, bit for bit, what it is alone, in each instruction set and for any number of threads, and
  * in scalar code what a single evaluation gives; Jacobians and Hessians have the closed forms' numbers in the places
- * that the names of their columns say. */
+ * that the names of their columns say; of an earlier run's rows none is kept that was made from others. */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -160,6 +160,118 @@ START_TEST(rows_are_what_they_are_alone) {
 }
 END_TEST
 
+/* ---- What an earlier run has written is kept as far as it was made from the same rows */
+
+enum { KEPT_ROWS = 50, KEPT_CHUNK = 4 };
+
+typedef struct earlier {
+  rows r;
+  uint64_t input[KEPT_ROWS]; /* of each chunk that the earlier run has written */
+  uint64_t kept, written, next, sum;
+  bool asked_on; /* after one was not the same */
+} earlier;
+
+static ad_status render_rest(void *self, uint64_t first, double *from, ad_piece *p, ad_buffer *text, ad_error *e) {
+  earlier *x = self;
+  return render_row(&x->r, first, from, p, text, e);
+}
+
+static ad_status write_rest(void *self, const ad_piece *p, ad_error *e) {
+  earlier *x = self;
+  (void)e;
+  x->sum += p->input;
+  if (p->bytes) memcpy(x->r.out + x->next * KEPT_CHUNK, p->bytes, (size_t)p->rows * sizeof(double));
+  x->input[x->next++] = p->input;
+  x->written++;
+  return AD_OK;
+}
+
+static ad_status keep_rest(void *self, uint64_t chunk, const ad_piece *p, bool *same, ad_error *e) {
+  earlier *x = self;
+  (void)e;
+  ck_assert(!x->asked_on && !x->written);
+  ck_assert_uint_eq(chunk, x->next);
+  *same = p->rows && p->input == x->input[chunk];
+  x->asked_on = !*same;
+  x->next += *same;
+  x->kept += *same;
+  return AD_OK;
+}
+
+static void run_earlier(earlier *x, const ad_batch_plan *p, unsigned threads, uint64_t there, bool rows_only,
+                        uint64_t end) {
+  const ad_points points = {.self = &x->r, .count = x->r.count, .take = take_row, .decode = decode_row};
+  ad_team *team;
+  must(ad_team_new(&team, threads, ad_thread_cleanup, &graphs_error));
+  const ad_batch_run run = {.plan = p,
+                            .points = &points,
+                            .sink = {x, render_rest, write_rest, keep_rest},
+                            .end = end,
+                            .chunk = KEPT_CHUNK,
+                            .team = team,
+                            .there = there,
+                            .rows_only = rows_only};
+  x->kept = x->written = x->next = x->sum = 0;
+  x->asked_on = false;
+  must(ad_batch_do(&run, &graphs_error));
+  ad_team_free(team);
+}
+
+/* One row changes, anywhere; or the table becomes shorter: what is not kept is done, and all is as it must be. */
+START_TEST(chunks_are_kept_up_to_a_change) {
+  static double in[KEPT_ROWS], out[KEPT_ROWS];
+  ad_graph *g = graphs_new();
+  size_t output[1], element[1];
+  static const double one = 1;
+  graphs_input(g, "x", SCALAR, &one, 1);
+  must(ad_graph_output(g, "f", graphs_binary(g, "mul", 0, 0), &graphs_error));
+  ad_batch_options o = all_outputs(g, AD_BATCH_EVAL, output, element);
+  ad_batch_plan *p;
+  must(ad_batch_plan_new(&p, g, NULL, &o, NULL, &graphs_error));
+  const unsigned threads = (unsigned)_i;
+  const uint64_t all = (KEPT_ROWS + KEPT_CHUNK - 1) / KEPT_CHUNK;
+  earlier x = {.r = {in, out, KEPT_ROWS, 1, 1}};
+  for (size_t i = 0; i < KEPT_ROWS; i++) in[i] = (double)i + 1;
+  for (uint64_t there = 0; there <= all; there += 3)
+    for (size_t change = 0; change <= KEPT_ROWS; change++) {
+      run_earlier(&x, p, threads, 0, false, KEPT_ROWS);
+      const uint64_t sum = x.sum;
+      ck_assert_uint_eq(x.written, all);
+      if (change < KEPT_ROWS) in[change] = -in[change];
+      run_earlier(&x, p, threads, there, false, change % 2 ? KEPT_ROWS : AD_ROWS_UNKNOWN);
+      const uint64_t same = change / KEPT_CHUNK < there ? change / KEPT_CHUNK : there;
+      ck_assert_uint_eq(x.kept, same);
+      ck_assert_uint_eq(x.written, all - same);
+      for (size_t i = 0; i < KEPT_ROWS; i++) ck_assert_double_eq(out[i], in[i] * in[i]);
+      run_earlier(&x, p, threads, 0, true, KEPT_ROWS); /* only what the rows are */
+      ck_assert((x.sum == sum) == (change == KEPT_ROWS));
+      if (change < KEPT_ROWS) in[change] = -in[change];
+    }
+  for (x.r.count = 0; x.r.count < KEPT_ROWS; x.r.count++) { /* a shorter table, whose end only reading tells */
+    const size_t count = x.r.count;
+    x.r.count = KEPT_ROWS;
+    run_earlier(&x, p, threads, 0, false, AD_ROWS_UNKNOWN);
+    x.r.count = count;
+    run_earlier(&x, p, threads, all, false, AD_ROWS_UNKNOWN);
+    ck_assert_uint_eq(x.kept, count / KEPT_CHUNK);
+    ck_assert(x.asked_on);
+    ck_assert_uint_eq(x.written, count % KEPT_CHUNK != 0);
+  }
+  x.r.count = KEPT_ROWS; /* the same rows in another order are others */
+  run_earlier(&x, p, threads, 0, true, KEPT_ROWS);
+  const uint64_t sum = x.sum;
+  for (int i = 0; i < KEPT_CHUNK; i++) {
+    const double swap = in[i];
+    in[i] = in[i + KEPT_CHUNK];
+    in[i + KEPT_CHUNK] = swap;
+  }
+  run_earlier(&x, p, threads, 0, true, KEPT_ROWS);
+  ck_assert_uint_ne(x.sum, sum);
+  ad_batch_plan_free(p);
+  ad_graph_free(g);
+}
+END_TEST
+
 /* f = x x y and s = sum(x x x) y at integers, where double makes no error. */
 typedef struct cubes {
   ad_graph *g;
@@ -270,6 +382,7 @@ int main(void) {
   tcase_set_timeout(c, 300);
   tcase_add_loop_test(c, rows_are_what_they_are_alone, 0, 2 * GRAPHS_SIMD);
   tcase_add_loop_test(c, rows_of_matrices, 0, 4);
+  tcase_add_loop_test(c, chunks_are_kept_up_to_a_change, 1, 5);
   suite_add_tcase(s, c);
   return suite_run(s);
 }

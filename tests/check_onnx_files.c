@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "beside.h"
 #include "onnx_model.h"
 #include "suite.h"
 
@@ -91,6 +92,44 @@ START_TEST(weights_lie_beside_the_model) {
     save(m);
     expect_weights();
   }
+}
+END_TEST
+
+typedef struct visits {
+  size_t count;
+  char path[10][200];
+} visits;
+
+static void visit(void *context, const char *path) {
+  visits *v = context;
+  ck_assert_uint_lt(v->count, 10);
+  snprintf(v->path[v->count++], sizeof v->path[0], "%s", path);
+}
+
+/* Of initializers, attributes, bodies and functions; not those that would not be read. */
+START_TEST(files_beside_the_model_are_listed) {
+  Onnx__TensorProto *w;
+  Onnx__ModelProto *m = scaled(&w);
+  onnx_external(w, "offset", "4");
+  onnx_external(w, "location", "w.bin");
+  onnx_external(onnx_floats(m->graph, "again", DIMS(0), NULL), "location", "w.bin");
+  onnx_external(onnx_floats(m->graph, "out", DIMS(0), NULL), "location", "../outside");
+  Onnx__GraphProto *body = onnx_body(onnx_node(m->graph, "If", "x", "z"), "then_branch");
+  onnx_external(onnx_floats(body, "deep", DIMS(0), NULL), "location", "inner/v.bin");
+  size_t size;
+  visits v = {0};
+  void *bytes = onnx_pack(m, &size);
+  ck_assert(ad_graph_beside("some/m.onnx", bytes, size, visit, &v));
+  ck_assert_uint_eq(v.count, 2);
+  ck_assert_str_eq(v.path[0], "some/inner/v.bin"); /* nodes come first in the file */
+  ck_assert_str_eq(v.path[1], "some/w.bin");
+  for (size_t n = 0; n < size; n++) { /* damaged models have no others */
+    v.count = 0;
+    ck_assert(ad_graph_beside("m.onnx", bytes, n, visit, &v));
+    ck_assert_uint_le(v.count, 2);
+  }
+  free(bytes);
+  onnx_free(m);
 }
 END_TEST
 
@@ -368,6 +407,7 @@ int main(void) {
   TCase *c = tcase_create("files"), *f = tcase_create("functions");
   tcase_add_checked_fixture(c, open_folder, close_folder);
   tcase_add_test(c, weights_lie_beside_the_model);
+  tcase_add_test(c, files_beside_the_model_are_listed);
   tcase_add_test(c, large_weights_are_whole);
   tcase_add_loop_test(c, bad_places_are_errors, 0, WRONGS);
   tcase_add_test(c, bytes_in_memory_have_no_folder);

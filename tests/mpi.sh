@@ -116,5 +116,21 @@ ranks 3 adtool batch wide.yaml --points x.csv --do eval -o killed.csv --threads 
 verdict cmp want.csv killed.csv
 verdict [ $resumed -gt 0 ]
 
+# What one process has left is kept as far as its rows are the same, then the ranks share the rest.
+cat >ident.yaml <<'EOF'
+adtool: 1
+inputs: {x: 1}
+outputs: {f: x}
+EOF
+adtool batch ident.yaml --points x.csv --do eval -o x.npy
+for change in no yes; do
+  (ulimit -f 40000 && exec adtool batch wide.yaml --points x.npy --do eval -o killed.csv --threads 1) >out 2>&1 || true
+  verdict [ -s killed.csv.part ]
+  if [ $change = yes ]; then printf abcde | dd of=x.npy bs=1 seek=$((128 + 8 * 9000)) conv=notrunc 2>/dev/null; fi
+  adtool batch wide.yaml --points x.npy --do eval -o want.csv
+  ranks 3 adtool batch wide.yaml --points x.npy --do eval -o killed.csv --threads 2
+  verdict cmp want.csv killed.csv
+done
+
 echo "$(((checks - bad) * 100 / checks))%: Checks: $checks, Failures: $bad, Errors: 0"
 [ "$bad" -eq 0 ]

@@ -131,3 +131,19 @@ ad_status ad_nl_names(ad_graph *g, const char *path, ad_error *e) {
   ad_status s = keep_names(g, path, n - 3, ".col", e);
   return s ? s : keep_names(g, path, n - 3, ".row", e);
 }
+
+bool ad_nl_beside(const char *path, const void *bytes, size_t size, ad_beside_fn *visit, void *context) {
+  const size_t n = strlen(path);
+  (void)bytes, (void)size;
+  if (n < 3 || strcmp(path + n - 3, ".nl") != 0) return true;
+  ad_buffer b = {0};
+  for (int rows = 0; rows < 2; rows++) {
+    b.size = 0;
+    ad_buffer_put(&b, path, n - 3);
+    ad_buffer_puts(&b, rows ? ".row" : ".col");
+    if (!b.failed) visit(context, b.data);
+  }
+  const bool done = !b.failed;
+  ad_buffer_clear(&b);
+  return done;
+}

@@ -3,7 +3,7 @@
 #ifndef AD_NL_H
 #define AD_NL_H
 
-#include "adtool.h"
+#include "beside.h"
 #include "mem.h"
 
 bool ad_nl_sniff(const void *bytes, size_t size);
@@ -14,6 +14,7 @@ ad_status ad_nl_read(ad_graph **g, const void *bytes, size_t size, const char *p
 /* Keeps the names of variables, constraints and objectives that stand in .col and .row beside STUB.nl, or notes why
  * they do not fit. */
 ad_status ad_nl_names(ad_graph *g, const char *path, ad_error *e);
+bool ad_nl_beside(const char *path, const void *bytes, size_t size, ad_beside_fn *visit, void *context);
 
 /* Text, or with o->binary little-endian binary.  Elements of inputs that are differentiated are the variables, one
  * behind the other; scalar outputs are objectives, elements of all others constraints.  Texts that reading keeps are

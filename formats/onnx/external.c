@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "onnx/onnx.h"
+#include "onnx/scan.h"
 
 bool ad_onnx_is_external(const Onnx__TensorProto *t) {
   return (t->has_data_location && t->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL) ||
@@ -148,4 +150,39 @@ bool ad_onnx_external_read(ad_onnx_build *b, const Onnx__TensorProto *t, uint64_
 void ad_onnx_external_close(ad_onnx_build *b) {
   if (b->files.open) close(b->files.fd);
   b->files.open = false;
+}
+
+/* ---- Which files there are */
+
+typedef struct beside {
+  const char *model;
+  ad_beside_fn *visit;
+  void *context;
+  ad_buffer last; /* tensors of one file mostly follow one another */
+  bool done;
+} beside;
+
+static void visit_entry(void *context, const unsigned char *bytes, size_t size) {
+  beside *s = context;
+  Onnx__StringStringEntryProto *x = onnx__string_string_entry_proto__unpack(NULL, size, bytes);
+  if (x && x->key && x->value && !strcmp(x->key, "location") && stays_below(x->value)) {
+    const char *slash = strrchr(s->model, '/');
+    ad_buffer path = {0};
+    ad_buffer_put(&path, s->model, slash ? (size_t)(slash - s->model) + 1 : 0);
+    ad_buffer_puts(&path, x->value);
+    const bool again = s->last.data && path.data && !strcmp(path.data, s->last.data);
+    if (!path.failed && !again) s->visit(s->context, path.data);
+    s->done = s->done && !path.failed;
+    ad_buffer_clear(&s->last);
+    s->last = path;
+  }
+  s->done = s->done && x;
+  if (x) onnx__string_string_entry_proto__free_unpacked(x, NULL);
+}
+
+bool ad_onnx_beside(const char *path, const void *bytes, size_t size, ad_beside_fn *visit, void *context) {
+  beside s = {.model = path, .visit = visit, .context = context, .done = true};
+  ad_onnx_scan_external(bytes, size, visit_entry, &s);
+  ad_buffer_clear(&s.last);
+  return s.done;
 }

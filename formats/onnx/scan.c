@@ -18,6 +18,8 @@ typedef struct scan {
   size_t at;
   frame frame[AD_ONNX_DEPTH];
   int depth;
+  ad_onnx_scan_fn *visit; /* NULL: nobody asks for entries */
+  void *context;
   ad_error *e;
 } scan;
 
@@ -67,6 +69,9 @@ static ad_status scan_bytes(scan *s, const ProtobufCFieldDescriptor *f, size_t l
     if (f->label != PROTOBUF_C_LABEL_REPEATED && top->seen & bit) return fail(s, start, "a field is there twice");
     top->seen |= bit;
     if (s->depth + 1 == AD_ONNX_DEPTH) return fail(s, start, "messages are nested too deeply");
+    if (s->visit && top->kind == &onnx__tensor_proto__descriptor &&
+        f->descriptor == &onnx__string_string_entry_proto__descriptor)
+      s->visit(s->context, s->p + start, length);
     s->frame[++s->depth] = (frame){f->descriptor, end, 0};
     return AD_OK;
   }
@@ -108,15 +113,25 @@ static ad_status scan_field(scan *s) {
   }
 }
 
+static ad_status walk(scan *s) {
+  while (s->depth >= 0) {
+    while (s->at < s->frame[s->depth].end) {
+      ad_status status = scan_field(s);
+      if (status) return status;
+    }
+    s->depth--;
+  }
+  return AD_OK;
+}
+
 ad_status ad_onnx_scan(const ProtobufCMessageDescriptor *kind, const void *bytes, size_t size, ad_error *e) {
   scan s = {.p = bytes, .e = e};
   s.frame[0] = (frame){kind, size, 0};
-  while (s.depth >= 0) {
-    while (s.at < s.frame[s.depth].end) {
-      ad_status status = scan_field(&s);
-      if (status) return status;
-    }
-    s.depth--;
-  }
-  return AD_OK;
+  return walk(&s);
+}
+
+void ad_onnx_scan_external(const void *bytes, size_t size, ad_onnx_scan_fn *visit, void *context) {
+  scan s = {.p = bytes, .visit = visit, .context = context};
+  s.frame[0] = (frame){&onnx__model_proto__descriptor, size, 0};
+  walk(&s);
 }

@@ -10,5 +10,9 @@
  * bytes that were not looked at could take any stack and time.  The error has the byte's offset. */
 enum { AD_ONNX_DEPTH = 64 };
 ad_status ad_onnx_scan(const ProtobufCMessageDescriptor *kind, const void *bytes, size_t size, ad_error *e);
+/* Visits each StringStringEntryProto that says where the data of a model's tensor is, as far as the bytes are a model.
+ */
+typedef void ad_onnx_scan_fn(void *context, const unsigned char *bytes, size_t size);
+void ad_onnx_scan_external(const void *bytes, size_t size, ad_onnx_scan_fn *visit, void *context);
 
 #endif

@@ -68,3 +68,8 @@ uint64_t ad_checksum_of(const void *bytes, size_t size) {
   ad_checksum_add(&c, bytes, size);
   return ad_checksum_end(&c);
 }
+
+uint64_t ad_checksum_at(uint64_t place, uint64_t checksum) {
+  const uint64_t words[] = {place, checksum};
+  return ad_checksum_of(words, sizeof words);
+}

@@ -17,5 +17,8 @@ void ad_checksum_add(ad_checksum *c, const void *bytes, size_t size);
 /* The same for the same bytes, however they were cut. */
 uint64_t ad_checksum_end(const ad_checksum *c);
 uint64_t ad_checksum_of(const void *bytes, size_t size);
+/* Of something with a checksum at a place in a sequence: the sum of these tells one sequence from another, whatever
+ * pieces it was added up from. */
+uint64_t ad_checksum_at(uint64_t place, uint64_t checksum);
 
 #endif

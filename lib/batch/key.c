@@ -33,7 +33,7 @@ ad_status ad_batch_put_file(ad_buffer *b, const char *path, ad_error *e) {
   enum { PIECE = 1 << 16 };
   struct stat st;
   if (!strcmp(path, "-") || stat(path, &st) || !S_ISREG(st.st_mode)) {
-    ad_buffer_puts(b, "points -\n");
+    ad_buffer_puts(b, "points -");
     return AD_OK;
   }
   char *piece = ad_malloc(PIECE, 1);
@@ -50,6 +50,6 @@ ad_status ad_batch_put_file(ad_buffer *b, const char *path, ad_error *e) {
   }
   if (f) fclose(f);
   ad_free(piece);
-  if (!s) ad_buffer_printf(b, "points %lld %016" PRIx64 "\n", (long long)size, ad_checksum_end(&c));
+  if (!s) ad_buffer_printf(b, "points %lld %016" PRIx64, (long long)size, ad_checksum_end(&c));
   return s;
 }

@@ -19,11 +19,11 @@
 
 enum { PIECE = 1 << 18 };
 
-static const char magic[8] = {'A', 'D', 'J', 'N', 'L', '2', '\r', '\n'};
+static const char magic[8] = {'A', 'D', 'J', 'N', 'L', '3', '\r', '\n'};
 
 /* A line of the journal; `self` is the checksum of the others with their number. */
 typedef struct entry {
-  uint64_t rows, failed, size, data, self;
+  uint64_t rows, failed, size, data, input, self;
 } entry;
 
 struct ad_output {
@@ -31,7 +31,10 @@ struct ad_output {
   int fd, journal;                  /* journal -1: none */
   bool direct;
   size_t head_size;
+  uint64_t entries;                    /* where in the journal they start */
   uint64_t chunks, rows, failed, size; /* size: behind the head */
+  uint64_t input;                      /* the sum over all chunks */
+  bool unknown;                        /* a chunk's input is */
   bool in_memory;                      /* the file system has no disk to wait for */
   uint64_t room, sent;                 /* the file has room up to here, and is on its way to the disk up to there */
 };
@@ -78,16 +81,15 @@ ad_status ad_output_sum(const char *path, uint64_t *size, uint64_t *checksum, ad
 }
 
 static uint64_t self_of(const entry *x, uint64_t number) {
-  const uint64_t words[] = {x->rows, x->failed, x->size, x->data, number};
+  const uint64_t words[] = {x->rows, x->failed, x->size, x->data, x->input, number};
   return ad_checksum_of(words, sizeof words);
 }
 
-/* What the journal says about the key, and where its entries start. */
-static bool same_run(const ad_output *o, const char *key, uint64_t *entries) {
-  const size_t n = strlen(key), head = sizeof magic + sizeof(uint64_t);
+/* Whether the journal has this key. */
+static bool same_run(const ad_output *o, const char *key) {
+  const size_t n = strlen(key);
   uint64_t size = 0;
   char start[sizeof magic + sizeof size], *text = ad_malloc(n + 1, 1);
-  *entries = head + n;
   bool same = text && get_at(o->journal, start, sizeof start, 0) == (ssize_t)sizeof start;
   if (same) memcpy(&size, start + sizeof magic, sizeof size);
   same = same && !memcmp(start, magic, sizeof magic) && size == n &&
@@ -96,18 +98,27 @@ static bool same_run(const ad_output *o, const char *key, uint64_t *entries) {
   return same;
 }
 
+static bool get_entry(const ad_output *o, uint64_t i, entry *x) {
+  return get_at(o->journal, x, sizeof *x, o->entries + i * sizeof *x) == (ssize_t)sizeof *x && x->self == self_of(x, i);
+}
+
+static void count_in(ad_output *o, const entry *x) {
+  o->chunks++;
+  o->rows += x->rows;
+  o->failed += x->failed;
+  o->size += x->size;
+  o->input += x->input;
+  o->unknown = o->unknown || !x->input;
+}
+
 /* Goes through an earlier run's journal as far as its lines and the data that they speak of are whole. */
-static ad_status read_journal(ad_output *o, uint64_t entries, ad_error *e) {
+static ad_status read_journal(ad_output *o, ad_error *e) {
   ad_status s = AD_OK;
-  for (entry x; !s && get_at(o->journal, &x, sizeof x, entries + o->chunks * sizeof x) == (ssize_t)sizeof x;) {
+  for (entry x; !s && get_entry(o, o->chunks, &x);) {
     uint64_t data, got;
-    if (x.self != self_of(&x, o->chunks)) break;
     s = sum_range(o->fd, o->part, o->head_size + o->size, x.size, &data, &got, e);
     if (s || got != x.size || data != x.data) break;
-    o->chunks++;
-    o->rows += x.rows;
-    o->failed += x.failed;
-    o->size += x.size;
+    count_in(o, &x);
   }
   return s;
 }
@@ -121,18 +132,22 @@ static ad_status begin(ad_output *o, const char *key, const void *head, ad_error
   return AD_OK;
 }
 
-static ad_status resume(ad_output *o, uint64_t entries, ad_error *e) {
-  ad_status s = read_journal(o, entries, e);
-  const uint64_t end = entries + o->chunks * sizeof(entry), data = o->head_size + o->size;
-  if (!s && (ftruncate(o->journal, (off_t)end) || ftruncate(o->fd, (off_t)data) ||
-             lseek(o->journal, (off_t)end, SEEK_SET) < 0 || lseek(o->fd, (off_t)data, SEEK_SET) < 0))
-    s = ad_fail_errno(e, "go on with", o->part);
-  return s;
+/* Nothing stands behind what was counted in. */
+static ad_status end_here(ad_output *o, ad_error *e) {
+  const uint64_t end = o->entries + o->chunks * sizeof(entry), data = o->head_size + o->size;
+  const bool fine = !ftruncate(o->journal, (off_t)end) && !ftruncate(o->fd, (off_t)data) &&
+                    lseek(o->journal, (off_t)end, SEEK_SET) >= 0 && lseek(o->fd, (off_t)data, SEEK_SET) >= 0;
+  return fine ? AD_OK : ad_fail_errno(e, "go on with", o->part);
+}
+
+static ad_status resume(ad_output *o, ad_error *e) {
+  ad_status s = read_journal(o, e);
+  return s ? s : end_here(o, e);
 }
 
 static ad_status open_direct(ad_output *o, const void *head, ad_error *e) {
   o->direct = true;
-  o->fd = strcmp(o->path, "-") ? open(o->path, O_WRONLY | O_CLOEXEC) : STDOUT_FILENO;
+  o->fd = ad_io_open_direct(o->path);
   if (o->fd < 0) return ad_fail_errno(e, "open", o->path);
   return ad_write_all(o->fd, head, o->head_size) ? AD_OK : ad_fail_errno(e, "write", o->path);
 }
@@ -147,19 +162,21 @@ static bool in_memory(int fd) {
 #endif
 }
 
-static ad_status open_part(ad_output *o, const char *key, const void *head, const struct stat *old, ad_error *e) {
-  o->journal = open(o->journal_path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (o->journal < 0) return ad_fail_errno(e, "create", o->journal_path);
+static ad_status open_part(ad_output *o, const char *key, const void *head, mode_t mode, ad_error *e) {
+  ad_status s = ad_io_open_own(&o->journal, o->journal_path, e);
+  if (s) return s;
   struct stat st;
   if (flock(o->journal, LOCK_EX | LOCK_NB) || fstat(o->journal, &st) || !st.st_nlink) /* 0: it has just finished */
     return ad_fail(e, AD_EIO, "another run is writing '%s'; wait for it, or end it", o->path);
-  o->fd = open(o->part, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (o->fd < 0) return ad_fail_errno(e, "create", o->part);
+  s = ad_io_open_own(&o->fd, o->part, e);
+  if (s && !st.st_size) unlink(o->journal_path);
+  if (!s) s = ad_io_set_mode(o->fd, mode, o->part, e);
+  if (s) return s;
   o->in_memory = in_memory(o->fd);
-  if (old && fchmod(o->fd, old->st_mode & 07777)) return ad_fail_errno(e, "set the mode of", o->part);
-  uint64_t entries;
-  bool there = !fstat(o->fd, &st) && (uint64_t)st.st_size >= o->head_size && same_run(o, key, &entries);
-  return there ? resume(o, entries, e) : begin(o, key, head, e);
+  const bool there = key && !fstat(o->fd, &st) && (uint64_t)st.st_size >= o->head_size && same_run(o, key);
+  if (!key) key = "";
+  o->entries = sizeof magic + sizeof(uint64_t) + strlen(key);
+  return there ? resume(o, e) : begin(o, key, head, e);
 }
 
 #ifdef __linux__
@@ -193,7 +210,7 @@ static void look_ahead(ad_output *o) {
 }
 
 static void close_all(ad_output *o) {
-  if (o->fd >= 0 && o->fd != STDOUT_FILENO) close(o->fd);
+  ad_io_close(o->fd);
   if (o->journal >= 0) close(o->journal);
   ad_free(o->path);
   ad_free(o);
@@ -215,10 +232,8 @@ ad_status ad_output_open(ad_output **out, const char *path, const char *key, con
   snprintf(o->path, room, "%s", path);
   snprintf(o->part, room, "%s.part", path);
   snprintf(o->journal_path, room, "%s.journal", path);
-  struct stat st;
-  const bool there = strcmp(path, "-") && !stat(path, &st);
-  ad_status s = !strcmp(path, "-") || (there && !S_ISREG(st.st_mode)) ? open_direct(o, head, e)
-                                                                      : open_part(o, key, head, there ? &st : NULL, e);
+  mode_t mode;
+  ad_status s = ad_io_replaces(path, &mode) ? open_part(o, key, head, mode, e) : open_direct(o, head, e);
   if (s) {
     close_all(o);
     return s;
@@ -239,6 +254,20 @@ uint64_t ad_output_failed(const ad_output *o) {
   return o->failed;
 }
 
+ad_status ad_output_chunk(const ad_output *o, uint64_t i, ad_piece *p, ad_error *e) {
+  entry x;
+  if (!get_entry(o, i, &x)) return ad_fail(e, AD_EIO, "'%s' changed while it was read", o->journal_path);
+  *p = (ad_piece){.size = x.size, .checksum = x.data, .input = x.input, .rows = x.rows, .failed = x.failed};
+  return AD_OK;
+}
+
+ad_status ad_output_cut(ad_output *o, uint64_t chunks, ad_error *e) {
+  o->chunks = o->rows = o->failed = o->size = o->input = 0;
+  o->unknown = false;
+  for (entry x; o->chunks < chunks && get_entry(o, o->chunks, &x);) count_in(o, &x);
+  return end_here(o, e);
+}
+
 bool ad_output_can_patch(const ad_output *o) {
   return !o->direct;
 }
@@ -246,16 +275,10 @@ bool ad_output_can_patch(const ad_output *o) {
 ad_status ad_output_write(ad_output *o, const ad_piece *p, ad_error *e) {
   if (!ad_write_all(o->fd, p->bytes, p->size))
     return ad_fail_errno(e, "write", o->direct ? strcmp(o->path, "-") ? o->path : "standard output" : o->part);
-  entry x = {.rows = p->rows, .failed = p->failed, .size = p->size};
-  if (!o->direct) {
-    x.data = p->checksum;
-    x.self = self_of(&x, o->chunks);
-    if (!ad_write_all(o->journal, &x, sizeof x)) return ad_fail_errno(e, "write", o->journal_path);
-  }
-  o->chunks++;
-  o->rows += p->rows;
-  o->failed += p->failed;
-  o->size += p->size;
+  entry x = {.rows = p->rows, .failed = p->failed, .size = p->size, .data = p->checksum, .input = p->input};
+  x.self = self_of(&x, o->chunks);
+  if (!o->direct && !ad_write_all(o->journal, &x, sizeof x)) return ad_fail_errno(e, "write", o->journal_path);
+  count_in(o, &x);
   if (!o->direct) look_ahead(o);
   return AD_OK;
 }
@@ -266,27 +289,22 @@ ad_status ad_output_read(ad_output *o, uint64_t at, void *bytes, size_t size, ad
   return (size_t)got == size ? AD_OK : ad_fail(e, AD_EIO, "'%s' became shorter while it was written", o->part);
 }
 
-static ad_status settle(ad_output *o, const void *head, uint64_t *size, uint64_t *checksum, ad_error *e) {
+static ad_status settle(ad_output *o, const void *head, ad_output_sums *sums, ad_error *e) {
   if (head && pwrite(o->fd, head, o->head_size, 0) != (ssize_t)o->head_size) return ad_fail_errno(e, "write", o->part);
   if (o->room && ftruncate(o->fd, (off_t)(o->head_size + o->size))) return ad_fail_errno(e, "write", o->part);
   ad_status s = AD_OK;
-  if (checksum) s = sum_range(o->fd, o->part, 0, UINT64_MAX, checksum, size, e);
+  if (sums) s = sum_range(o->fd, o->part, 0, UINT64_MAX, &sums->checksum, &sums->size, e);
+  if (sums) sums->input = o->unknown ? 0 : o->input;
   if (!s && fsync(o->fd)) s = ad_fail_errno(e, "write", o->part);
   if (!s && rename(o->part, o->path)) s = ad_fail_errno(e, "replace", o->path);
   if (s) return s;
-  char *slash = strrchr(o->path, '/');
-  if (slash) slash[slash == o->path] = '\0';
-  int folder = open(slash ? o->path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder >= 0) {
-    fsync(folder); /* not every file system lets a folder be synced; the file itself is safe */
-    close(folder);
-  }
+  ad_io_sync_folder(o->path);
   unlink(o->journal_path);
   return AD_OK;
 }
 
-ad_status ad_output_finish(ad_output *o, const void *head, uint64_t *size, uint64_t *checksum, ad_error *e) {
-  ad_status s = o->direct ? AD_OK : settle(o, head, size, checksum, e);
+ad_status ad_output_finish(ad_output *o, const void *head, ad_output_sums *sums, ad_error *e) {
+  ad_status s = o->direct ? AD_OK : settle(o, head, sums, e);
   close_all(o);
   return s;
 }

@@ -55,10 +55,12 @@ size_t ad_batch_wrt(const ad_batch_plan *p);
 /* The kind of numbers that the plan computes with. */
 ad_kind ad_batch_kind(const ad_batch_plan *p);
 
-/* For the key of a run (lib/batch/output.h): a checksum of an input's value in the plan's point, the instruction set in
- * use, and a line about a file of points. */
+/* For the key of a run (lib/batch/output.h): a checksum of an input's value in the plan's point, and the instruction
+ * set in use. */
 void ad_batch_put_value(ad_buffer *b, const ad_batch_plan *p, ad_node input);
 const char *ad_batch_simd(void);
+/* A line about a file of points, by which processes that share its rows tell it from another one; which rows there are,
+ * a run itself must look at. */
 ad_status ad_batch_put_file(ad_buffer *b, const char *path, ad_error *e);
 
 /* The workspace for blocks of so many points. */

@@ -23,7 +23,7 @@ static const uint64_t flush_after = 20000000; /* nanoseconds */
 
 /* What a worker is at, seen by its parent when it dies. */
 typedef struct desk {
-  _Atomic uint64_t item, since; /* item + 1, 0: none; nanoseconds */
+  _Atomic uint64_t item, since, note; /* item + 1, 0: none; nanoseconds */
 } desk;
 
 typedef struct worker {
@@ -95,8 +95,9 @@ static void live(const ad_pool *p, desk *d, int in, int out) {
       const uint64_t start = now();
       ad_buffer_put(&answers, head, sizeof head);
       atomic_store(&d->since, start);
+      atomic_store(&d->note, 0);
       atomic_store(&d->item, item[i] + 1);
-      p->work(p->context, item[i], &answers);
+      p->work(p->context, item[i], &d->note, &answers);
       if (answers.failed) _exit(AD_POOL_NO_MEMORY);
       head[1] = answers.size - at - sizeof head;
       memcpy(answers.data + at, head, sizeof head);
@@ -230,7 +231,7 @@ static ad_status bury(pool *q, unsigned i, ad_error *e) {
     const int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0, code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
     ad_buffer record = {0};
     strike(w, item - 1);
-    q->p->lost(q->p->context, item - 1,
+    q->p->lost(q->p->context, item - 1, atomic_load(&q->desks[i].note),
                w->late                     ? AD_POOL_TIMEOUT
                : code == AD_POOL_NO_MEMORY ? AD_POOL_MEMORY
                                            : AD_POOL_CRASHED,

@@ -16,11 +16,11 @@ typedef struct ad_pool {
   double timeout;      /* seconds an item; 0: none */
   uint64_t memory;     /* bytes that a worker may take beyond what it starts with; 0: no limit */
   void (*begin)(void); /* first in each worker; NULL: nothing */
-  /* In a worker: the record of an item. */
-  void (*work)(void *context, uint64_t item, ad_buffer *record);
+  /* In a worker: the record of an item.  What it puts into *note, 0 at first, is there when the worker is lost. */
+  void (*work)(void *context, uint64_t item, _Atomic uint64_t *note, ad_buffer *record);
   /* In the calling process: the record of an item that its worker was lost with; detail: the signal, or the exit
    * status where there was none. */
-  void (*lost)(void *context, uint64_t item, ad_pool_loss why, int detail, ad_buffer *record);
+  void (*lost)(void *context, uint64_t item, uint64_t note, ad_pool_loss why, int detail, ad_buffer *record);
   /* In the calling process, in order. */
   ad_status (*write)(void *context, uint64_t item, const void *record, size_t size, ad_error *e);
 } ad_pool;

@@ -13,6 +13,7 @@ typedef struct slot {
   double *results;
   ad_buffer text;
   ad_piece piece;
+  bool kept; /* an earlier run has written it */
   bool ready;
   ad_status status;
   ad_error error;
@@ -27,8 +28,8 @@ struct ad_batch_line {
   pthread_mutex_t taking; /* of the source */
   pthread_mutex_t lock;   /* of what follows, and of the slots' ready */
   pthread_cond_t moved;
-  uint64_t next, written; /* chunks */
-  bool ended, writing, stop;
+  uint64_t next, written, kept; /* chunks */
+  bool ended, writing, differs, stop;
   ad_status status;
   ad_error error;
 };
@@ -50,17 +51,22 @@ size_t ad_batch_chunk(const ad_batch_plan *p) {
 
 /* ---- Dealing */
 
+/* With l->lock held: whether it is not known yet how much of an earlier run is kept. */
+static bool comparing(const ad_batch_line *l) {
+  return l->kept < l->r->there && !l->differs && !l->stop;
+}
+
 /* With l->lock held. */
-static ad_batch_dealt deal(ad_batch_line *l, uint64_t *chunk) {
+static ad_batch_dealt deal(ad_batch_line *l, bool peer, uint64_t *chunk) {
   if (l->stop || l->ended || l->r->first + l->next * l->r->chunk >= l->r->end) return AD_DEALT_NO_MORE;
-  if (l->next - l->written >= l->slots) return AD_DEALT_LATER;
+  if (l->next - l->written >= l->slots || (peer && comparing(l))) return AD_DEALT_LATER;
   *chunk = l->next++;
   return AD_DEALT_CHUNK;
 }
 
 ad_batch_dealt ad_batch_deal(ad_batch_line *l, uint64_t *chunk) {
   pthread_mutex_lock(&l->lock);
-  const ad_batch_dealt d = deal(l, chunk);
+  const ad_batch_dealt d = deal(l, true, chunk);
   pthread_mutex_unlock(&l->lock);
   return d;
 }
@@ -69,7 +75,7 @@ static bool wait_for_chunk(ad_batch_line *l, uint64_t *chunk) {
   ad_batch_dealt d;
   if (l->r->dealer) return l->r->dealer->next(l->r->dealer->context, chunk);
   pthread_mutex_lock(&l->lock);
-  while ((d = deal(l, chunk)) == AD_DEALT_LATER) pthread_cond_wait(&l->moved, &l->lock);
+  while ((d = deal(l, false, chunk)) == AD_DEALT_LATER) pthread_cond_wait(&l->moved, &l->lock);
   pthread_mutex_unlock(&l->lock);
   return d == AD_DEALT_CHUNK;
 }
@@ -113,7 +119,7 @@ static void hand_over(ad_batch_line *l, slot *done) {
     slot *s = &l->slot[l->written % l->slots];
     l->writing = true;
     pthread_mutex_unlock(&l->lock);
-    if (!s->status && s->piece.rows) s->status = l->r->sink.write(l->r->sink.context, &s->piece, &s->error);
+    if (!s->status && s->piece.rows && !s->kept) s->status = l->r->sink.write(l->r->sink.context, &s->piece, &s->error);
     pthread_mutex_lock(&l->lock);
     l->writing = false;
     s->ready = false;
@@ -138,6 +144,7 @@ void ad_batch_done(ad_batch_line *l, uint64_t chunk, const ad_piece *p, ad_statu
   }
   slot *s = &l->slot[chunk % l->slots];
   s->piece = *p;
+  s->kept = false;
   s->status = status;
   if (status) s->error = *e;
   hand_over(l, s);
@@ -145,12 +152,38 @@ void ad_batch_done(ad_batch_line *l, uint64_t chunk, const ad_piece *p, ad_statu
 
 /* ---- Threads */
 
+static ad_status decode(ad_batch_line *l, slot *s, unsigned thread) {
+  const ad_batch_run *r = l->r;
+  const ad_status status = r->points->decode(r->points->self, &s->in, l->rows[thread], &s->error);
+  if (!status)
+    s->piece.input =
+        ad_checksum_at(s->in.first, ad_checksum_of(l->rows[thread], s->in.count * r->plan->inputs * sizeof(double)));
+  return status;
+}
+
+/* Whether an earlier run has written the chunk, from the same rows.  Each thread waits until that is known of the
+ * chunks before its own, which others have decoded meanwhile; a pipe is read only once, so what differs is computed at
+ * once. */
+static bool keep(ad_batch_line *l, uint64_t chunk, slot *s) {
+  bool same = false;
+  if (chunk >= l->r->there) return false;
+  pthread_mutex_lock(&l->lock);
+  while (l->kept < chunk && comparing(l)) pthread_cond_wait(&l->moved, &l->lock);
+  if (comparing(l)) {
+    if (!s->status) s->status = l->r->sink.keep(l->r->sink.context, chunk, &s->piece, &same, &s->error);
+    l->kept += same;
+    l->differs = !same;
+    pthread_cond_broadcast(&l->moved);
+  }
+  pthread_mutex_unlock(&l->lock);
+  return same;
+}
+
 static ad_status compute(ad_batch_line *l, slot *s, unsigned thread) {
   const ad_batch_run *r = l->r;
   if (!s->results) s->results = ad_calloc(r->chunk * r->plan->width, sizeof(double));
   if (!s->results) return ad_fail_memory(&s->error);
-  ad_status status = r->points->decode(r->points->self, &s->in, l->rows[thread], &s->error);
-  if (!status) status = ad_batch_work(l->worker[thread], l->rows[thread], s->in.count, s->results, &s->error);
+  ad_status status = ad_batch_work(l->worker[thread], l->rows[thread], s->in.count, s->results, &s->error);
   if (!status) status = r->sink.render(r->sink.context, s->in.first, s->results, &s->piece, &s->text, &s->error);
   if (!status) s->piece.checksum = ad_checksum_of(s->piece.bytes, s->piece.size);
   return status;
@@ -162,7 +195,9 @@ static void work(void *context, size_t task, unsigned thread) {
   (void)task;
   uint64_t chunk;
   for (slot *s; (s = take(l, &chunk, thread));) {
-    if (!s->status && s->piece.rows) s->status = compute(l, s, thread);
+    if (!s->status && s->piece.rows) s->status = decode(l, s, thread);
+    s->kept = keep(l, chunk, s);
+    if (!s->status && s->piece.rows && !s->kept && !l->r->rows_only) s->status = compute(l, s, thread);
     if (dealer)
       dealer->done(dealer->context, chunk, &s->piece, s->status, &s->error);
     else
@@ -206,7 +241,8 @@ static ad_status set_up(ad_batch_line *l, unsigned threads, ad_error *e) {
   ad_status s = AD_OK;
   for (unsigned i = 0; !s && i < threads; i++) {
     l->rows[i] = ad_calloc(in, sizeof(double));
-    s = l->rows[i] ? ad_batch_worker_new(&l->worker[i], r->plan, e) : ad_fail_memory(e);
+    if (!l->rows[i]) s = ad_fail_memory(e);
+    if (!s && !r->rows_only) s = ad_batch_worker_new(&l->worker[i], r->plan, e);
   }
   return s;
 }

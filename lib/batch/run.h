@@ -15,6 +15,10 @@ typedef struct ad_batch_sink {
   ad_status (*render)(void *context, uint64_t first, double *rows, ad_piece *p, ad_buffer *text, ad_error *e);
   /* Chunk after chunk, in order, by one thread at a time. */
   ad_status (*write)(void *context, const ad_piece *p, ad_error *e);
+  /* Whether what an earlier run has written of a chunk was made from the rows that p has, by their number and p->input;
+   * else that and all behind it is to be forgotten.  In order, before anything is written, until one is not the same.
+   */
+  ad_status (*keep)(void *context, uint64_t chunk, const ad_piece *p, bool *same, ad_error *e);
 } ad_batch_sink;
 
 /* Other processes that work for this one, which deals chunks to them and writes what they send back. */
@@ -50,7 +54,9 @@ typedef struct ad_batch_run {
   uint64_t first, end; /* rows, from a chunk's start; end may be AD_ROWS_UNKNOWN without peers */
   size_t chunk;        /* rows */
   ad_team *team;
-  const ad_batch_peers *peers;   /* NULL: none */
+  uint64_t there;                /* chunks that an earlier run has written; all of them are dealt, and asked for */
+  bool rows_only;                /* nothing is computed: pieces have their rows' number and checksum, no bytes */
+  const ad_batch_peers *peers;   /* NULL: none; they get chunks when it is known what is kept */
   const ad_batch_dealer *dealer; /* NULL: none; else nothing is written here */
 } ad_batch_run;
 

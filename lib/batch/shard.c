@@ -8,7 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "batch/output.h"
 #include "error.h"
 
 enum { MOST_SHARDS = 1000000, LONGEST_FILE = 1 << 20 };
@@ -90,10 +89,11 @@ void ad_shard_path(ad_buffer *b, const char *path, const ad_shard *s) {
 }
 
 void ad_shard_put(ad_buffer *b, const ad_shard_file *f) {
-  ad_buffer_printf(b, "adtool-shard 1\nshard %u %u\nitems %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", f->shard.number,
+  ad_buffer_printf(b, "adtool-shard 2\nshard %u %u\nitems %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", f->shard.number,
                    f->shard.of, f->first, f->end, f->total);
   ad_buffer_printf(b, "failed %" PRIu64 "\n", f->failed);
-  ad_buffer_printf(b, "file %" PRIu64 " %" PRIu64 " %016" PRIx64 "\nkey\n%s", f->head, f->size, f->checksum, f->key);
+  ad_buffer_printf(b, "file %" PRIu64 " %" PRIu64 " %016" PRIx64 "\nmade-from %016" PRIx64 "\n%s\nkey\n%s", f->head,
+                   f->sums.size, f->sums.checksum, f->sums.input, f->inputs, f->key);
 }
 
 void ad_shard_clear(ad_shard_file *f) {
@@ -139,12 +139,13 @@ ad_status ad_shard_load(ad_shard_file *f, const char *data, ad_error *e) {
   int end = 0;
   ad_shard_file x = {0};
   if (!s && (sscanf(text,
-                    "adtool-shard 1\nshard %" SCNu32 " %" SCNu32 "\nitems %" SCNu64 " %" SCNu64 " %" SCNu64
-                    "\nfailed %" SCNu64 "\nfile %" SCNu64 " %" SCNu64 " %" SCNx64 "\nkey\n%n",
-                    &x.shard.number, &x.shard.of, &x.first, &x.end, &x.total, &x.failed, &x.head, &x.size, &x.checksum,
-                    &end) != 9 ||
+                    "adtool-shard 2\nshard %" SCNu32 " %" SCNu32 "\nitems %" SCNu64 " %" SCNu64 " %" SCNu64
+                    "\nfailed %" SCNu64 "\nfile %" SCNu64 " %" SCNu64 " %" SCNx64 "\nmade-from %" SCNx64
+                    "\n%95[^\n]\nkey\n%n",
+                    &x.shard.number, &x.shard.of, &x.first, &x.end, &x.total, &x.failed, &x.head, &x.sums.size,
+                    &x.sums.checksum, &x.sums.input, x.inputs, &end) != 11 ||
              !end || x.shard.number < 1 || x.shard.number > x.shard.of || x.shard.of > MOST_SHARDS || x.first > x.end ||
-             x.end > x.total || x.head > x.size)) {
+             x.end > x.total || x.head > x.sums.size)) {
     s = ad_fail(e, AD_EINPUT, "this is no description of a shard, or it is damaged; run that shard again");
     if (e) snprintf(e->file, sizeof e->file, "%s", path);
     ad_free(text);
@@ -160,11 +161,11 @@ ad_status ad_shard_load(ad_shard_file *f, const char *data, ad_error *e) {
 ad_status ad_shard_verify(const ad_shard_file *f, const char *data, ad_error *e) {
   uint64_t size, checksum;
   ad_status s = ad_output_sum(data, &size, &checksum, e);
-  if (s || (size == f->size && checksum == f->checksum)) return s;
+  if (s || (size == f->sums.size && checksum == f->sums.checksum)) return s;
   return ad_fail(e, AD_EINPUT, "'%s' is not what its description says (%s); run that shard again", data,
-                 size == f->size  ? "other bytes"
-                 : size < f->size ? "shorter"
-                                  : "longer");
+                 size == f->sums.size  ? "other bytes"
+                 : size < f->sums.size ? "shorter"
+                                       : "longer");
 }
 
 const char *ad_shard_key_line(const char *key, const char *name, size_t *length) {

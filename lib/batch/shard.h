@@ -2,7 +2,7 @@
 #ifndef AD_BATCH_SHARD_H
 #define AD_BATCH_SHARD_H
 
-#include "adtool.h"
+#include "batch/output.h"
 #include "mem.h"
 
 typedef struct ad_shard {
@@ -25,8 +25,9 @@ typedef struct ad_shard_file {
   uint64_t first, end, total; /* items */
   uint64_t failed;            /* items that the exit status tells of */
   uint64_t head;              /* bytes before the items */
-  uint64_t size, checksum;    /* of the whole file */
-  char *key;                  /* owned; what all parts of a batch have in common */
+  ad_output_sums sums;
+  char inputs[96]; /* a line: what the inputs of the whole batch look like, by which merge tells two of them apart */
+  char *key;       /* owned; what all parts of a batch have in common beside their inputs */
 } ad_shard_file;
 
 #define AD_SHARD_SUFFIX ".shard"
