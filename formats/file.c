@@ -71,53 +71,30 @@ ad_status ad_file_read_companion(void **bytes, size_t *size, const char *path, u
   return s;
 }
 
-/* The folder that holds a path. */
-static void folder_of(char *folder, size_t size, const char *path) {
-  const char *slash = strrchr(path, '/');
-  if (!slash)
-    snprintf(folder, size, ".");
-  else
-    snprintf(folder, size, "%.*s", slash == path ? 1 : (int)(slash - path), path);
-}
-
-static ad_status replace(const char *path, const void *bytes, size_t size, const struct stat *old, ad_error *e) {
-  size_t room = strlen(path) + 32;
-  char *temporary = ad_malloc(room, 2), *folder = temporary ? temporary + room : NULL;
-  if (!temporary) return ad_fail_memory(e);
-  snprintf(temporary, room, "%s.tmp.%ld", path, (long)getpid());
-  folder_of(folder, room, path);
-  int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, old ? old->st_mode & 07777 : 0666);
-  ad_status s = AD_OK;
-  if (fd < 0) {
-    s = ad_fail_errno(e, "create", temporary);
-    ad_free(temporary);
-    return s;
-  }
-  if (old && fchmod(fd, old->st_mode & 07777)) s = ad_fail_errno(e, "set the mode of", temporary);
-  if (!s && (!ad_write_all(fd, bytes, size) || fsync(fd))) s = ad_fail_errno(e, "write", path);
+static ad_status replace(const char *path, const void *bytes, size_t size, mode_t mode, ad_error *e) {
+  int fd;
+  char *temporary;
+  ad_status s = ad_io_temporary(&fd, &temporary, path, mode, e);
+  if (s) return s;
+  if (!ad_write_all(fd, bytes, size) || fsync(fd)) s = ad_fail_errno(e, "write", path);
   if (close(fd) && !s) s = ad_fail_errno(e, "write", path);
   if (!s && rename(temporary, path)) s = ad_fail_errno(e, "replace", path);
-  if (s) {
+  if (s)
     unlink(temporary);
-  } else {
-    int d = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (d >= 0) {
-      fsync(d); /* not every file system lets a folder be synced; the file itself is safe */
-      close(d);
-    }
-  }
+  else
+    ad_io_sync_folder(path);
   ad_free(temporary);
   return s;
 }
 
 ad_status ad_file_write(const char *path, const void *bytes, size_t size, ad_error *e) {
-  struct stat st;
-  bool output = !strcmp(path, "-"), there = !output && !stat(path, &st);
-  if (!output && (!there || S_ISREG(st.st_mode))) return replace(path, bytes, size, there ? &st : NULL, e);
-  int fd = output ? STDOUT_FILENO : open(path, O_WRONLY | O_CLOEXEC);
+  mode_t mode;
+  if (ad_io_replaces(path, &mode)) return replace(path, bytes, size, mode, e);
+  const int fd = ad_io_open_direct(path);
   if (fd < 0) return ad_fail_errno(e, "open", path);
-  ad_status s = ad_write_all(fd, bytes, size) ? AD_OK : ad_fail_errno(e, "write", output ? "standard output" : path);
-  if (!output && close(fd) && !s) s = ad_fail_errno(e, "write", path);
+  ad_status s =
+      ad_write_all(fd, bytes, size) ? AD_OK : ad_fail_errno(e, "write", strcmp(path, "-") ? path : "standard output");
+  if (ad_io_close(fd) && !s) s = ad_fail_errno(e, "write", path);
   return s;
 }
 

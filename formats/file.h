@@ -11,8 +11,8 @@ enum { AD_STREAM_SHARE = 16 };
 ad_status ad_file_read(void **bytes, size_t *size, const char *path, uint64_t most, ad_error *e);
 
 /* Replaces a file as one step: temporary in the same folder, fsync, rename, fsync of the folder; the old one's mode is
- * kept, and the old file stays as it was when anything fails.  "-" is standard output; what is no regular file (a pipe,
- * a device) is written to directly. */
+ * kept, and the old file stays as it was when anything fails.  What is no file to be replaced (ad_io_replaces: "-", a
+ * pipe, a device) is written to directly. */
 ad_status ad_file_write(const char *path, const void *bytes, size_t size, ad_error *e);
 
 /* Companions, which lie beside a file under a name that follows from its name: only regular files count, as nobody has
