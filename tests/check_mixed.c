@@ -337,7 +337,6 @@ static bool equal_or_nan(double a, double b) {
 
 static void expect_edge(const edge *c, const char *way, size_t i, size_t j, double got, double *seen) {
   double *first = &seen[i + j];
-  if (isnan(got) && !strncmp(way, "taylor", 6) && strcmp(c->f, "x^y") == 0) return; /* no series in t has a log(t) */
   if (c->want[i + j] != NO)
     ck_assert_msg(equal_or_nan(got, c->want[i + j]), "%s at (%g, %g), %s, entry %zu, %zu: %g, not %g", c->f, c->x, c->y,
                   way, i, j, got, c->want[i + j]);
