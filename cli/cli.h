@@ -192,6 +192,8 @@ int usage_error(const options *o, const char *format, ...) AD_PRINTF(2, 3);
 /* --digits for what holds doubles as they are is a usage error. */
 int check_digits(const options *o, output_format format, bool doubles);
 void note(const options *o, const char *format, ...) AD_PRINTF(2, 3);
+/* What --quiet keeps: a result is not what it seems. */
+void note_always(const char *format, ...) AD_PRINTF(1, 2);
 /* Reports what the library found wrong with text behind an option, of the name or "": the command line is wrong, no
  * file. */
 int report_option(const options *o, const char *option, const char *name, ad_error *e);
@@ -299,6 +301,9 @@ int session_notes(const session *s);
 /* Notes on numbers that a double can't hold, though the graph and the point do; elsewhere: inputs that don't count, or
  * NULL.  session_notes has them, too. */
 void session_note_overflow(const session *s, const bool *elsewhere);
+/* The same of derivatives that a zero and an infinity made nan; g: whose nodes the workspace's are, NULL: not a file's.
+ */
+int session_note_undetermined(const session *s, const ad_workspace *w, const ad_graph *g);
 /* Marks of the nodes that depend on an input of the program's: no adjoint of another was computed, and a zero there
  * would be a wrong number.  To be freed; NULL: out of memory. */
 bool *session_active(const session *s);

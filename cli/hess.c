@@ -30,10 +30,11 @@ static int plan(ad_hessian **h, const session *s, bool sparse, uint32_t columns)
 }
 
 /* Of the graph itself: its nodes are those that the file names. */
-static int put_notes(session *s) {
-  const int status = session_plan(s, false, 0, false);
+static int put_notes(session *s, ad_hessian *h) {
+  int status = session_plan(s, false, 0, false);
   if (!status) session_note_wrt(s);
-  return status ? status : session_notes(s);
+  if (!status) status = session_notes(s);
+  return status ? status : session_note_undetermined(s, ad_hessian_workspace(h), NULL);
 }
 
 static int put_hessian(ad_buffer *b, const session *s, const ad_hessian *h) {
@@ -78,7 +79,7 @@ static int hess_one(const options *o, const char *path, ad_buffer *b) {
   if (!status && ad_hessian_run(h, &e)) status = session_report(&s, &e);
   if (!status && o->file_count > 1 && o->format == FORMAT_TEXT) ad_buffer_printf(b, "# %s\n", path);
   if (!status) status = put_hessian(b, &s, h);
-  if (!status) status = put_notes(&s);
+  if (!status) status = put_notes(&s, h);
   ad_hessian_free(h);
   session_close(&s);
   return status;
@@ -163,7 +164,7 @@ static int hvp_one(const options *o, const char *path, ad_buffer *b) {
   if (!status && ad_hessian_products_exact(h, n, 1, &e)) status = session_report(&s, &e);
   if (!status && o->file_count > 1 && o->format == FORMAT_TEXT) ad_buffer_printf(b, "# %s\n", path);
   if (!status) status = put_product(b, o, "hvp", false, r.count, part_at, &r);
-  if (!status) status = put_notes(&s);
+  if (!status) status = put_notes(&s, h);
   ad_numbers_free(n);
   ad_hessian_free(h);
   vector_clear(&v);

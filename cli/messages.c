@@ -90,16 +90,26 @@ int out_of_memory(const options *o) {
   return report(o, &e);
 }
 
-void note(const options *o, const char *format, ...) {
-  if (o->quiet) return;
+static void put_note(const char *format, va_list ap) {
   char text[8192];
-  va_list ap;
-  va_start(ap, format);
   vsnprintf(text, sizeof text, format, ap);
-  va_end(ap);
   ad_clean(text);
   fflush(stdout);
   fprintf(stderr, "note: %s\n", text);
+}
+
+void note(const options *o, const char *format, ...) {
+  va_list ap;
+  va_start(ap, format);
+  if (!o->quiet) put_note(format, ap);
+  va_end(ap);
+}
+
+void note_always(const char *format, ...) {
+  va_list ap;
+  va_start(ap, format);
+  put_note(format, ap);
+  va_end(ap);
 }
 
 static int write_errno; /* of the first write to standard output that failed; the stream keeps no reason */

@@ -413,6 +413,24 @@ void session_note_overflow(const session *s, const bool *elsewhere) {
   if (found > SHOWN_NOTES) note(s->o, "%s: in all %zu numbers are beyond double", s->path, found);
 }
 
+int session_note_undetermined(const session *s, const ad_workspace *w, const ad_graph *g) {
+  ad_node n;
+  size_t element;
+  char node[AD_NODE_TEXT] = "a node", where[32] = "";
+  if (!ad_workspace_undetermined(w, &n, &element)) return 0;
+  if (n != AD_NO_NODE && g) {
+    ad_graph_node_text(g, n, node);
+    if (ad_graph_node_shape(g, n)->rank) snprintf(where, sizeof where, ", element %zu", element);
+  }
+  note_always("%s: %s%s: zero times infinity on the way of a derivative, which can be any number: nan", s->path, node,
+              where);
+  if (!s->o->strict) return 0;
+  ad_error e = {.code = AD_EDOMAIN, .offset = -1};
+  snprintf(e.file, sizeof e.file, "%s", s->path);
+  snprintf(e.message, sizeof e.message, "a derivative is zero times infinity (--strict)");
+  return report(s->o, &e);
+}
+
 int session_notes(const session *s) {
   seen c = {.s = s};
   if (ad_backend_kind(s->backend) == AD_KIND_F64) session_note_overflow(s, NULL);
@@ -420,7 +438,8 @@ int session_notes(const session *s) {
   if (c.shown > SHOWN_NOTES)
     note(s->o, "%s: in all %zu on a kink, %zu on an edge, %zu outside a domain, %zu made nan, %zu made an infinity",
          s->path, c.kinks, c.edges, c.outside, c.nan, c.inf);
-  if (!s->o->strict || !(c.outside || c.nan || c.inf)) return 0;
+  const int undetermined = session_note_undetermined(s, s->workspace, s->graph);
+  if (undetermined || !s->o->strict || !(c.outside || c.nan || c.inf)) return undetermined;
   ad_error e = {.code = AD_EDOMAIN, .offset = -1};
   snprintf(e.file, sizeof e.file, "%s", s->path);
   size_t left = c.outside > c.nan + c.inf ? c.outside : c.nan + c.inf;

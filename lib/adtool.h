@@ -444,7 +444,9 @@ AD_API ad_status ad_workspace_set_points(ad_workspace *w, ad_node input, const d
                                          ad_error *e);
 
 /* Values.  After a primal run, tangents by forward, adjoints by reverse (Griewank and Walther, Evaluating Derivatives,
- * 2nd ed., SIAM 2008, chapter 3).  A zero tangent or adjoint never multiplies a partial. */
+ * 2nd ed., SIAM 2008, chapter 3).  A tangent or adjoint
+ * that is zero all around the point (an untaken branch, a step, a constant factor 0, no seed) multiplies nothing; the
+ * product of any other zero and a partial that is not finite is NaN: ad_workspace_undetermined. */
 AD_API ad_status ad_workspace_primal(ad_workspace *w, ad_error *e);
 AD_API void ad_workspace_clear_seeds(ad_workspace *w);
 /* Seeds of tangents are set; those of adjoints are added to what is there, for outputs may share elements. */
@@ -486,6 +488,10 @@ enum {
 };
 typedef void ad_notice_fn(void *context, ad_node n, size_t element, unsigned flags);
 AD_API void ad_workspace_diagnose(ad_workspace *w, ad_notice_fn *notice, void *context);
+
+/* Whether a derivative since the last primal run is NaN because a zero met an infinity on its way; the first operation
+ * whose partial it was goes to *n and *element (NULL: not wanted), AD_NO_NODE where it has no place of its own. */
+AD_API bool ad_workspace_undetermined(const ad_workspace *w, ad_node *n, size_t *element);
 
 /* ---- Gradients -------------------------------------------------------------------------------------------------- */
 
@@ -591,7 +597,7 @@ AD_API ad_jacobian_plan ad_jacobian_get_plan(const ad_jacobian *j);
  *   jvp       tangent.OUTPUT  where inputs tangent.INPUT, behind the others, hold the inputs' tangents (seeds)
  * Seeds are `fixed` and have no value.  In a graph that has names grad. already, the next are grad2., then grad3.
  * At kinks the graph's policy becomes part of the result.  Values, nans and infinities are those of reverse and forward
- * mode at any point, and so are those of further derivatives: a zero adjoint or tangent multiplies nothing.
+ * mode at any point, and so are those of further derivatives.
  * Adjoints are summed in falling order of the nodes that they come from, of one node in order of its arguments; parts
  * of a tensor (from slices and gathers) are added to the sum of the others, in the same order.
  * Time and size are linear in the nodes that lie between those inputs and outputs. */

@@ -367,6 +367,7 @@ static void without(ad_workspace *w, const ad_point *p, const ad_numbers *one) {
   GIVES(ad_workspace_gradients, empty(ad_workspace_gradients(NULL)));
   DOES_NOTHING(ad_workspace_diagnose, NULL, NULL, NULL);
   DOES_NOTHING(ad_workspace_diagnose, w, NULL, NULL);
+  GIVES(ad_workspace_undetermined, !ad_workspace_undetermined(NULL, NULL, NULL));
 }
 
 static void spans(const ad_workspace *w) {

@@ -256,7 +256,7 @@ START_TEST(views) {
 }
 END_TEST
 
-/* ---- A zero multiplies nothing */
+/* ---- A zero that is one all around the point multiplies nothing */
 
 enum { COPIES = 37 };
 
@@ -293,9 +293,9 @@ static ad_node untaken_log(ad_graph *g, ad_node x) {
                       NODES(graphs_constant(g, 0), graphs_unary(g, "log", x), graphs_binary(g, "add", x, x)), 0, NULL);
 }
 
-/* relu(x) times infinity at x < 0: the adjoint is infinite, the partial of the untaken branch 0 */
+/* sqrt(relu(x)) at x < 0: the adjoint is infinite, the partial of the untaken branch 0 */
 static ad_node steep_relu(ad_graph *g, ad_node x) {
-  return graphs_binary(g, "mul", graphs_unary(g, "relu", x), graphs_constant(g, INFINITY));
+  return graphs_unary(g, "sqrt", graphs_unary(g, "relu", x));
 }
 
 START_TEST(zeros) {

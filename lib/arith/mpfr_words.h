@@ -1,4 +1,5 @@
-/* The words of ops.def in MPFR, at the context's precision, rounded to nearest.  Included by exec/exec_mpfr.c only.
+/* The words of ops.def in MPFR, at the context's precision, rounded to nearest.  Included by exec/exec_mpfr.c only,
+ * once without and once with marks.
  * Each word writes into the next of a ring of temporaries: a number stays good for MP_RING - 1 further words, more than
  * any row of the table uses. */
 #ifndef AD_MPFR_WORDS_H
@@ -8,16 +9,38 @@
 
 #include "arith/mpfr_special.h"
 
-typedef __mpfr_struct T;
 typedef mpfr_srcptr V;
-#define FN(name) mp_##name
 
 enum { MP_RING = 64 };
 
-#define LD(p, i) ((V)((p) + (i)))
-#define ST(p, i, v) ((void)mpfr_set((p) + (i), v, MPFR_RNDN))
-#define ACC(p, i, v) ((void)mpfr_add((p) + (i), (p) + (i), v, MPFR_RNDN))
+/* With MARKED each number carries the mark of arith/marked_f64.h: whether it is fixed.  A V is the address of its T. */
+#ifdef MARKED
+#define FN(name) mp_marked_##name
+#define N(p) (&(p)->n)
+#define FIXED(v) (((const T *)(v))->fixed)
+#define MARK(v, is) ((void)(((T *)(v))->fixed = (is)))
+#else
+#define FN(name) mp_##name
+#define N(p) (p)
+#define FIXED(v) ((void)(v), true)
+#define MARK(v, is) ((void)(is))
+#endif
+#define NOTHING(v) (FIXED(v) && mpfr_zero_p(v))
+
+#define LD(p, i) ((V)N((p) + (i)))
+#define ST(p, i, v) mp_put((p) + (i), v)
+#define ACC(p, i, v) mp_add_to((p) + (i), v)
 #define KEEP(k, v) mp_keep(cx, k, v)
+
+static inline void mp_put(T *to, V v) {
+  mpfr_set(N(to), v, MPFR_RNDN);
+  MARK(N(to), FIXED(v));
+}
+
+static inline void mp_add_to(T *to, V v) {
+  mpfr_add(N(to), N(to), v, MPFR_RNDN);
+  MARK(N(to), FIXED(N(to)) && FIXED(v));
+}
 
 #define ZERO NUM(0)
 #define ONE NUM(1)
@@ -50,12 +73,13 @@ enum { MP_RING = 64 };
 
 static inline mpfr_ptr mp_next(CX *cx) {
   cx->turn = (cx->turn + 1) % MP_RING;
-  return &cx->ring[cx->turn];
+  MARK(N(&cx->ring[cx->turn]), true);
+  return N(&cx->ring[cx->turn]);
 }
 
 static inline V mp_keep(CX *cx, int k, V v) {
-  mpfr_set(&cx->kept[k], v, MPFR_RNDN);
-  return &cx->kept[k];
+  mp_put(&cx->kept[k], v);
+  return N(&cx->kept[k]);
 }
 
 static inline V mp_integer(CX *cx, long n) {
@@ -88,19 +112,28 @@ static inline V mp_two_over_sqrt_pi(CX *cx) {
   static inline V mp_w_##name(CX *cx, V a) { \
     mpfr_ptr r = mp_next(cx);                \
     call;                                    \
+    MARK(r, FIXED(a));                       \
     return r;                                \
   }
 #define MP_WORD_2(name, call)                     \
   static inline V mp_w_##name(CX *cx, V a, V b) { \
     mpfr_ptr r = mp_next(cx);                     \
     call;                                         \
+    MARK(r, FIXED(a) && FIXED(b));                \
     return r;                                     \
   }
 
 MP_WORD_1(neg, mpfr_neg(r, a, MPFR_RNDN))
 MP_WORD_2(add, mpfr_add(r, a, b, MPFR_RNDN))
 MP_WORD_2(sub, mpfr_sub(r, a, b, MPFR_RNDN))
-MP_WORD_2(mul, mpfr_mul(r, a, b, MPFR_RNDN))
+/* A fixed zero stays one, whatever is multiplied by it. */
+static inline V mp_w_mul(CX *cx, V a, V b) {
+  mpfr_ptr r = mp_next(cx);
+  mpfr_mul(r, a, b, MPFR_RNDN);
+  MARK(r, (FIXED(a) && FIXED(b)) || NOTHING(a) || NOTHING(b));
+  return r;
+}
+
 MP_WORD_2(div, mpfr_div(r, a, b, MPFR_RNDN))
 MP_WORD_1(recip, mpfr_ui_div(r, 1, a, MPFR_RNDN))
 MP_WORD_1(sqr, mpfr_sqr(r, a, MPFR_RNDN))
@@ -150,19 +183,25 @@ MP_WORD_1(gelu_partial, ad_mpfr_gelu_partial(r, a))
 static inline V mp_w_pow(CX *cx, V a, V b) {
   mpfr_ptr r = mp_next(cx);
   mpfr_pow(r, a, b, MPFR_RNDN);
+  MARK(r, FIXED(a) && FIXED(b));
   return cx->kinks.pow00_nan && mpfr_zero_p(a) && mpfr_zero_p(b) ? NAN_VALUE : r;
 }
 
 static inline V mp_w_powi(CX *cx, V a, V b) {
   mpfr_ptr r = mp_next(cx);
   mpfr_pow_si(r, a, mpfr_get_si(b, MPFR_RNDN), MPFR_RNDN);
+  MARK(r, FIXED(a) && FIXED(b));
   return cx->kinks.pow00_nan && mpfr_zero_p(a) && mpfr_zero_p(b) ? NAN_VALUE : r;
 }
 
 /* y x^(y-1) for an integer y: y - 1 may need a bit more than y, and x^0 is 1 here whatever the policy. */
 static inline V mp_w_powi_partial(CX *cx, V a, V b) {
-  if (mpfr_zero_p(b)) return NUM(0);
   mpfr_ptr r = mp_next(cx);
+  MARK(r, (FIXED(a) && FIXED(b)) || NOTHING(b));
+  if (mpfr_zero_p(b)) {
+    mpfr_set_zero(r, 1);
+    return r;
+  }
   mpfr_pow_si(r, a, mpfr_get_si(b, MPFR_RNDN) - 1, MPFR_RNDN);
   mpfr_mul(r, r, b, MPFR_RNDN);
   return r;
@@ -171,8 +210,14 @@ static inline V mp_w_powi_partial(CX *cx, V a, V b) {
 /* y x^(y-1).  Where y - 1 is not exact, y is an even integer, and the power has the sign of x, or small and no integer,
  * though y - 1 may have become one. */
 static inline V mp_w_pow_partial(CX *cx, V a, V b) {
-  if (mpfr_zero_p(b)) return cx->kinks.pow00_nan && mpfr_zero_p(a) ? NAN_VALUE : NUM(0);
+  if (mpfr_zero_p(b) && (NOTHING(b) || (cx->kinks.pow00_nan && mpfr_zero_p(a))))
+    return cx->kinks.pow00_nan && mpfr_zero_p(a) ? NAN_VALUE : NUM(0);
   mpfr_ptr less = mp_next(cx), r = mp_next(cx);
+  MARK(r, FIXED(a) && FIXED(b));
+  if (mpfr_zero_p(b)) {
+    mpfr_set_zero(r, 1);
+    return r;
+  }
   bool exact = mpfr_sub_ui(less, b, 1, MPFR_RNDN) == 0;
   mpfr_pow(r, a, less, MPFR_RNDN);
   if (!exact) mpfr_setsign(r, r, mpfr_integer_p(b) && mpfr_signbit(a), MPFR_RNDN);
@@ -185,11 +230,15 @@ static inline V mp_w_pow_partial(CX *cx, V a, V b) {
 static inline V mp_w_over_squared_norm(CX *cx, V c, V a, V b) {
   mpfr_ptr r = mp_next(cx);
   mpfr_hypot(r, a, b, MPFR_RNDN);
+  MARK(r, FIXED(a) && FIXED(b));
   return mp_w_div(cx, mp_w_div(cx, c, r), r);
 }
 
 static inline V mp_w_sign(CX *cx, V a) {
-  return mpfr_nan_p(a) || mpfr_zero_p(a) ? a : mp_integer(cx, mpfr_sgn(a));
+  if (mpfr_nan_p(a) || mpfr_zero_p(a)) return a;
+  V r = mp_integer(cx, mpfr_sgn(a));
+  MARK(r, FIXED(a));
+  return r;
 }
 
 static inline V mp_w_max(V a, V b) {
@@ -201,7 +250,10 @@ static inline V mp_w_min(V a, V b) {
 }
 
 static inline V mp_w_xlogy(CX *cx, V a, V b) {
-  return mpfr_zero_p(a) && !mpfr_nan_p(b) ? mp_integer(cx, 0) : mp_w_mul(cx, a, mp_w_log(cx, b));
+  if (!mpfr_zero_p(a) || mpfr_nan_p(b)) return mp_w_mul(cx, a, mp_w_log(cx, b));
+  V r = mp_integer(cx, 0);
+  MARK(r, FIXED(a) && FIXED(b));
+  return r;
 }
 
 /* polygamma(n + m, a): the sum may need more bits than n. */
@@ -211,6 +263,7 @@ static inline V mp_w_polygamma(CX *cx, V n, size_t m, V a) {
     ad_mpfr_polygamma(r, mpfr_get_si(n, MPFR_RNDN) + (long)m, a);
   else
     mpfr_set_nan(r);
+  MARK(r, FIXED(n) && FIXED(a));
   return r;
 }
 
@@ -224,6 +277,13 @@ static inline V mp_w_polygamma_over_factorial(CX *cx, V n, size_t m, V a) {
 #define ADD(a, b) mp_w_add(cx, a, b)
 #define SUB(a, b) mp_w_sub(cx, a, b)
 #define MUL(a, b) mp_w_mul(cx, a, b)
+#ifdef MARKED
+#define MUL_NO_NAN(a, b) (NOTHING(a) || NOTHING(b) ? ZERO : TIMES(a, b))
+#define MUL_OR_ZERO(a, b) (IS_ZERO(a) ? ZERO : MUL_NO_NAN(a, b))
+#else
+#define MUL_NO_NAN(a, b) MUL(a, b)
+#define MUL_OR_ZERO(a, b) SELECT(EQ(a, ZERO), ZERO, MUL(a, b))
+#endif
 #define DIV(a, b) mp_w_div(cx, a, b)
 #define RECIP(a) mp_w_recip(cx, a)
 #define SQR(a) mp_w_sqr(cx, a)

@@ -1,9 +1,12 @@
 /* Hessians: the graph of the gradient, planned once, and sweeps over it.  In the sparse form columns of one colour
  * share a sweep. */
+#include <math.h>
+
 #include "backends/backend.h"
 #include "derive/colour.h"
 #include "derive/sparsity.h"
 #include "error.h"
+#include "exec/careful.h"
 #include "exec/workspace.h"
 #include "ir/point.h"
 #include "mem.h"
@@ -185,6 +188,7 @@ void ad_hessian_free(ad_hessian *h) {
   ad_free(h->row);
   ad_free(h->column);
   ad_free(h->bundle.number);
+  ad_free(h->bundle.seed);
   ad_free(h->product);
   ad_free(h->seed);
   ad_free(h->entry);
@@ -263,11 +267,12 @@ static void zero_inputs(ad_hessian *h) {
     for (size_t k = 0; k < b->width; k++) h->w->engine->zero(h->w, b->number, k * b->lane, h->p->input_size);
 }
 
-static void sweep(ad_hessian *h, size_t count) {
-  const ad_engine *engine = h->w->engine;
+static ad_status sweep(ad_hessian *h, size_t count, ad_error *e) {
   ad_bundle used = h->bundle;
   if (used.lane > 1) used.width = (uint32_t)count; /* each lane is a plane of its own */
-  (h->forward ? engine->bundle_forward : engine->bundle_reverse)(h->w, &used);
+  ad_status s = ad_careful_bundle(h->w, &used, h->forward, e);
+  h->bundle.seed = used.seed;
+  return s;
 }
 
 static ad_status run(ad_hessian *h, const seeds *s, bool whole, ad_error *e) {
@@ -282,7 +287,8 @@ static ad_status run(ad_hessian *h, const seeds *s, bool whole, ad_error *e) {
   for (size_t j = 0; j < s->columns; j += h->bundle.width) {
     const size_t left = s->columns - j, count = left < h->bundle.width ? left : h->bundle.width;
     put_seeds(h, s, j, count, whole);
-    sweep(h, count);
+    status = sweep(h, count, e);
+    if (status) return status;
     take(h, j, count, whole);
     zero_inputs(h);
   }
@@ -293,7 +299,8 @@ static ad_status run_direct(ad_hessian *h, const seeds *s, ad_error *e) {
   ad_status status = h->w->primal_done ? AD_OK : ad_workspace_primal(h->w, e);
   if (status) return status;
   if (!h->seeded) put_seeds(h, s, 0, s->columns, false);
-  sweep(h, s->columns);
+  status = sweep(h, s->columns, e);
+  if (status) return status;
   ad_recovery_run(&h->recovery, h->w, h->entry, h->bundle.number);
   h->seeded = h->forward;
   if (!h->seeded) zero_inputs(h);
@@ -301,8 +308,18 @@ static ad_status run_direct(ad_hessian *h, const seeds *s, ad_error *e) {
   return AD_OK;
 }
 
-ad_status ad_hessian_run(ad_hessian *h, ad_error *e) {
-  AD_GIVEN(h, e);
+/* Where the output is nan, so are its second derivatives, though the gradient's graph may give numbers. */
+static ad_status undefine(ad_hessian *h) {
+  const ad_engine *engine = h->w->engine;
+  const ad_span f = ad_hessian_output(h), v = ad_hessian_values(h);
+  void *values = h->sparse && !h->is_product ? h->entry : h->product;
+  if (!engine->any_nan(h->w, f.data, 0, f.count)) return AD_OK;
+  for (size_t i = 0; i < v.count; i++)
+    if (values == h->entry || h->row[i / h->columns] != AD_ABSENT) engine->set(h->w, values, i, (double)NAN, NULL);
+  return AD_OK;
+}
+
+static ad_status run_whole(ad_hessian *h, ad_error *e) {
   if (!h->sparse) return run(h, &(seeds){.columns = h->size}, true, e);
   const seeds colours = {.colour = h->colours.column, .columns = h->colours.column_colours};
   if (h->direct) return run_direct(h, &colours, e);
@@ -313,16 +330,24 @@ ad_status ad_hessian_run(ad_hessian *h, ad_error *e) {
   return AD_OK;
 }
 
+ad_status ad_hessian_run(ad_hessian *h, ad_error *e) {
+  AD_GIVEN(h, e);
+  const ad_status s = run_whole(h, e);
+  return s ? s : undefine(h);
+}
+
 ad_status ad_hessian_products(ad_hessian *h, const double *value, size_t columns, ad_error *e) {
   AD_GIVEN(h && value, e);
-  return run(h, &(seeds){.value = value, .columns = columns}, false, e);
+  const ad_status s = run(h, &(seeds){.value = value, .columns = columns}, false, e);
+  return s ? s : undefine(h);
 }
 
 ad_status ad_hessian_products_exact(ad_hessian *h, const ad_numbers *exact, size_t columns, ad_error *e) {
   AD_GIVEN(h && exact, e);
   if (ad_numbers_count(exact) != h->size * columns)
     return ad_fail(e, AD_EUSAGE, "%zu seeds for %zu rows of %zu columns", ad_numbers_count(exact), h->size, columns);
-  return run(h, &(seeds){.exact = exact, .columns = columns}, false, e);
+  const ad_status s = run(h, &(seeds){.exact = exact, .columns = columns}, false, e);
+  return s ? s : undefine(h);
 }
 
 /* ---- Results */

@@ -7,6 +7,7 @@
 #include "derive/colour.h"
 #include "derive/sparsity.h"
 #include "error.h"
+#include "exec/careful.h"
 #include "exec/workspace.h"
 #include "mem.h"
 
@@ -119,6 +120,7 @@ static ad_status plan_seeds(pass *s, const uint32_t *at, size_t lines, const uin
 
 static void free_pass(pass *s) {
   ad_free(s->bundle.number);
+  ad_free(s->bundle.seed);
   ad_free(s->seed_of);
   ad_free(s->seed);
   ad_free(s->entry_of);
@@ -372,28 +374,28 @@ static void zero_inputs(const ad_jacobian *j, const pass *s) {
 }
 
 /* The seeds of one forward sweep alone stay where they are. */
-static void run_pass(ad_jacobian *j, pass *s, bool forward) {
-  const ad_engine *engine = j->w->engine;
+static ad_status run_pass(ad_jacobian *j, pass *s, bool forward, ad_error *e) {
   const bool stays = forward && s->groups == 1;
   for (size_t g = 0; g < s->groups; g++) {
     if (!stays || !s->seeded) set_seeds(j, s, g);
     s->seeded = true;
-    (forward ? engine->bundle_forward : engine->bundle_reverse)(j->w, &s->bundle);
+    ad_status status = ad_careful_bundle(j->w, &s->bundle, forward, e);
+    if (status) return status;
     if (s->entry_of)
       move_numbers(j, s, s->to + s->entry_of[g], s->from + s->entry_of[g], s->entry_of[g + 1] - s->entry_of[g]);
     else
       take_lines(j, s, g, forward);
     if (!stays) zero_inputs(j, s);
   }
+  return AD_OK;
 }
 
 ad_status ad_jacobian_run(ad_jacobian *j, ad_error *e) {
   AD_GIVEN(j, e);
   ad_status s = ad_workspace_primal(j->w, e);
-  if (s) return s;
-  run_pass(j, &j->forward, true);
-  run_pass(j, &j->reverse, false);
-  return AD_OK;
+  if (!s) s = run_pass(j, &j->forward, true, e);
+  if (!s) s = run_pass(j, &j->reverse, false, e);
+  return s;
 }
 
 /* ---- Results */

@@ -49,7 +49,7 @@ static bool product(const f64_state *cx, const ad_program *p, const ad_step *s, 
   return true;
 }
 
-/* A zero tangent or adjoint multiplies nothing; BLAS multiplies all, which is the same where all factors are finite. */
+/* BLAS may leave out what it multiplies by zero: it takes products whose factors are finite. */
 static bool finite_operand(const f64_state *cx, const ad_program *p, const ad_step *s, unsigned k,
                            const double *value) {
   return cx->lanes && cx->lanes->all_finite(operand(p, s, k, value), p->operand[s->operand + k].size);
@@ -59,9 +59,6 @@ static bool product_tangent(const f64_state *cx, const ad_program *p, const ad_s
                             const double *tangent, double *zd) {
   const ad_operand *o = &p->operand[s->operand];
   if ((o[0].active && !finite_operand(cx, p, s, 1, value)) || (o[1].active && !finite_operand(cx, p, s, 0, value)))
-    return false;
-  if (s->u.product.branch && ((o[0].active && !finite_operand(cx, p, s, 0, tangent)) ||
-                              (o[1].active && !finite_operand(cx, p, s, 1, tangent))))
     return false;
   if (o[0].active && !product(cx, p, s, zd, operand(p, s, 0, tangent), operand(p, s, 1, value), false)) return false;
   return !o[1].active || product(cx, p, s, zd, operand(p, s, 0, value), operand(p, s, 1, tangent), o[0].active);
@@ -73,7 +70,6 @@ static bool product_adjoint(const f64_state *cx, const ad_program *p, const ad_s
   const size_t m = s->u.product.m, k = s->u.product.k, n = s->u.product.n;
   if ((o[0].active && !finite_operand(cx, p, s, 1, value)) || (o[1].active && !finite_operand(cx, p, s, 0, value)))
     return false;
-  if (s->u.product.branch && !(cx->lanes && cx->lanes->all_finite(zbar, s->size))) return false;
   for (uint32_t b = 0; b < s->u.product.batch; b++) {
     const size_t ox = o[0].offset + (size_t)p->table[s->u.product.x + b];
     const size_t oy = o[1].offset + (size_t)p->table[s->u.product.y + b];
@@ -118,8 +114,6 @@ bool ad_dense_primal(const f64_state *cx, const ad_program *p, const ad_step *s,
       add_rows(s, z, operand(p, s, 1, plane));
       return true;
     case AD_KERNEL_MATMUL:
-      if (s->u.product.branch && !(finite_operand(cx, p, s, 0, plane) && finite_operand(cx, p, s, 1, plane)))
-        return false;
       return product(cx, p, s, z, x, operand(p, s, 1, plane), false);
     case AD_KERNEL_REDUCE:
       return ad_dense_reduce(cx, p, s, op, z, x);

@@ -179,7 +179,7 @@ static void logsumexp_columns_adjoint(const f64_state *cx, const layout *l, cons
     for (size_t r = 0; r < l->length; r++) {
       row_of(cx, l, r, n, from, largest, w);
       map(cx, AD_OP_DIV, n, w, w, 1, sum, 1);
-      map(cx, AD_OP_MUL_NO_NAN, n, w, w, 1, zbar + o, 1);
+      map(cx, AD_OP_MUL, n, w, w, 1, zbar + o, 1);
       add_to(cx, n, xbar + l->line[o] + r * l->stride, w);
     }
   }
@@ -207,7 +207,6 @@ bool ad_dense_reduce_adjoint(const f64_state *cx, const ad_program *p, const ad_
   }
   if (l.stride != 1 || l.length < SHORTEST_LINE) return false;
   for (size_t o = 0; o < l.lines; o++) {
-    if (zbar[o] == 0) continue;
     if (sums) {
       const double share = zbar[o] * part;
       add_share(cx, l.length, xbar + l.line[o], &share);
@@ -231,7 +230,9 @@ bool ad_dense_softmax(const f64_state *cx, const ad_program *p, const ad_step *s
   for (size_t o = 0; o < l.lines; o++) {
     const double *line = x + l.line[o];
     double *w = z + l.line[o];
-    const double sum = exponentials(cx, w, line, l.length, cx->lanes->largest(line, l.length));
+    const double top = cx->lanes->largest(line, l.length);
+    if (!isfinite(top)) return false;
+    const double sum = exponentials(cx, w, line, l.length, top);
     map(cx, AD_OP_DIV, l.length, w, w, 1, &sum, 0);
   }
   return true;

@@ -337,6 +337,15 @@ static void f64_add_multiples(ad_workspace *w, void *dst, size_t to, const void 
     if (x[i] != 0) sum[i] += f * x[i];
 }
 
+static bool f64_any_nan(const ad_workspace *w, const void *plane, size_t first, size_t count) {
+  const f64_state *s = w->state;
+  const double *x = (const double *)plane + first;
+  if (s->lanes && s->lanes->all_finite(x, count)) return false;
+  for (size_t i = 0; i < count; i++)
+    if (isnan(x[i])) return true;
+  return false;
+}
+
 #include "exec/taylor_f64.inc"
 
 const ad_engine ad_engine_f64 = {
@@ -364,4 +373,6 @@ const ad_engine ad_engine_f64 = {
     .bundle_open = f64_bundle_open,
     .bundle_forward = f64_bundle_forward,
     .bundle_reverse = f64_bundle_reverse,
+    .any_nan = f64_any_nan,
+    .marked = &ad_engine_marked_f64,
 };

@@ -12,12 +12,23 @@
 
 enum { MP_KEPT = 3 };
 
+#ifdef MARKED
+typedef struct mp_marked {
+  __mpfr_struct n; /* first: the address of the number is that of the whole */
+  bool fixed;
+} T;
+#else
+typedef __mpfr_struct T;
+#endif
+
 typedef struct mp_state {
   ad_kinks kinks;
   mpfr_prec_t precision;
   unsigned turn;
-  __mpfr_struct *ring, *kept, *scratch, *tree;
+  T *ring, *kept, *scratch, *tree;
   ad_series_state series;
+  size_t run; /* MARKED: offset of the elements at hand */
+  ad_lost lost;
 #ifdef ADTOOL_PLANT
   unsigned plant;
 #endif
@@ -28,48 +39,77 @@ typedef struct mp_state {
 #define TREE(cx) ((cx)->tree)
 #define PLANTED mp_double(cx, 0x1p-10)
 #include "arith/mpfr_words.h"
+
+#ifdef MARKED
+/* As in exec_marked.c. */
+static inline V mp_marked_times(CX *cx, size_t at, V p, V d) {
+  if ((mpfr_zero_p(p) && !mpfr_number_p(d)) || (mpfr_zero_p(d) && !mpfr_number_p(p)))
+    if (!cx->lost.count++) cx->lost.offset = at;
+  return MUL(p, d);
+}
+
+static inline void mp_marked_settle(T *z, const T *x, const T *y, const T *w, unsigned where, bool step) {
+  if (where)
+    z->fixed = x->fixed && (!y || y->fixed) && (!w || w->fixed);
+  else if (step)
+    z->fixed = true;
+}
+
+#define SKIPS(d) NOTHING(d)
+#define UNTAKEN(branch, p) NOTHING(p)
+#define LEAVES_OUT(d, finite) NOTHING(d)
+#define TIMES(p, d) mp_marked_times(cx, cx->run + (i), p, d)
+#define SETTLE(smooth, where)                                                                    \
+  mp_marked_settle(&zp[i], &xp[i * sx], yp ? &yp[i * sy] : NULL, wp ? &wp[i * sw] : NULL, where, \
+                   ad_op_rule_get((ad_op)op)->smoothness == AD_STEP);
+#define ENTERS(w, offset) (((CX *)(w)->state)->run = (offset))
+#define STEP_AT_NAN(ID, z, P) (ad_op_rule_get(AD_OP_##ID)->smoothness == AD_STEP && IS_NAN(z) ? NAN_VALUE : (P))
+#include "exec/element.inc"
+#undef TIMES
+#define TIMES(p, d) mp_marked_times(cx, cx->run, p, d)
+#else
+/* Partials cost much: where a derivative is zero they are computed only if they may be no finite number, at edges and
+ * from arguments that are not finite. */
+struct mp_run;
+static unsigned mp_element_where(CX *cx, unsigned op, const struct mp_run *r, size_t i);
+static bool mp_is_ordinary(CX *cx, unsigned op, const struct mp_run *r, size_t i);
+#define SKIPS(d) (IS_ZERO(d) && mp_is_ordinary(cx, op, r, i))
 #include "exec/element.inc"
 
-#define mp_vector_primal(...) false
-#define mp_vector_tangent(...) false
-#define mp_vector_adjoint(...) false
-#define POINTS(w) ((size_t)1)
-#define KEPT_SIZE(w) ((size_t)0)
-#define FUSED_ROOM(w) NULL
-#define SCALARS_PRIMAL(w, b, kept) false
-#define SCALARS_TANGENT(w, b, kept) false
-#define SCALARS_ADJOINT(w, b, kept) false
-#define KERNEL_PRIMAL(w, b) false
-#define KERNEL_TANGENT(w, b) false
-#define KERNEL_ADJOINT(w, b) false
-#define TILED_PRIMAL(w, s, op, active, out, kept) false
-#define TILED_ADJOINT(w, s, op, active, out, kept) false
-#define STRIPS_OF(w, thread) ((void)(thread), (size_t)0)
-#define SHARE_STRIPS(w, b, f) f((w), (b), 0, (b)->step, 0)
+static bool mp_is_ordinary(CX *cx, unsigned op, const struct mp_run *r, size_t i) {
+  return IS_FINITE(LD(r->z, i)) && (!r->x || IS_FINITE(LD(r->x, i * r->sx))) &&
+         (!r->y || IS_FINITE(LD(r->y, i * r->sy))) && (!r->w || IS_FINITE(LD(r->w, i * r->sw))) &&
+         !(mp_element_where(cx, op, r, i) & (AD_AT_EDGE | AD_OUTSIDE));
+}
+#endif
+
+#include "exec/plain.inc"
 #define KERNEL_SERIES(w, b) false
 #define RUN_TAYLOR(w, t, n, offset, step) false
 #define SCALARS_TAYLOR(w, b) false
 #include "exec/sweep.inc"
 
+#ifndef MARKED
 void ad_thread_cleanup(void) {
   ad_mpfr_free_caches();
 }
+#endif
 
 static uint64_t plane_bytes(uint64_t count, mpfr_prec_t precision) {
   uint64_t bytes;
-  return __builtin_mul_overflow(count, sizeof(__mpfr_struct) + mpfr_custom_get_size(precision), &bytes) ? UINT64_MAX
-                                                                                                        : bytes;
+  return __builtin_mul_overflow(count, sizeof(T) + mpfr_custom_get_size(precision), &bytes) ? UINT64_MAX : bytes;
 }
 
 /* `count` zeros; one allocation, the limbs behind the numbers. */
-static __mpfr_struct *new_plane(size_t count, mpfr_prec_t precision) {
+static T *new_plane(size_t count, mpfr_prec_t precision) {
   size_t limbs = mpfr_custom_get_size(precision);
-  __mpfr_struct *x = ad_malloc(count, sizeof *x + limbs);
+  T *x = ad_malloc(count, sizeof *x + limbs);
   if (!x) return NULL;
   char *significand = (char *)(x + count);
   for (size_t i = 0; i < count; i++, significand += limbs) {
     mpfr_custom_init(significand, precision);
-    mpfr_custom_init_set(&x[i], MPFR_ZERO_KIND, 0, precision, significand);
+    mpfr_custom_init_set(N(&x[i]), MPFR_ZERO_KIND, 0, precision, significand);
+    MARK(N(&x[i]), true);
   }
   return x;
 }
@@ -128,8 +168,9 @@ static ad_status mp_open(ad_workspace *w, ad_error *e) {
 }
 
 static void mp_set(ad_workspace *w, void *plane, size_t at, double v, const char *text) {
-  mpfr_ptr r = (__mpfr_struct *)plane + at;
+  mpfr_ptr r = N((T *)plane + at);
   (void)w;
+  MARK(r, true);
   if (text)
     ad_number_mpfr(r, text);
   else
@@ -140,14 +181,68 @@ static void mp_set_doubles(ad_workspace *w, void *plane, size_t first, const dou
   for (size_t i = 0; i < count; i++) mp_set(w, plane, first + i, v[i], NULL);
 }
 
+#ifndef MARKED
 static const void *mp_at(const ad_workspace *w, const void *plane, size_t at) {
   (void)w;
-  return (const __mpfr_struct *)plane + at;
+  return (const T *)plane + at;
 }
+#endif
 
 static void mp_zero(ad_workspace *w, void *plane, size_t first, size_t count) {
+  CX *cx = w->state;
+  for (size_t i = 0; i < count; i++) ST((T *)plane, first + i, ZERO);
+}
+
+#ifdef MARKED
+static void mp_take(ad_workspace *w, void *plane, size_t to, const void *from, size_t at, bool fixed) {
   (void)w;
-  for (size_t i = 0; i < count; i++) mpfr_set_zero((__mpfr_struct *)plane + first + i, 1);
+  mpfr_ptr r = N((T *)plane + to);
+  mpfr_set(r, (const __mpfr_struct *)from + at, MPFR_RNDN);
+  MARK(r, fixed);
+}
+
+static void mp_give(const ad_workspace *w, const void *plane, size_t from, void *to, size_t at) {
+  (void)w;
+  mpfr_set((__mpfr_struct *)to + at, N((const T *)plane + from), MPFR_RNDN);
+}
+
+static bool mp_nothing(const void *plane, size_t at) {
+  return NOTHING(N((const T *)plane + at));
+}
+
+static ad_lost mp_lost(ad_workspace *w) {
+  CX *s = w->state;
+  const ad_lost lost = s->lost;
+  s->lost = (ad_lost){0};
+  return lost;
+}
+
+const ad_engine ad_engine_marked_mpfr = {
+    .kind = AD_KIND_MPFR,
+    .bytes = mp_bytes,
+    .open = mp_open,
+    .close = mp_close,
+    .set = mp_set,
+    .set_doubles = mp_set_doubles,
+    .zero = mp_zero,
+    .take = mp_take,
+    .give = mp_give,
+    .nothing = mp_nothing,
+    .lost = mp_lost,
+    .primal = mp_marked_sweep_primal,
+    .forward = mp_marked_sweep_forward,
+    .reverse = mp_marked_sweep_reverse,
+    .diagnose = mp_marked_sweep_diagnose,
+};
+
+#else
+
+static bool mp_any_nan(const ad_workspace *w, const void *plane, size_t first, size_t count) {
+  const __mpfr_struct *x = (const __mpfr_struct *)plane + first;
+  (void)w;
+  for (size_t i = 0; i < count; i++)
+    if (mpfr_nan_p(x + i)) return true;
+  return false;
 }
 
 static void mp_copy(ad_workspace *w, void *dst, size_t to, const void *src, size_t from, size_t count) {
@@ -265,4 +360,7 @@ const ad_engine ad_engine_mpfr = {
     .bundle_open = mp_bundle_open,
     .bundle_forward = mp_bundle_forward,
     .bundle_reverse = mp_bundle_reverse,
+    .any_nan = mp_any_nan,
+    .marked = &ad_engine_marked_mpfr,
 };
+#endif

@@ -91,11 +91,6 @@ static ad_status plan_matmul(ad_program *p, ad_step *step, const ad_shape *x, co
   step->u.product.k = (uint32_t)x->dim[x->rank - 1];
   step->u.product.n = y->rank > 1 ? (uint32_t)y->dim[y->rank - 1] : 1;
   step->u.product.batch = (uint32_t)ad_shape_size(&batch);
-  if (ad_graph_node_op(p->graph, step->node) == AD_OP_MATMUL_NO_NAN) {
-    const ad_attr zeros = ad_graph_node_attr(p->graph, step->node, 0);
-    for (int64_t i = 0; i < zeros.shape.dim[0]; i++) step->u.product.skip[zeros.value[i]] = true;
-    step->u.product.branch = true;
-  }
   ad_status s = plan_batch(p, x, &batch, &step->u.product.x, e);
   return s ? s : plan_batch(p, y, &batch, &step->u.product.y, e);
 }

@@ -247,6 +247,36 @@ static ad_status finish(ad_program *p, ad_error *e) {
              : ad_fail_memory(e);
 }
 
+static bool is_product_of_derivatives(ad_op op) {
+  return op == AD_OP_MUL_NO_NAN || op == AD_OP_MUL_OR_ZERO || op == AD_OP_MATMUL_NO_NAN;
+}
+
+/* Whether a value is a product of derivatives, and whether an operation may make a number of one that is nan. */
+static ad_status look_for_derivatives(ad_program *p, ad_error *e) {
+  const ad_graph *g = p->graph;
+  const ad_node *args;
+  const size_t n = ad_graph_node_count(g);
+  for (ad_node i = 0; i < n && !p->of_derivatives; i++)
+    p->of_derivatives = ad_program_runs(p, i) && is_product_of_derivatives(ad_graph_node_op(g, i));
+  if (!p->of_derivatives) return AD_OK;
+  bool *derived = ad_calloc(n, sizeof *derived);
+  if (!derived) return ad_fail_memory(e);
+  for (ad_node i = 0; i < n; i++) {
+    if (!ad_program_runs(p, i)) continue;
+    const ad_op op = ad_graph_node_op(g, i);
+    const size_t count = ad_graph_args(g, i, &args);
+    derived[i] = is_product_of_derivatives(op);
+    for (size_t k = 0; k < count; k++) {
+      if (!derived[args[k]]) continue;
+      derived[i] = true;
+      p->hides_nan = p->hides_nan || ad_op_rule_get(op)->smoothness == AD_STEP || op == AD_OP_POW ||
+                     op == AD_OP_HYPOT || (op == AD_OP_WHERE && !k);
+    }
+  }
+  ad_free(derived);
+  return AD_OK;
+}
+
 ad_status ad_program_new(ad_program **out, const ad_graph *g, const ad_program_options *options, ad_error *e) {
   static const ad_program_options none = {0};
   const ad_program_options *o = options ? options : &none;
@@ -270,6 +300,7 @@ ad_status ad_program_new(ad_program **out, const ad_graph *g, const ad_program_o
     if (p->offset[i] != AD_ABSENT) s = lower_node(p, order, (ad_node)i, !o->keep_all && VIEWS, e);
   if (!s) s = ad_order_flush(order, p, e);
   if (!s && !o->keep_all && VIEWS) s = ad_fuse(p, e);
+  if (!s) s = look_for_derivatives(p, e);
   if (!s) p->outputs_only = !o->keep_all && o->outputs_only;
   if (!s && p->outputs_only) s = ad_pack(p, e);
   if (!s) s = finish(p, e);

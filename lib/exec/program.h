@@ -103,8 +103,6 @@ typedef struct ad_step {
     struct { /* MATMUL: `batch` products [m, k] x [k, n]; argument offsets of product b at offsets[x + b], [y + b] */
       uint32_t batch, m, k, n;
       size_t x, y;
-      bool skip[2]; /* zeros of this factor times anything are 0, */
-      bool branch;  /* and those of both in derivatives */
     } product;
   } u;
 } ad_step;
@@ -124,6 +122,8 @@ struct ad_program {
   uint32_t size;       /* elements of the buffer; one more lies behind them, for what nobody reads */
   uint32_t input_size; /* inputs lie at its start */
   bool outputs_only;   /* nothing else is read afterwards, but inputs */
+  bool of_derivatives; /* values are products of derivatives: the graph of a derivative, */
+  bool hides_nan;      /* and a comparison or the like may hide that one of them is nan */
   bool packed;         /* some tensors lie where others lay before */
   uint32_t strips;     /* elements at the end of the buffer for the strips of one block */
   uint32_t scratch;    /* elements that the largest kernel needs */

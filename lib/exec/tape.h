@@ -42,8 +42,8 @@ typedef struct ad_bundle_code {
   void (*mixed_forward)(const ad_program *p, const ad_block *b, const double *kept, double *number);
   void (*mixed_reverse)(const ad_program *p, const ad_block *b, const double *kept, double *number);
   /* n elements from `out` on; the adjoints of the results are zero afterwards. */
-  void (*forward)(size_t n, size_t out, const ad_share *share, unsigned shares, bool branch, double *number);
-  void (*reverse)(size_t n, size_t out, const ad_share *share, unsigned shares, bool branch, double *number);
+  void (*forward)(size_t n, size_t out, const ad_share *share, unsigned shares, double *number);
+  void (*reverse)(size_t n, size_t out, const ad_share *share, unsigned shares, double *number);
 } ad_bundle_code;
 
 /* MIXED blocks: values; values and both partials of each scalar; adjoints from those. */

@@ -6,6 +6,7 @@
 
 #include "backends/backend.h"
 #include "error.h"
+#include "exec/careful.h"
 #include "exec/series.h"
 #include "exec/transpose.h"
 #include "ir/number.h"
@@ -71,12 +72,17 @@ static bool only_scalars(const ad_program *p) {
 ad_status ad_workspace_new(ad_workspace **out, const ad_program *p, const ad_backend *b, const ad_workspace_options *o,
                            ad_error *e) {
   AD_GIVEN(out && p && b, e);
+  return ad_workspace_with_engine(out, p, b, b->engine, o, e);
+}
+
+ad_status ad_workspace_with_engine(ad_workspace **out, const ad_program *p, const ad_backend *b,
+                                   const ad_engine *engine, const ad_workspace_options *o, ad_error *e) {
   const ad_graph *g = p->graph;
   ad_workspace *w = ad_calloc(1, sizeof *w);
   if (!w) return ad_fail_memory(e);
   w->p = p;
   w->backend = b;
-  w->engine = b->engine;
+  w->engine = engine;
   w->kinks = ad_graph_kinks(g);
   if (o) w->options = *o;
   if (!w->options.precision) w->options.precision = DEFAULT_PRECISION;
@@ -110,6 +116,7 @@ ad_status ad_workspace_new(ad_workspace **out, const ad_program *p, const ad_bac
 
 void ad_workspace_free(ad_workspace *w) {
   if (!w) return;
+  ad_careful_free(w);
   w->engine->close(w);
   ad_free(w->input_set);
   ad_free(w);
@@ -205,7 +212,7 @@ ad_status ad_workspace_primal(ad_workspace *w, ad_error *e) {
     if (!w->input_set[n]) return no_value(w, n, e);
   w->engine->primal(w);
   w->primal_done = true;
-  return AD_OK;
+  return ad_careful_primal(w, e);
 }
 
 static void clear_series(ad_workspace *w) {
@@ -319,6 +326,7 @@ ad_status ad_workspace_seed_adjoints(ad_workspace *w, ad_node node, const ad_num
   AD_GIVEN(w && seed, e);
   ad_status s = check_adjoint(w, node, e);
   if (!s) s = check_count(w, node, seed, e);
+  if (!s) s = ad_careful_seeds(w, node, e);
   const size_t size = s ? 0 : elements(w, node);
   const bool one = ad_numbers_count(seed) == 1;
   for (size_t i = 0; i < size; i++) {
@@ -332,6 +340,7 @@ ad_status ad_workspace_seed_adjoint(ad_workspace *w, ad_node node, size_t elemen
   AD_GIVEN(w, e);
   ad_status s = check_adjoint(w, node, e);
   if (!s) s = check_element(w, node, element, e);
+  if (!s) s = ad_careful_seeds(w, node, e);
   if (!s) w->engine->seed_adjoint(w, place(w, node) + element, seed, NULL);
   return s;
 }
@@ -345,22 +354,26 @@ static ad_status ready(const ad_workspace *w, const void *plane, const char *mod
 ad_status ad_workspace_forward(ad_workspace *w, ad_error *e) {
   AD_GIVEN(w, e);
   ad_status s = ready(w, w->tangent, "forward", e);
-  if (!s) w->engine->forward(w);
-  return s;
+  if (s) return s;
+  w->engine->forward(w);
+  return ad_careful_forward(w, e);
 }
 
 ad_status ad_workspace_reverse(ad_workspace *w, ad_error *e) {
   AD_GIVEN(w, e);
   ad_status s = ready(w, w->adjoint, "reverse", e);
-  if (!s) w->engine->reverse(w);
-  return s;
+  if (!s) s = ad_careful_keep_seeds(w, e);
+  if (s) return s;
+  w->engine->reverse(w);
+  return ad_careful_reverse(w, e);
 }
 
 ad_status ad_workspace_taylor(ad_workspace *w, ad_error *e) {
   AD_GIVEN(w, e);
   ad_status s = ready(w, w->series, "taylor", e);
-  if (!s) w->engine->taylor(w);
-  return s;
+  if (s) return s;
+  w->engine->taylor(w);
+  return ad_careful_series(w, e);
 }
 
 /* Of a node's elements, from `at` in the planes on. */
@@ -409,6 +422,14 @@ ad_span ad_workspace_gradients(const ad_workspace *w) {
 
 void ad_workspace_diagnose(ad_workspace *w, ad_notice_fn *notice, void *context) {
   if (w && notice && w->primal_done && w->options.points == 1) w->engine->diagnose(w, notice, context);
+}
+
+bool ad_workspace_undetermined(const ad_workspace *w, ad_node *n, size_t *element) {
+  size_t unwanted;
+  ad_node node = AD_NO_NODE;
+  const bool lost = w && ad_careful_lost(w, &node, element ? element : &unwanted);
+  if (n) *n = node;
+  return lost;
 }
 
 double ad_span_double(const ad_span *s, size_t i) {

@@ -12,12 +12,19 @@ typedef struct ad_bundle {
   uint32_t width; /* lanes */
   size_t element, lane;
   void *number; /* a plane for the engine's set, zero and copy */
+  void *seed;   /* one of the outputs' elements, in the same order; owned, made by careful.c */
 } ad_bundle;
+
+/* Zeros that met infinities: how many, and the offset of the first. */
+typedef struct ad_lost {
+  size_t count, offset;
+} ad_lost;
 
 /* The code of one arithmetic: the sweeps of exec/sweep.inc and access to single numbers.  Offsets are elements of the
  * program's buffer; tangent k lies at k * size.  With a block of points an element is `points` numbers side by side,
  * and set, set_doubles, zero, copy and add_scaled speak of all of them. */
-typedef struct ad_engine {
+typedef struct ad_engine ad_engine;
+struct ad_engine {
   ad_kind kind;
   /* Bytes of a workspace, checked against the limit before open() allocates. */
   uint64_t (*bytes)(const ad_program *p, const ad_workspace_options *o);
@@ -50,9 +57,18 @@ typedef struct ad_engine {
   ad_status (*bundle_open)(ad_workspace *w, ad_bundle *b, ad_error *e); /* of b->width lanes, all zero */
   void (*bundle_forward)(ad_workspace *w, ad_bundle *b);
   void (*bundle_reverse)(ad_workspace *w, ad_bundle *b);
-} ad_engine;
+  /* Whether one of `count` numbers of a plane is nan. */
+  bool (*any_nan)(const ad_workspace *w, const void *plane, size_t first, size_t count);
+  /* The same arithmetic on marked numbers, which has the sweeps and: number `at` of that plane of the unmarked engine
+   * with a mark, back again, and what was lost since the last call. */
+  const ad_engine *marked;
+  void (*take)(ad_workspace *w, void *plane, size_t to, const void *from, size_t at, bool fixed);
+  void (*give)(const ad_workspace *w, const void *plane, size_t from, void *to, size_t at);
+  bool (*nothing)(const void *plane, size_t at); /* a fixed zero */
+  ad_lost (*lost)(ad_workspace *w);
+};
 
-extern const ad_engine ad_engine_f64, ad_engine_mpfr;
+extern const ad_engine ad_engine_f64, ad_engine_mpfr, ad_engine_marked_f64, ad_engine_marked_mpfr;
 
 struct ad_workspace {
   const ad_program *p;
@@ -70,6 +86,7 @@ struct ad_workspace {
   bool *input_set;    /* of each input */
   size_t unset;       /* inputs without a value */
   bool primal_done;
+  struct ad_careful *careful; /* NULL: no nan so far */
 #ifdef ADTOOL_PLANT
   unsigned plant; /* test builds only: the operation whose partials are made wrong */
 #endif
@@ -92,6 +109,10 @@ static inline size_t ad_series_at(const ad_workspace *w, uint32_t j, size_t at) 
   const ad_series_place s = ad_series_of(w, at);
   return s.first + (j - 1) * s.step;
 }
+
+/* A workspace of the backend with another engine. */
+ad_status ad_workspace_with_engine(ad_workspace **out, const ad_program *p, const ad_backend *b,
+                                   const ad_engine *engine, const ad_workspace_options *o, ad_error *e);
 
 /* Does the strips of a FUSED block that start in [first, end). */
 typedef void ad_strips_fn(ad_workspace *w, const ad_block *b, size_t first, size_t end, unsigned thread);
