@@ -153,7 +153,7 @@ static ad_status run_graph(ad_buffer *b, const options *o, const char *path, uin
   const ad_check_options check = {.max_entries = o->max_entries,
                                   .probes = o->probes,
                                   .seed = o->random_seed,
-                                  .max_precision = o->precision,
+                                  .max_precision = check_precision(o),
                                   .min_digits = o->min_digits};
   if (!output || !element || !given) s = ad_fail_memory(e);
   for (size_t i = 0; !s && i < outputs; i++) output[i] = i, element[i] = SIZE_MAX;

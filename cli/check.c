@@ -52,6 +52,62 @@ static void put_entry_text(ad_buffer *b, const session *s, const ad_check_entry 
     ad_buffer_printf(b, "    %-20s %.10g +- %.2g\n", "differences, double", c->difference_double, c->difference_bound);
 }
 
+static bool keeps_all(double digits, double error) {
+  return !(digits < 17) && !(error > 0);
+}
+
+static void put_kept(ad_buffer *b, const char *what, double digits, double error) {
+  if (keeps_all(digits, error)) {
+    ad_buffer_printf(b, "every digit of the %s", what);
+    return;
+  }
+  if (digits < 17)
+    ad_buffer_printf(b, "%.1f digits of the %s", digits, what);
+  else
+    ad_buffer_printf(b, "every digit of the %s", what);
+  if (error > 0) ad_buffer_printf(b, ", which is off by up to %.2g where it is 0", error);
+}
+
+enum { SHOWN_OUTPUTS = 10 };
+
+/* What double keeps: in all, and of each output that loses something. */
+static void put_digits(ad_buffer *b, const session *s, const ad_check_report *r) {
+  size_t losing = 0;
+  for (size_t i = 0; i < r->output_count; i++) {
+    const ad_check_output *x = &r->output[i];
+    losing += !keeps_all(x->value_digits, x->value_error) || !keeps_all(x->derivative_digits, x->derivative_error);
+  }
+  if (!losing && r->max_ulps == 0 && r->min_digits >= 17) {
+    ad_buffer_puts(b, "  double keeps every digit\n");
+    return;
+  }
+  if (r->min_digits >= 17)
+    ad_buffer_puts(b, "  double keeps every digit of what is not 0");
+  else
+    ad_buffer_printf(b, "  double keeps at least %.1f digits", r->min_digits);
+  if (r->max_ulps > 0) {
+    ad_buffer_printf(b, "; of derivatives %.1f (worst %.3g ulp) at ", r->worst.digits, r->max_ulps);
+    put_where(b, s, &r->worst);
+    if (isfinite(r->condition)) ad_buffer_printf(b, ", condition %.3g", r->condition);
+  }
+  ad_buffer_puts(b, "\n");
+  for (size_t i = 0, shown = 0; i < r->output_count && shown <= SHOWN_OUTPUTS; i++) {
+    const ad_check_output *x = &r->output[i];
+    if (keeps_all(x->value_digits, x->value_error) && keeps_all(x->derivative_digits, x->derivative_error)) continue;
+    if (shown++ == SHOWN_OUTPUTS) {
+      ad_buffer_puts(b, "    ... and more; --format json has all\n");
+      break;
+    }
+    ad_buffer_printf(b, "    %s: ", ad_graph_output_name(s->graph, s->output[i]));
+    put_kept(b, "value", x->value_digits, x->value_error);
+    if (!isnan(x->derivative_digits)) {
+      ad_buffer_puts(b, "; ");
+      put_kept(b, "derivatives", x->derivative_digits, x->derivative_error);
+    }
+    ad_buffer_puts(b, "\n");
+  }
+}
+
 static void put_text(ad_buffer *b, const session *s, const ad_check_report *r) {
   ad_buffer_printf(b, "%s: %s: %s\n", s->path, ad_verdict_name(r->verdict), r->reason);
   ad_buffer_printf(b, "  %zu %s%s", r->entries,
@@ -79,14 +135,7 @@ static void put_text(ad_buffer *b, const session *s, const ad_check_report *r) {
     put_node(b, s, r->first_nan);
     ad_buffer_puts(b, "\n");
   }
-  if (r->max_ulps == 0 && r->min_digits >= 17) {
-    ad_buffer_puts(b, "  double keeps every digit\n");
-    return;
-  }
-  ad_buffer_printf(b, "  double keeps at least %.1f digits (worst %.3g ulp) at ", r->min_digits, r->max_ulps);
-  put_where(b, s, &r->worst);
-  if (isfinite(r->condition)) ad_buffer_printf(b, ", condition %.3g", r->condition);
-  ad_buffer_puts(b, "\n");
+  put_digits(b, s, r);
   if (r->lost_at != AD_NO_NODE) {
     ad_buffer_printf(b, "  %.1f digits of the value are lost at ", r->lost_digits);
     put_node(b, s, r->lost_at);
@@ -153,6 +202,18 @@ static void put_json(ad_buffer *b, const session *s, const ad_check_report *r) {
     put_entry_json(b, s, &r->list[i]);
   }
   ad_buffer_puts(b, "]");
+  ad_buffer_puts(b, ", \"outputs\": [");
+  for (size_t i = 0; i < r->output_count; i++) {
+    const ad_check_output *x = &r->output[i];
+    ad_buffer_puts(b, i ? ", {\"output\": " : "{\"output\": ");
+    put_json_string(b, ad_graph_output_name(s->graph, s->output[i]));
+    put_field(b, "value_digits", x->value_digits);
+    put_field(b, "derivative_digits", x->derivative_digits);
+    put_field(b, "value_error", x->value_error);
+    put_field(b, "derivative_error", x->derivative_error);
+    ad_buffer_puts(b, "}");
+  }
+  ad_buffer_puts(b, "]");
   put_field(b, "digits", r->min_digits);
   put_field(b, "ulps", r->max_ulps);
   put_field(b, "condition", r->condition);
@@ -206,10 +267,14 @@ const command command_check = {
     "set\n"
     "against each other for every output and input (by random probes where the graph is large), at rising precision "
     "until\n"
-    "they agree or can't.  Where they disagree, each node's partials are compared with finite differences of that "
-    "node\n"
-    "alone, and the guilty node is named.  Entries on a kink, on a domain's edge or NaN are classified as such.\n"
-    "How many digits does double keep?  Measured in ulps against MPFR, with the node where they are lost.\n"
+    "they agree or --max-precision is reached.  Where they disagree, each node is looked at alone, in balls, and named "
+    "where\n"
+    "its partials are proved wrong: what is not proved is undecided.  Entries on a kink, on a domain's edge or NaN "
+    "are\n"
+    "classified as such.\n"
+    "How many digits does double keep?  Of the value and of the derivative of each output, every number judged by its "
+    "own\n"
+    "size, with the node where most are lost.\n"
     "The verdict is pass, fail (exit 1) or undecided.",
     1,
     SIZE_MAX,

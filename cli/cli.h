@@ -294,6 +294,8 @@ int session_scalar(const session *s, size_t i);
 int session_plan(session *s, bool keep_all, uint32_t directions, bool reverse);
 /* The gradient of one chosen output, or of its element or weighted sum, into the workspace; 0 or an exit status. */
 int session_gradient(const session *s, size_t i);
+/* The highest precision of ad_check; 0: its default. */
+uint32_t check_precision(const options *o);
 /* What --max-entries and the like say, for ad_check; outputs: a node for each of s->output. */
 ad_check_options session_check_options(const session *s, const ad_node *outputs);
 /* Notes on standard error where the run stood on kinks and edges or left a domain; with --strict an exit status. */

@@ -99,7 +99,8 @@ const command command_jac = {
     "With --format json the result is\n"
     "  {\"outputs\": {NAME: {INPUT: [[...]]}}}, a matrix of the output's elements by the input's, or\n"
     "  {\"shape\": [m, n], \"row\": [...], \"col\": [...], \"value\": [...]} with --sparse,\n"
-    "where rows are the elements of all outputs, in the order of the file, and columns those of all inputs, in the order\n"
+    "where rows are the elements of all outputs, in the order of the file, and columns those of all inputs, in the "
+    "order\n"
     "of --wrt, or else of the file.\n"
     "--format npz is read by SciPy's load_npz, mtx (Matrix Market) by its mmread; both want --sparse.",
     1,

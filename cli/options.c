@@ -65,7 +65,7 @@ static const option_row rows[] = {
     {OPT_MAX_NODES, "max-nodes", NULL, "N", "limit on nodes (default 100000000)"},
     {OPT_MAX_ELEMENTS, "max-elements", NULL, "N", "limit on a tensor's elements (default 2147483648)"},
     {OPT_MAX_MEMORY, "max-memory", NULL, "MIB", "limit on memory for numbers, in MiB (default 16384)"},
-    {OPT_MAX_PRECISION, "max-precision", NULL, "BITS", "limit on precision (default 10000000)"},
+    {OPT_MAX_PRECISION, "max-precision", NULL, "BITS", "limit on precision (default 10000000, of check 8192)"},
     {OPT_MAX_YAML_DEPTH, "max-yaml-depth", NULL, "N", "limit on nested lists and mappings (default 64)"},
     {OPT_MAX_EXPR_DEPTH, "max-expr-depth", NULL, "N", "limit on nested expressions (default 256)"},
     {OPT_MAX_SCALAR, "max-scalar", NULL, "BYTES", "limit on one text of a file (default 1048576)"},

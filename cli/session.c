@@ -299,6 +299,10 @@ int session_gradient(const session *s, size_t i) {
   return ad_workspace_run_gradient(s->workspace, &r, &e) ? report(s->o, &e) : 0;
 }
 
+uint32_t check_precision(const options *o) {
+  return o->given[OPT_MAX_PRECISION] ? o->limits.max_precision : 0;
+}
+
 ad_check_options session_check_options(const session *s, const ad_node *outputs) {
   return (ad_check_options){.wrt_count = s->wrt_count,
                             .wrt = s->wrt,
@@ -307,7 +311,7 @@ ad_check_options session_check_options(const session *s, const ad_node *outputs)
                             .max_entries = s->o->max_entries,
                             .probes = s->o->probes,
                             .seed = s->o->random_seed,
-                            .max_precision = s->o->precision,
+                            .max_precision = check_precision(s->o),
                             .min_digits = s->o->min_digits};
 }
 

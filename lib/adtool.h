@@ -364,7 +364,7 @@ AD_API ad_status ad_point_set_text(ad_point *p, const char *name, const char *te
 /* ---- Backends, programs, workspaces ----------------------------------------------------------------------------- */
 
 typedef enum ad_mode { AD_MODE_DEFAULT, AD_MODE_FORWARD, AD_MODE_REVERSE } ad_mode;
-typedef enum ad_kind { AD_KIND_F64, AD_KIND_MPFR } ad_kind;
+typedef enum ad_kind { AD_KIND_F64, AD_KIND_MPFR, AD_KIND_BALL } ad_kind; /* the last: of the library's own */
 
 typedef struct ad_backend ad_backend;
 AD_API size_t ad_backend_count(void);
@@ -711,15 +711,15 @@ typedef struct ad_check_entry {
   double forward, reverse, difference;        /* in MPFR, rounded to double for show */
   double dual, tape;                          /* in double */
   double difference_double, difference_bound; /* finite difference in double and the bound of its error */
-  double ulps;                                /* the worse of dual and tape against MPFR, in units of the last place */
-  double digits;                              /* significant decimal digits that agree, 0 to 17 */
+  double ulps;   /* the worse of dual and tape against the truth, in units of the last place */
+  double digits; /* significant decimal digits that agree, 0 to 17 */
 } ad_check_entry;
 
 typedef enum ad_verdict { AD_VERDICT_PASS, AD_VERDICT_FAIL, AD_VERDICT_UNDECIDED } ad_verdict;
 AD_API const char *ad_verdict_name(ad_verdict v);
 AD_API const char *ad_entry_class_name(ad_entry_class c);
 
-/* A node whose own partials disagree with finite differences of that node alone. */
+/* A node whose partials are proved wrong: its difference is not in their enclosure. */
 typedef struct ad_blame {
   ad_node node;
   ad_op op;
@@ -739,6 +739,15 @@ typedef struct ad_check_options {
   double min_digits;      /* fewer digits in double are a failure; 0: only reported */
 } ad_check_options;
 
+/* What double keeps of an output: digits of its value and of its derivatives, each the least over its elements, 0 to
+ * 17, every number judged by its own size.  Where the truth is 0, or at least none that a double holds, there are no
+ * digits to count: the error is the largest |double| there.  nan or infinity in double against a finite truth keeps 0
+ * digits. */
+typedef struct ad_check_output {
+  double value_digits, derivative_digits; /* nan: nothing to judge, as where probes join outputs */
+  double value_error, derivative_error;
+} ad_check_output;
+
 typedef struct ad_check_report {
   ad_verdict verdict;
   const char *reason; /* one sentence, static */
@@ -751,17 +760,20 @@ typedef struct ad_check_report {
   ad_blame *blame;                        /* owned */
   size_t kinks, edges, outside, made_nan; /* nodes' elements by ad_workspace_diagnose */
   ad_node first_nan;                      /* AD_NO_NODE: none */
-  double min_digits, max_ulps;            /* over all entries that are finite and not 0 */
-  ad_check_entry worst;                   /* the entry with the fewest digits */
-  double condition; /* of the worst entry: relative change for a relative change of the inputs; nan: unknown */
-  ad_node lost_at;  /* where double loses most digits of a value; AD_NO_NODE when it loses none to speak of */
+  double min_digits;                      /* of values and derivatives that are finite: the least */
+  double max_ulps;                        /* of derivatives that are finite and not 0 */
+  size_t output_count;
+  ad_check_output *output; /* owned; of each output, in order */
+  ad_check_entry worst;    /* the derivative with the fewest digits */
+  double condition;        /* of the worst entry: relative change for a relative change of the inputs; nan: unknown */
+  ad_node lost_at;         /* where double loses most digits of a value; AD_NO_NODE when it loses none to speak of */
   double lost_digits;
 } ad_check_report;
 
-/* Sets forward and reverse mode in double and in MPFR and finite differences (central, in MPFR, with step 2^(-p/3);
- * Squire and Trapp, SIAM Review 40, 1998, and Higham, Accuracy and Stability, ch. 1, on steps) against each other at
- * rising precision, and looks for the guilty node where they differ.  p: NULL for the graph's own values.  The report
- * is to be cleared with ad_check_clear. */
+/* Sets forward and reverse mode in MPFR and finite differences (central, in MPFR, with step 2^(-p/3); Squire and Trapp,
+ * SIAM Review 40, 1998, and Higham, Accuracy and Stability, ch. 1, on steps) against each other at rising precision,
+ * looks in balls (Arb) for a node that is proved wrong where they differ, and counts the digits that double keeps.  p:
+ * NULL for the graph's own values.  The report is to be cleared with ad_check_clear. */
 AD_API ad_status ad_check(ad_check_report *r, const ad_graph *g, const ad_point *p, const ad_check_options *o,
                           ad_error *e);
 AD_API void ad_check_clear(ad_check_report *r);

@@ -98,9 +98,9 @@ ad_status ad_io_open_own(int *fd, const char *path, ad_error *e) {
 void ad_io_sync_folder(const char *path) {
   const char *slash = strrchr(path, '/');
   const size_t n = slash && slash > path ? (size_t)(slash - path) : 1;
-  char *folder = ad_calloc(n + 1, 1);
-  const int fd = folder ? open(memcpy(folder, slash ? path : ".", n), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-  ad_free(folder);
+  char folder[4096] = ""; /* a longer path can't be opened */
+  if (n >= sizeof folder) return;
+  const int fd = open(memcpy(folder, slash ? path : ".", n), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return;
   fsync(fd);
   close(fd);

@@ -126,7 +126,7 @@ START_TEST(columns_are_checked) {
   ad_graph *g = ten();
   ad_buffer b = canonical(g);
   ad_adg_file f;
-  must(ad_adg_open(&f, b.data, b.size, ERR));
+  must(ad_adg_open(&f, b.data, b.size, UINT64_MAX, ERR));
   f.section[c->tag].raw = (const unsigned char *)c->bytes;
   f.section[c->tag].size = c->size;
   refuse(&f, c->part);
@@ -142,7 +142,7 @@ START_TEST(an_integer_is_no_double) {
   ad_graph *g = ten(), *h;
   ad_buffer b = canonical(g);
   ad_adg_file f;
-  must(ad_adg_open(&f, b.data, b.size, ERR));
+  must(ad_adg_open(&f, b.data, b.size, UINT64_MAX, ERR));
   f.section[ADG_NUMB].raw = (const unsigned char *)"\1\0\10\6\1";
   f.section[ADG_DBLS].raw = three;
   f.section[ADG_DBLS].size = sizeof three;
@@ -169,7 +169,7 @@ START_TEST(no_node_is_its_own_operand) {
   must(ad_graph_output(g, "f", n, ERR));
   ad_buffer b = canonical(g);
   ad_adg_file f;
-  must(ad_adg_open(&f, b.data, b.size, ERR));
+  must(ad_adg_open(&f, b.data, b.size, UINT64_MAX, ERR));
   for (ad_adg_tag tag = ADG_ARGA; tag <= ADG_ARGB; tag++) {
     const ad_adg_section whole = f.section[tag];
     unsigned char *copy = malloc(whole.size);
@@ -202,7 +202,7 @@ START_TEST(many_sections) {
   ad_graph *g = ten(), *h;
   ad_buffer b = canonical(g);
   ad_adg_file f;
-  must(ad_adg_open(&f, b.data, b.size, ERR));
+  must(ad_adg_open(&f, b.data, b.size, UINT64_MAX, ERR));
   ad_adg_extra *extra = calloc(MOST, sizeof *extra), *none = f.extra;
   ck_assert_ptr_nonnull(extra);
   for (size_t i = 0; i < MOST; i++) {

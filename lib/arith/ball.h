@@ -19,4 +19,8 @@ typedef void ad_ball_function(arb_t z, const arb_t x, const arb_t y, ulong n, sl
 void ad_ball_round(mpfr_ptr r, mpfr_srcptr x, mpfr_srcptr y, ulong n, ad_ball_function *f);
 slong ad_ball_most_bits(mpfr_srcptr r, mpfr_srcptr x, mpfr_srcptr y);
 
+/* log|gamma(x)| and the n-th derivative of digamma, for balls right of 0 or between two integers left of it. */
+void ad_ball_lgamma(arb_t z, const arb_t x, slong bits);
+void ad_ball_polygamma(arb_t z, const arb_t x, ulong n, slong bits);
+
 #endif

@@ -45,6 +45,10 @@ static void lgamma_ball(arb_t z, const arb_t x, const arb_t y, ulong n, slong bi
   arb_clear(t);
 }
 
+void ad_ball_lgamma(arb_t z, const arb_t x, slong bits) {
+  lgamma_ball(z, x, NULL, 0, bits);
+}
+
 static void log_ball(arb_t z, const arb_t x, const arb_t y, ulong n, slong bits) {
   (void)y, (void)n;
   arb_abs(z, x);
@@ -95,7 +99,7 @@ static void power_ball(arb_t z, const arb_t x, ulong n, slong bits) {
 static void zeta_ball(arb_t z, const arb_t x, ulong n, slong bits) {
   arb_t s;
   arb_init(s);
-  if (arf_cmpabs_2exp_si(arb_midref(x), 2 * bits + FLINT_BITS) > 0) {
+  if (arf_cmpabs_2exp_si(arb_midref(x), 2 * bits + FLINT_BITS) > 0 && arb_rel_accuracy_bits(x) > 1) {
     /* x^-n/n times 1 + n/(2x) + ..., which is less than 1 + n/x */
     arb_inv(z, x, bits);
     arb_pow_ui(z, z, n, bits);
@@ -129,7 +133,11 @@ static void zeta_negative_ball(arb_t z, const arb_t x, ulong n, slong bits) {
   arb_floor(floor, x, ARF_PREC_EXACT);
   arb_sub(f, x, floor, bits);
   one_minus(c, f, bits);
-  if (n % 2 == 0 && arb_equal(f, c)) {
+  if (!arb_is_exact(floor)) {
+    arb_indeterminate(z);
+    goto done;
+  }
+  if (n % 2 == 0 && arb_is_exact(f) && arb_equal(f, c)) {
     one_minus(t, x, bits);
     zeta_ball(z, t, n, bits);
     goto done;
@@ -179,6 +187,13 @@ static void polygamma_ball(arb_t z, const arb_t x, const arb_t y, ulong n, slong
   else
     zeta_negative_ball(z, x, n, bits);
   times_factorial(z, n, bits);
+}
+
+void ad_ball_polygamma(arb_t z, const arb_t x, ulong n, slong bits) {
+  if (n)
+    polygamma_ball(z, x, NULL, n, bits);
+  else
+    arb_digamma(z, x, bits);
 }
 
 static void polygamma_pole_ball(arb_t z, const arb_t x, const arb_t y, ulong n, slong bits) {

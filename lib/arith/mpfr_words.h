@@ -30,6 +30,7 @@ enum { MP_RING = 64 };
 #define LD(p, i) ((V)N((p) + (i)))
 #define ST(p, i, v) mp_put((p) + (i), v)
 #define ACC(p, i, v) mp_add_to((p) + (i), v)
+#define CLEAR(p, i) mpfr_set_zero((p) + (i), 1)
 #define KEEP(k, v) mp_keep(cx, k, v)
 
 static inline void mp_put(T *to, V v) {

@@ -313,7 +313,7 @@ static ad_status undefine(ad_hessian *h) {
   const ad_engine *engine = h->w->engine;
   const ad_span f = ad_hessian_output(h), v = ad_hessian_values(h);
   void *values = h->sparse && !h->is_product ? h->entry : h->product;
-  if (!engine->any_nan(h->w, f.data, 0, f.count)) return AD_OK;
+  if (!engine->any_nan || !engine->any_nan(h->w, f.data, 0, f.count)) return AD_OK;
   for (size_t i = 0; i < v.count; i++)
     if (values == h->entry || h->row[i / h->columns] != AD_ABSENT) engine->set(h->w, values, i, (double)NAN, NULL);
   return AD_OK;

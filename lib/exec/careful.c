@@ -141,7 +141,8 @@ static bool any_result_nan(const ad_workspace *w, const void *plane, size_t coun
 
 /* Only the graph of a derivative has values that are products of derivatives. */
 ad_status ad_careful_primal(ad_workspace *w, ad_error *e) {
-  const bool nan = w->engine->marked && any_result_nan(w, w->value, w->options.points);
+  if (!w->engine->marked) return AD_OK;
+  const bool nan = any_result_nan(w, w->value, w->options.points);
   if (w->careful) w->careful->point = SIZE_MAX, w->careful->lost = (ad_lost){0}, w->careful->undefined = nan;
   if (!nan && !w->p->hides_nan) return AD_OK;
   ad_status s = make(w, e);
@@ -285,11 +286,10 @@ ad_status ad_careful_reverse(ad_workspace *w, ad_error *e) {
   c->others = false;
   const bool all = w->p->hides_nan;
   const bool keeps_all = !w->p->outputs_only && points == 1;
-  const size_t read = keeps_all ? w->p->size : inputs; /* adjoints */
-  if (!all && !c->undefined && !w->engine->any_nan(w, w->adjoint, 0, read * points)) return s;
+  if (!all && !c->undefined && !w->engine->any_nan(w, w->adjoint, 0, inputs * points)) return s;
   for (size_t b = 0; !s && b < points; b++) {
     const lane l = {w->adjoint, b, points}, seed = {every ? c->every_seed : c->seed, b, points};
-    if (!all && !c->undefined && !lane_has_nan(w, l, 0, read)) continue;
+    if (!all && !c->undefined && !lane_has_nan(w, l, 0, inputs)) continue;
     s = make_marked(w, e);
     if (!s) reverse(w, b, seed, every, l, keeps_all);
   }

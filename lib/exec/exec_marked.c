@@ -118,8 +118,9 @@ static void marked_take(ad_workspace *w, void *plane, size_t to, const void *fro
 }
 
 static void marked_give(const ad_workspace *w, const void *plane, size_t from, void *to, size_t at) {
-  (void)w;
-  ((double *)to)[at] = ((const T *)plane)[from].v;
+  const double v = ((const T *)plane)[from].v;
+  double *x = (double *)to + at;
+  if (w->p->hides_nan || isnan(*x) || isnan(v)) *x = v;
 }
 
 static bool marked_is_nothing(const void *plane, size_t at) {

@@ -95,13 +95,13 @@ void ad_thread_cleanup(void) {
 }
 #endif
 
-static uint64_t plane_bytes(uint64_t count, mpfr_prec_t precision) {
+static uint64_t mp_plane_bytes(uint64_t count, mpfr_prec_t precision) {
   uint64_t bytes;
   return __builtin_mul_overflow(count, sizeof(T) + mpfr_custom_get_size(precision), &bytes) ? UINT64_MAX : bytes;
 }
 
 /* `count` zeros; one allocation, the limbs behind the numbers. */
-static T *new_plane(size_t count, mpfr_prec_t precision) {
+static T *mp_new_plane(size_t count, mpfr_prec_t precision) {
   size_t limbs = mpfr_custom_get_size(precision);
   T *x = ad_malloc(count, sizeof *x + limbs);
   if (!x) return NULL;
@@ -115,9 +115,9 @@ static T *new_plane(size_t count, mpfr_prec_t precision) {
 }
 
 static uint64_t mp_bytes(const ad_program *p, const ad_workspace_options *o) {
-  return plane_bytes((uint64_t)p->size * (1u + o->directions + o->reverse) + (o->directions ? p->input_size : 0) +
-                         p->scratch + MP_RING + MP_KEPT + AD_TREE_LEVELS + ad_series_count(p->size, o->order),
-                     o->precision);
+  return mp_plane_bytes((uint64_t)p->size * (1u + o->directions + o->reverse) + (o->directions ? p->input_size : 0) +
+                            p->scratch + MP_RING + MP_KEPT + AD_TREE_LEVELS + ad_series_count(p->size, o->order),
+                        o->precision);
 }
 
 static void mp_close(ad_workspace *w) {
@@ -144,18 +144,18 @@ static ad_status mp_open(ad_workspace *w, ad_error *e) {
   w->state = s;
   s->kinks = w->kinks;
   s->precision = w->options.precision;
-  s->ring = new_plane(MP_RING, s->precision);
-  s->kept = new_plane(MP_KEPT, s->precision);
-  s->tree = new_plane(AD_TREE_LEVELS, s->precision);
-  s->scratch = new_plane(p->scratch, s->precision);
-  w->value = new_plane(p->size, s->precision);
-  if (w->options.directions) w->gradient = new_plane(p->input_size, s->precision);
-  if (w->options.directions) w->tangent = new_plane((size_t)p->size * w->options.directions, s->precision);
-  if (w->options.reverse) w->adjoint = new_plane(p->size, s->precision);
+  s->ring = mp_new_plane(MP_RING, s->precision);
+  s->kept = mp_new_plane(MP_KEPT, s->precision);
+  s->tree = mp_new_plane(AD_TREE_LEVELS, s->precision);
+  s->scratch = mp_new_plane(p->scratch, s->precision);
+  w->value = mp_new_plane(p->size, s->precision);
+  if (w->options.directions) w->gradient = mp_new_plane(p->input_size, s->precision);
+  if (w->options.directions) w->tangent = mp_new_plane((size_t)p->size * w->options.directions, s->precision);
+  if (w->options.reverse) w->adjoint = mp_new_plane(p->size, s->precision);
   if (w->options.order) {
     s->series.order = w->options.order;
-    s->series.room = new_plane(ad_series_count(0, w->options.order), s->precision);
-    w->series = new_plane((size_t)p->size * w->options.order, s->precision);
+    s->series.room = mp_new_plane(ad_series_count(0, w->options.order), s->precision);
+    w->series = mp_new_plane((size_t)p->size * w->options.order, s->precision);
   }
   if (!s->ring || !s->kept || !s->tree || !s->scratch || !w->value ||
       (w->options.directions && (!w->tangent || !w->gradient)) ||
@@ -177,23 +177,16 @@ static void mp_set(ad_workspace *w, void *plane, size_t at, double v, const char
     mpfr_set_d(r, v, MPFR_RNDN);
 }
 
+#ifdef MARKED
 static void mp_set_doubles(ad_workspace *w, void *plane, size_t first, const double *v, size_t count) {
   for (size_t i = 0; i < count; i++) mp_set(w, plane, first + i, v[i], NULL);
 }
-
-#ifndef MARKED
-static const void *mp_at(const ad_workspace *w, const void *plane, size_t at) {
-  (void)w;
-  return (const T *)plane + at;
-}
-#endif
 
 static void mp_zero(ad_workspace *w, void *plane, size_t first, size_t count) {
   CX *cx = w->state;
   for (size_t i = 0; i < count; i++) ST((T *)plane, first + i, ZERO);
 }
 
-#ifdef MARKED
 static void mp_take(ad_workspace *w, void *plane, size_t to, const void *from, size_t at, bool fixed) {
   (void)w;
   mpfr_ptr r = N((T *)plane + to);
@@ -202,8 +195,9 @@ static void mp_take(ad_workspace *w, void *plane, size_t to, const void *from, s
 }
 
 static void mp_give(const ad_workspace *w, const void *plane, size_t from, void *to, size_t at) {
-  (void)w;
-  mpfr_set((__mpfr_struct *)to + at, N((const T *)plane + from), MPFR_RNDN);
+  mpfr_srcptr v = N((const T *)plane + from);
+  mpfr_ptr x = (__mpfr_struct *)to + at;
+  if (w->p->hides_nan || mpfr_nan_p(x) || mpfr_nan_p(v)) mpfr_set(x, v, MPFR_RNDN);
 }
 
 static bool mp_nothing(const void *plane, size_t at) {
@@ -245,26 +239,6 @@ static bool mp_any_nan(const ad_workspace *w, const void *plane, size_t first, s
   return false;
 }
 
-static void mp_copy(ad_workspace *w, void *dst, size_t to, const void *src, size_t from, size_t count) {
-  (void)w;
-  for (size_t i = 0; i < count; i++)
-    mpfr_set((__mpfr_struct *)dst + to + i, (const __mpfr_struct *)src + from + i, MPFR_RNDN);
-}
-
-static void mp_add_scaled(ad_workspace *w, void *dst, size_t to, const void *src, size_t from, double factor,
-                          const char *text) {
-  mp_state *cx = w->state;
-  V v = (const __mpfr_struct *)src + from;
-  if (IS_ZERO(v)) return;
-  mpfr_ptr f = mp_next(cx);
-  mp_set(w, f, 0, factor, text);
-  ACC((__mpfr_struct *)dst, to, MUL(f, v));
-}
-
-static void mp_clear_adjoints(ad_workspace *w) {
-  mp_zero(w, w->adjoint, 0, w->p->size);
-}
-
 static void mp_seed_adjoint(ad_workspace *w, size_t at, double seed, const char *text) {
   mpfr_ptr sum = (__mpfr_struct *)w->adjoint + at;
   if (mpfr_zero_p(sum) || !text) {
@@ -281,59 +255,18 @@ static void mp_seed_adjoint(ad_workspace *w, size_t at, double seed, const char 
   mpfr_clear(exact);
 }
 
-static size_t mp_number_bytes(const ad_workspace *w) {
-  return (size_t)plane_bytes(1, w->options.precision);
+static V mp_number(mp_state *cx, double v, const char *text) {
+  mpfr_ptr r = mp_next(cx);
+  if (text)
+    ad_number_mpfr(r, text);
+  else
+    mpfr_set_d(r, v, MPFR_RNDN);
+  return r;
 }
 
-static void *mp_plane(const ad_workspace *w, size_t count) {
-  return new_plane(count, w->options.precision);
-}
-
-static void mp_add_multiples(ad_workspace *w, void *dst, size_t to, const void *src, size_t from, size_t count,
-                             const void *factor, size_t at) {
-  mp_state *cx = w->state;
-  V f = (const __mpfr_struct *)factor + at;
-  for (size_t i = 0; i < count; i++) {
-    V x = LD((const __mpfr_struct *)src, from + i);
-    if (!IS_ZERO(x)) ACC((__mpfr_struct *)dst, to + i, MUL(x, f));
-  }
-}
-
+#define NUMBER(v, text) mp_number(cx, v, text)
+#include "exec/planes.inc"
 #include "exec/series.inc"
-
-/* Lanes are planes; a sweep forwards computes a partial once for all of them. */
-static uint32_t mp_bundle_width(uint64_t wanted) {
-  return wanted < 1 ? 1 : wanted > 8 ? 8 : (uint32_t)wanted;
-}
-
-static ad_status mp_bundle_open(ad_workspace *w, ad_bundle *b, ad_error *e) {
-  size_t n;
-  b->element = 1;
-  b->lane = w->p->size;
-  if (__builtin_mul_overflow((size_t)w->p->size, (size_t)b->width, &n) || !(b->number = mp_plane(w, n)))
-    return ad_fail_memory(e);
-  return AD_OK;
-}
-
-static void mp_bundle_forward(ad_workspace *w, ad_bundle *b) {
-  void *const tangent = w->tangent;
-  const uint32_t directions = w->options.directions;
-  w->tangent = b->number;
-  w->options.directions = b->width;
-  mp_sweep_forward(w);
-  w->tangent = tangent;
-  w->options.directions = directions;
-}
-
-static void mp_bundle_reverse(ad_workspace *w, ad_bundle *b) {
-  void *const adjoint = w->adjoint;
-  for (uint32_t k = 0; k < b->width; k++) {
-    w->adjoint = (__mpfr_struct *)b->number + k * b->lane;
-    mp_sweep_reverse(w);
-    mp_zero(w, w->adjoint, w->p->input_size, w->p->size - w->p->input_size);
-  }
-  w->adjoint = adjoint;
-}
 
 const ad_engine ad_engine_mpfr = {
     .kind = AD_KIND_MPFR,

@@ -6,6 +6,7 @@
 
 #include "backends/backend.h"
 #include "error.h"
+#include "exec/ball.h"
 #include "exec/careful.h"
 #include "exec/series.h"
 #include "exec/transpose.h"
@@ -21,7 +22,7 @@ unsigned ad_planted_op = AD_NO_OP;
 
 static ad_status check_options(const ad_program *p, const ad_workspace *w, ad_error *e) {
   const ad_limits *l = ad_graph_limits(p->graph);
-  if (w->engine->kind == AD_KIND_MPFR) {
+  if (w->engine->kind != AD_KIND_F64) {
     if (w->options.precision < 2) return ad_fail(e, AD_EUSAGE, "the precision is at least 2 bits");
     if (w->options.precision > l->max_precision)
       return ad_fail(e, AD_ELIMIT, "a precision of %u bits is above the limit of %u (--max-precision)",
@@ -34,6 +35,8 @@ static ad_status check_options(const ad_program *p, const ad_workspace *w, ad_er
   if (w->options.order && ad_series_count(p->size, w->options.order) > l->max_bytes / sizeof(double))
     return ad_fail(e, AD_ELIMIT, "series of order %u need more memory than the limit of %llu MiB (--max-memory)",
                    w->options.order, (unsigned long long)(l->max_bytes >> 20));
+  if (w->options.order && !w->engine->taylor)
+    return ad_fail(e, AD_EUSAGE, "Taylor series are not for the backend %s", w->backend->name);
   if (w->options.order && w->options.points > 1)
     return ad_fail(e, AD_EUSAGE, "Taylor series are for one point at a time");
   uint64_t bytes = w->engine->bytes(p, &w->options);
@@ -434,6 +437,7 @@ bool ad_workspace_undetermined(const ad_workspace *w, ad_node *n, size_t *elemen
 
 double ad_span_double(const ad_span *s, size_t i) {
   if (!s || i >= s->count) return NAN;
+  if (s->kind == AD_KIND_BALL) return arf_get_d(arb_midref(ad_ball_at(s, i)), ARF_RND_NEAR);
   return s->kind == AD_KIND_F64 ? ((const double *)s->data)[i]
                                 : mpfr_get_d((const __mpfr_struct *)s->data + i, MPFR_RNDN);
 }

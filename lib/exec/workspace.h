@@ -60,7 +60,8 @@ struct ad_engine {
   /* Whether one of `count` numbers of a plane is nan. */
   bool (*any_nan)(const ad_workspace *w, const void *plane, size_t first, size_t count);
   /* The same arithmetic on marked numbers, which has the sweeps and: number `at` of that plane of the unmarked engine
-   * with a mark, back again, and what was lost since the last call. */
+   * with a mark; back again, where
+   * either is nan (other numbers of the fast code are right, to their last bit); and what was lost since the last call. */
   const ad_engine *marked;
   void (*take)(ad_workspace *w, void *plane, size_t to, const void *from, size_t at, bool fixed);
   void (*give)(const ad_workspace *w, const void *plane, size_t from, void *to, size_t at);

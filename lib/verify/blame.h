@@ -4,8 +4,8 @@
 
 #include "verify/compare.h"
 
-/* Compares the partials of each node of c's program with finite differences of that node alone, leaving out nodes whose
- * entry in `flags` (ad_workspace_diagnose) says kink, edge or worse.  Adds to r->blame. */
+/* Finds nodes of c's program whose partials are proved wrong by differences of that node alone (ad_segment), leaving
+ * out nodes whose entry in `flags` (ad_workspace_diagnose) says kink, edge or worse.  Adds to r->blame. */
 ad_status ad_blame_nodes(ad_check_report *r, const ad_comparison *c, const uint8_t *flags, ad_error *e);
 
 #endif

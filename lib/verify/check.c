@@ -7,7 +7,8 @@
 #include "exec/workspace.h"
 #include "mem.h"
 #include "verify/blame.h"
-#include "verify/compare.h"
+#include "verify/digits.h"
+#include "verify/enclose.h"
 
 enum { MAX_LISTED = 100 };
 
@@ -17,7 +18,7 @@ const char *ad_verdict_name(ad_verdict v) {
 }
 
 const char *ad_entry_class_name(ad_entry_class c) {
-  static const char *const names[AD_ENTRY_CLASSES] = {"agrees", "kink", "edge", "nan", "undecided", "disagrees"};
+  static const char *const names[AD_ENTRY_CLASSES] = {"agrees", "kink", "edge", "nan", "undecided", "differs"};
   return c < AD_ENTRY_CLASSES ? names[c] : NULL;
 }
 
@@ -25,6 +26,7 @@ void ad_check_clear(ad_check_report *r) {
   if (!r) return;
   ad_free(r->list);
   ad_free(r->blame);
+  ad_free(r->output);
   *r = (ad_check_report){0};
 }
 
@@ -118,7 +120,7 @@ static ad_status classify(ad_comparison *c, const uint8_t *flags, ad_error *e) {
       s = flags_between(&all, c, flags, at.input, at.output == SIZE_MAX ? AD_NO_NODE : c->output[at.output], e);
     last = at;
     if (s || !sweeps_agree(c, k)) continue;
-    if (all & (AD_AT_EDGE | AD_OUTSIDE | AD_MADE_NAN | AD_MADE_INF) || !ad_compare_has_difference(c, k))
+    if (all & (AD_AT_EDGE | AD_OUTSIDE | AD_MADE_NAN | AD_MADE_INF) || !mpfr_number_p(c->difference + k))
       c->cls[k] = AD_ENTRY_EDGE;
     else if (all & AD_AT_KINK)
       c->cls[k] = AD_ENTRY_KINK;
@@ -128,39 +130,7 @@ static ad_status classify(ad_comparison *c, const uint8_t *flags, ad_error *e) {
 
 /* ---- Digits */
 
-/* |d - x| in ulps of the double nearest to x, and the decimal digits that agree. */
-static void measure(double d, mpfr_srcptr x, double *ulps, double *digits) {
-  *ulps = 0;
-  *digits = 17;
-  if (!mpfr_number_p(x) || !isfinite(d)) {
-    double nearest = mpfr_get_d(x, MPFR_RNDN);
-    if (!(isnan(d) && isnan(nearest)) && d != nearest) *ulps = INFINITY, *digits = 0;
-    return;
-  }
-  mpfr_t gap;
-  mpfr_init2(gap, mpfr_get_prec(x));
-  mpfr_sub_d(gap, x, d, MPFR_RNDN);
-  double nearest = fabs(mpfr_get_d(x, MPFR_RNDN));
-  double ulp = nearest < DBL_MIN ? 0x1p-1074 : nextafter(nearest, INFINITY) - nearest;
-  if (!isfinite(ulp)) ulp = ldexp(1, DBL_MAX_EXP - DBL_MANT_DIG);
-  *ulps = fabs(mpfr_get_d(gap, MPFR_RNDN)) / ulp;
-  if (!mpfr_zero_p(gap)) {
-    mpfr_div(gap, gap, x, MPFR_RNDN);
-    double relative = fabs(mpfr_get_d(gap, MPFR_RNDN));
-    *digits = relative > 0 ? fmin(17, fmax(0, -log10(relative))) : 17;
-  }
-  mpfr_clear(gap);
-}
-
-/* Whether an entry is nothing but rounding noise beside the largest of its kind. */
-static bool is_noise(const ad_comparison *c, size_t k, mpfr_srcptr largest) {
-  mpfr_srcptr x = c->reverse + k;
-  if (mpfr_zero_p(x)) return true;
-  return mpfr_regular_p(x) && mpfr_regular_p(largest) &&
-         mpfr_get_exp(x) < mpfr_get_exp(largest) - (mpfr_exp_t)c->precision / 2;
-}
-
-static void fill_entry(ad_check_entry *entry, const ad_comparison *c, size_t k) {
+static void fill_entry(ad_check_entry *entry, const ad_comparison *c, size_t k, double ulps, double digits) {
   *entry = (ad_check_entry){.cls = c->cls[k],
                             .forward = mpfr_get_d(c->forward + k, MPFR_RNDN),
                             .reverse = mpfr_get_d(c->reverse + k, MPFR_RNDN),
@@ -168,40 +138,38 @@ static void fill_entry(ad_check_entry *entry, const ad_comparison *c, size_t k) 
                             .dual = c->dual[k],
                             .tape = c->tape[k],
                             .difference_double = NAN,
-                            .difference_bound = INFINITY};
+                            .difference_bound = INFINITY,
+                            .ulps = ulps,
+                            .digits = digits};
   locate_entry(c, k, entry);
-  double ulps, digits;
-  measure(entry->dual, c->reverse + k, &entry->ulps, &entry->digits);
-  measure(entry->tape, c->reverse + k, &ulps, &digits);
-  entry->ulps = fmax(entry->ulps, ulps);
-  entry->digits = fmin(entry->digits, digits);
 }
 
+/* The list, the classes and the worst entry. */
 static ad_status collect(ad_check_report *r, const ad_comparison *c, size_t *worst, ad_error *e) {
-  mpfr_srcptr largest = c->reverse;
-  for (size_t k = 0; k < c->entries; k++)
-    if (mpfr_regular_p(c->reverse + k) && (!mpfr_regular_p(largest) || mpfr_cmpabs(c->reverse + k, largest) > 0))
-      largest = c->reverse + k;
   r->list = ad_calloc(MAX_LISTED, sizeof *r->list);
-  if (!r->list) return ad_fail_memory(e);
-  r->min_digits = 17;
+  double *ulps = ad_calloc(c->entries, 2 * sizeof *ulps), *digits = ulps + c->entries;
+  if (!r->list || !ulps) {
+    ad_free(ulps);
+    return ad_fail_memory(e);
+  }
+  ad_status s = ad_digits_kept(r, c, ulps, digits, e);
   *worst = SIZE_MAX;
-  for (size_t k = 0; k < c->entries; k++) {
+  for (size_t k = 0; !s && k < c->entries; k++) {
     ad_check_entry entry;
-    fill_entry(&entry, c, k);
+    fill_entry(&entry, c, k, ulps[k], digits[k]);
     r->entries++;
     r->by_class[entry.cls]++;
     if (entry.cls != AD_ENTRY_AGREES && r->listed < MAX_LISTED) r->list[r->listed++] = entry;
-    if (entry.cls != AD_ENTRY_AGREES || is_noise(c, k, largest)) continue;
-    r->max_ulps = fmax(r->max_ulps, entry.ulps);
+    if (entry.cls != AD_ENTRY_AGREES || isnan(digits[k]) || (isnan(ulps[k]) && digits[k] > 0)) continue;
+    r->max_ulps = fmax(r->max_ulps, ulps[k]);
     if (*worst != SIZE_MAX &&
-        (entry.digits > r->min_digits || (entry.digits == r->min_digits && entry.ulps <= r->worst.ulps)))
+        (entry.digits > r->worst.digits || (entry.digits == r->worst.digits && !(entry.ulps > r->worst.ulps))))
       continue;
-    r->min_digits = entry.digits;
     r->worst = entry;
     *worst = k;
   }
-  return AD_OK;
+  ad_free(ulps);
+  return s;
 }
 
 /* ---- Why digits are lost */
@@ -249,7 +217,7 @@ static double relative_error(const ad_span *small, const ad_span *big) {
   double worst = 0;
   for (size_t i = 0; i < small->count; i++) {
     double ulps, digits;
-    measure(ad_span_double(small, i), (const __mpfr_struct *)big->data + i, &ulps, &digits);
+    ad_digits_measure(ad_span_double(small, i), (const __mpfr_struct *)big->data + i, &ulps, &digits);
     worst = fmax(worst, digits < 17 ? pow(10, -digits) : 0);
   }
   return worst;
@@ -308,7 +276,7 @@ static ad_status add_double_differences(ad_check_report *r, const ad_comparison 
   return s;
 }
 
-static void decide(ad_check_report *r, const ad_check_options *o) {
+static void decide(ad_check_report *r, const ad_check_options *o, bool contradiction, bool sweeps_differ) {
   static const struct {
     ad_verdict verdict;
     const char *reason;
@@ -317,17 +285,22 @@ static void decide(ad_check_report *r, const ad_check_options *o) {
       {AD_VERDICT_PASS, "all methods agree, but for entries on a kink, where the graph's policy decides"},
       {AD_VERDICT_PASS, "all methods agree on every probe"},
       {AD_VERDICT_PASS, "there is nothing to differentiate"},
-      {AD_VERDICT_FAIL, "a node's partials disagree with finite differences of that node alone"},
-      {AD_VERDICT_FAIL, "methods disagree, though each node's own partials are right"},
+      {AD_VERDICT_FAIL, "a node's partials are proved wrong by differences of that node alone"},
+      {AD_VERDICT_FAIL,
+       "forward and reverse mode are proved to differ, but no single node's partials are proved wrong"},
       {AD_VERDICT_FAIL, "double keeps fewer digits than asked for"},
       {AD_VERDICT_UNDECIDED, "entries are not numbers, or on the edge of a domain"},
       {AD_VERDICT_UNDECIDED, "the highest precision allowed could not tell"},
+      {AD_VERDICT_UNDECIDED, "forward and reverse mode differ, but nothing is proved"},
+      {AD_VERDICT_UNDECIDED, "finite differences differ from both modes, but nothing is proved"},
   };
   int i = 0;
   if (r->blame_count)
     i = 4;
-  else if (r->by_class[AD_ENTRY_DISAGREES])
+  else if (contradiction)
     i = 5;
+  else if (r->by_class[AD_ENTRY_DISAGREES])
+    i = sweeps_differ ? 9 : 10;
   else if (r->by_class[AD_ENTRY_UNDECIDED])
     i = 8;
   else if (r->by_class[AD_ENTRY_EDGE] || r->by_class[AD_ENTRY_NAN])
@@ -348,6 +321,9 @@ static ad_status look_around(ad_check_report *r, const ad_comparison *c, uint8_t
   ad_workspace *w = NULL;
   ad_workspace_options o = {.precision = c->precision};
   notices context = {r, flags};
+  memset(flags, 0, ad_graph_node_count(c->graph));
+  r->kinks = r->edges = r->outside = r->made_nan = 0;
+  r->first_nan = AD_NO_NODE;
   ad_status s = ad_workspace_new(&w, c->program, ad_backend_find("mpfr"), &o, e);
   if (!s && c->point) s = ad_workspace_set_point(w, c->point, e);
   if (!s) s = ad_workspace_primal(w, e);
@@ -356,29 +332,53 @@ static ad_status look_around(ad_check_report *r, const ad_comparison *c, uint8_t
   return s;
 }
 
+/* Entries on which the methods disagree, off kinks and edges; *sweeps_differ: both modes on one of them. */
+static size_t count_suspects(const ad_comparison *c, bool *sweeps_differ) {
+  size_t suspects = 0;
+  *sweeps_differ = false;
+  for (size_t k = 0; k < c->entries; k++) {
+    if (c->cls[k] != AD_ENTRY_DISAGREES) continue;
+    suspects++;
+    *sweeps_differ = *sweeps_differ || !sweeps_agree(c, k);
+  }
+  return suspects;
+}
+
+/* All methods at rising precision, until they agree or somebody is proved wrong. */
+static ad_status compare_methods(ad_check_report *r, ad_comparison *c, uint8_t *flags, bool *contradiction,
+                                 bool *sweeps_differ, ad_error *e) {
+  *contradiction = false;
+  for (bool blamed = false;; blamed = true) {
+    ad_status s = ad_compare_settle(c, e);
+    if (!s) s = look_around(r, c, flags, e);
+    if (!s) s = classify(c, flags, e);
+    if (s || !count_suspects(c, sweeps_differ)) return s;
+    if (!blamed) s = ad_blame_nodes(r, c, flags, e);
+    if (!s && !r->blame_count && *sweeps_differ) s = ad_enclose_contradiction(c, contradiction, e);
+    if (s || r->blame_count || *contradiction || !ad_compare_can_rise(c)) return s;
+  }
+}
+
 ad_status ad_check(ad_check_report *r, const ad_graph *g, const ad_point *p, const ad_check_options *options,
                    ad_error *e) {
   static const ad_check_options none = {0};
   const ad_check_options *o = options ? options : &none;
   AD_GIVEN(r && g && (o->outputs || !o->output_count) && (o->wrt || !o->wrt_count), e);
   ad_comparison c = {0};
+  bool contradiction = false, sweeps_differ = false;
   size_t worst = SIZE_MAX;
   *r = (ad_check_report){.first_nan = AD_NO_NODE, .lost_at = AD_NO_NODE, .condition = NAN};
   uint8_t *flags = ad_calloc(ad_graph_node_count(g), 1);
-  ad_status s = flags ? ad_compare(&c, g, p, o, e) : ad_fail_memory(e);
+  ad_status s = flags ? ad_compare_prepare(&c, g, p, o, e) : ad_fail_memory(e);
+  if (!s) s = compare_methods(r, &c, flags, &contradiction, &sweeps_differ, e);
   if (!s) s = ad_compare_double(&c, e);
-  if (!s) s = look_around(r, &c, flags, e);
-  size_t suspects = 0;
-  if (!s) s = classify(&c, flags, e);
-  for (size_t k = 0; !s && k < c.entries; k++) suspects += c.cls[k] == AD_ENTRY_DISAGREES;
-  if (!s && suspects) s = ad_blame_nodes(r, &c, flags, e);
   if (!s) s = collect(r, &c, &worst, e);
   if (!s && worst != SIZE_MAX) s = condition_of(&r->condition, &c, worst, e);
   if (!s) s = find_loss(r, &c, e);
   if (!s && r->entries) s = add_double_differences(r, &c, e);
   r->probed = c.probed;
   r->precision = c.precision;
-  if (!s) decide(r, o);
+  if (!s) decide(r, o, contradiction, sweeps_differ);
   ad_compare_clear(&c);
   ad_free(flags);
   if (s) ad_check_clear(r);

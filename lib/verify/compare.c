@@ -4,18 +4,19 @@
 #include <string.h>
 
 #include "error.h"
-#include "exec/workspace.h"
+#include "exec/ball.h"
 #include "mem.h"
+#include "verify/enclose.h"
 
 enum {
   FIRST_PRECISION = 192,
+  MAX_PRECISION = 8192,
   AGREE_BITS = 50, /* two methods agree to this, relatively ... */
   PROBES = 4,
   MAX_ENTRIES = 4096,
-  MAX_WORK = 20000000,     /* MPFR operations of an entry-by-entry check */
-  LANES = 8,               /* tangents carried at once */
-  UNSEEN_EXPONENT = -1100, /* below this, a double shows 0 */
-  UNSEEN_PRECISION = 1536  /* ... and differences at this precision would show what a double does */
+  MAX_WORK = 20000000,    /* MPFR operations of an entry-by-entry check */
+  LANES = 8,              /* tangents carried at once */
+  UNSEEN_PRECISION = 1536 /* ... and differences at this precision would show what a double does */
 };
 
 void ad_compare_locate(const ad_comparison *c, bool input, size_t k, size_t *which, size_t *element) {
@@ -83,6 +84,8 @@ void ad_compare_clear(ad_comparison *c) {
   ad_free(c->column_start);
   ad_free(c->cls);
   ad_free(c->bend);
+  ad_free(c->gaps);
+  ad_free(c->zero);
   ad_free(c->dual);
   *c = (ad_comparison){0};
 }
@@ -190,55 +193,58 @@ static ad_status seed_weights(const ad_comparison *c, ad_workspace *w, const ad_
   return s;
 }
 
-/* sum_i v_i * x(i), as the kind of number that the workspace holds. */
+/* sum_i v_i * x(i) into entry k, as the kind of number that the workspace holds. */
 static void contract(const ad_comparison *c, const ad_workspace *w, bool input, uint32_t lane, const ad_vector *v,
-                     __mpfr_struct *big, double *small) {
+                     ad_results r, size_t k) {
   mpfr_t t;
-  mpfr_init2(t, big ? mpfr_get_prec(big) : 53);
-  if (big) mpfr_set_zero(big, 1);
-  double sum = 0;
+  arb_t b;
+  mpfr_init2(t, r.big ? mpfr_get_prec(r.big + k) : MPFR_PREC_MIN);
+  arb_init(b);
+  if (r.big) mpfr_set_zero(r.big + k, 1);
+  if (r.ball) arb_zero(r.ball + k);
+  if (r.small) r.small[k] = 0;
   for (size_t i = 0; i < v->count; i++) {
     size_t which, element;
     ad_compare_locate(c, input, v->index[i], &which, &element);
     ad_span x = input ? ad_workspace_adjoint(w, ad_program_wrt(c->program, which))
                       : ad_workspace_tangent(w, lane, c->output[which]);
-    if (big) {
+    if (r.big) {
       mpfr_mul_d(t, (const __mpfr_struct *)x.data + element, v->value[i], MPFR_RNDN);
-      mpfr_add(big, big, t, MPFR_RNDN);
+      mpfr_add(r.big + k, r.big + k, t, MPFR_RNDN);
+    } else if (r.ball) {
+      arb_set_d(b, v->value[i]);
+      arb_addmul(r.ball + k, ad_ball_at(&x, element), b, w->options.precision);
     } else {
-      sum += v->value[i] * ad_span_double(&x, element);
+      r.small[k] += v->value[i] * ad_span_double(&x, element);
     }
   }
-  if (small) *small = sum;
+  arb_clear(b);
   mpfr_clear(t);
 }
 
-static ad_status run_forward(ad_comparison *c, ad_workspace *w, __mpfr_struct *big, double *small, ad_error *e) {
+ad_status ad_compare_forward(const ad_comparison *c, ad_workspace *w, ad_results r, ad_error *e) {
+  const size_t lanes = w->options.directions;
   ad_status s = AD_OK;
-  for (size_t first = 0; !s && first < c->direction_count; first += LANES) {
-    size_t used = c->direction_count - first < LANES ? c->direction_count - first : LANES;
+  for (size_t first = 0; !s && first < c->direction_count; first += lanes) {
+    size_t used = c->direction_count - first < lanes ? c->direction_count - first : lanes;
     ad_workspace_clear_seeds(w);
     for (size_t k = 0; !s && k < used; k++) s = seed_direction(c, w, (uint32_t)k, &c->direction[first + k], e);
     if (!s) s = ad_workspace_forward(w, e);
     for (size_t k = 0; !s && k < used; k++)
-      for (size_t j = 0; j < c->weight_count; j++) {
-        size_t entry = (first + k) * c->weight_count + j;
-        contract(c, w, false, (uint32_t)k, &c->weight[j], big ? big + entry : NULL, small ? small + entry : NULL);
-      }
+      for (size_t j = 0; j < c->weight_count; j++)
+        contract(c, w, false, (uint32_t)k, &c->weight[j], r, (first + k) * c->weight_count + j);
   }
   return s;
 }
 
-static ad_status run_reverse(ad_comparison *c, ad_workspace *w, __mpfr_struct *big, double *small, ad_error *e) {
+ad_status ad_compare_reverse(const ad_comparison *c, ad_workspace *w, ad_results r, ad_error *e) {
   ad_status s = AD_OK;
   for (size_t j = 0; !s && j < c->weight_count; j++) {
     ad_workspace_clear_seeds(w);
     s = seed_weights(c, w, &c->weight[j], e);
     if (!s) s = ad_workspace_reverse(w, e);
-    for (size_t k = 0; !s && k < c->direction_count; k++) {
-      size_t entry = k * c->weight_count + j;
-      contract(c, w, true, 0, &c->direction[k], big ? big + entry : NULL, small ? small + entry : NULL);
-    }
+    for (size_t k = 0; !s && k < c->direction_count; k++)
+      contract(c, w, true, 0, &c->direction[k], r, k * c->weight_count + j);
   }
   return s;
 }
@@ -271,8 +277,8 @@ static ad_status run_methods(ad_comparison *c, ad_error *e) {
   uint32_t lanes = c->direction_count < LANES ? (uint32_t)c->direction_count : LANES;
   ad_status s = open_workspace(&w, c, "mpfr", lanes, true, e);
   if (!s) look_at_middle(c, w);
-  if (!s) s = run_forward(c, w, c->forward, NULL, e);
-  if (!s) s = run_reverse(c, w, c->reverse, NULL, e);
+  if (!s) s = ad_compare_forward(c, w, (ad_results){.big = c->forward}, e);
+  if (!s) s = ad_compare_reverse(c, w, (ad_results){.big = c->reverse}, e);
   for (size_t k = 0; !s && k < c->direction_count; k++) s = ad_compare_difference(c, w, k, e);
   ad_workspace_free(w);
   return s;
@@ -298,19 +304,11 @@ static double gap(mpfr_srcptr a, mpfr_srcptr b, double *absolute) {
   return result;
 }
 
-/* The gaps of an entry at one precision: reverse to forward, reverse to difference. */
-typedef struct gaps {
-  double relative[2], absolute[2];
-  bool blind; /* the outputs on both sides are equal: the derivative is wrong, or drowns in their rounding */
-  bool bent; /* the two sides' slopes differ by as much: the derivative is wrong, or a kink or jump lies within the step
-              */
-} gaps;
-
 /* A wrong derivative differs by the same amount at any precision; rounding and truncation shrink with it.  So two
  * methods agree when they are close, or when doubling the precision p has shrunk their gap by 2^(-p/6) at least.  A
  * difference that is blind says nothing before the last precision, as that of tanh at 1000 or of (1e200 + x) - 1e200,
  * and neither does one that is bent, as that of relu(x - 1) at 1 + 1e-50, unless something stands on a kink anyhow. */
-static ad_entry_class judge(const ad_comparison *c, size_t k, const gaps *now, const gaps *before, uint32_t step,
+static ad_entry_class judge(const ad_comparison *c, size_t k, const ad_gaps *now, const ad_gaps *before, uint32_t step,
                             bool last) {
   mpfr_srcptr x[3] = {c->reverse + k, c->forward + k, c->difference + k};
   if (mpfr_nan_p(x[0]) && mpfr_nan_p(x[1]) && mpfr_nan_p(x[2])) return AD_ENTRY_NAN;
@@ -320,7 +318,7 @@ static ad_entry_class judge(const ad_comparison *c, size_t k, const gaps *now, c
   for (int i = 0; i < 2; i++) {
     if (now->relative[i] <= -AGREE_BITS) continue;
     if (i == 1 && now->blind) {
-      if (c->precision >= UNSEEN_PRECISION && now->absolute[i] < UNSEEN_EXPONENT) continue;
+      if (c->precision >= UNSEEN_PRECISION && now->absolute[i] < AD_UNSEEN_EXPONENT) continue;
       return last ? AD_ENTRY_DISAGREES : AD_ENTRY_UNDECIDED;
     }
     if (!before || (i == 1 && before->blind)) return AD_ENTRY_UNDECIDED;
@@ -337,8 +335,9 @@ static ad_entry_class judge(const ad_comparison *c, size_t k, const gaps *now, c
   return AD_ENTRY_AGREES;
 }
 
-ad_status ad_compare(ad_comparison *c, const ad_graph *g, const ad_point *p, const ad_check_options *o, ad_error *e) {
-  *c = (ad_comparison){.graph = g, .point = p, .precision = FIRST_PRECISION};
+ad_status ad_compare_prepare(ad_comparison *c, const ad_graph *g, const ad_point *p, const ad_check_options *o,
+                             ad_error *e) {
+  *c = (ad_comparison){.graph = g, .point = p, .top = o->max_precision ? o->max_precision : MAX_PRECISION};
   c->output_count = o->output_count ? o->output_count : ad_graph_output_count(g);
   c->output = ad_malloc(c->output_count, sizeof *c->output);
   if (!c->output) return ad_fail_memory(e);
@@ -355,31 +354,56 @@ ad_status ad_compare(ad_comparison *c, const ad_graph *g, const ad_point *p, con
   if (!s) s = choose_vectors(c, o, e);
   if (s) return s;
   c->cls = ad_malloc(c->entries, 1);
+  c->zero = ad_calloc(c->entries, 1);
   c->bend = ad_calloc(c->entries, sizeof *c->bend);
-  gaps *before = ad_malloc(c->entries, sizeof *before);
-  if (!c->cls || !c->bend || !before) {
-    ad_free(before);
-    return ad_fail_memory(e);
+  c->gaps = ad_calloc(c->entries, sizeof *c->gaps);
+  return c->cls && c->zero && c->bend && c->gaps ? AD_OK : ad_fail_memory(e);
+}
+
+static bool common_zero(const ad_comparison *c, size_t k) {
+  return c->cls[k] == AD_ENTRY_AGREES && mpfr_zero_p(c->reverse + k) && mpfr_zero_p(c->forward + k);
+}
+
+/* That all methods give 0 is no agreement where all may have lost the derivative to rounding: a zero is believed when
+ * its enclosure is 0 or too small for a double, or, where there is no enclosure, when it stays. */
+static ad_status doubt_zeros(ad_comparison *c, ad_error *e) {
+  size_t doubtful = 0;
+  for (size_t k = 0; k < c->entries; k++) doubtful += common_zero(c, k) && !c->zero[k];
+  if (!doubtful) return AD_OK;
+  arb_ptr ball = ad_balls_new(c->entries);
+  const bool forward = c->direction_count < c->weight_count;
+  ad_status s = ball ? ad_enclose(c, forward ? ball : NULL, forward ? NULL : ball, e) : ad_fail_memory(e);
+  for (size_t k = 0; !s && k < c->entries; k++) {
+    if (!common_zero(c, k) || c->zero[k]) continue;
+    c->zero[k] = arb_is_finite(ball + k) ? ad_enclosed_nothing(ball + k) : c->precision >= UNSEEN_PRECISION;
+    if (!c->zero[k]) c->cls[k] = AD_ENTRY_UNDECIDED;
   }
-  uint32_t top = o->max_precision ? o->max_precision : 8192;
-  for (uint32_t step = 0; !s; step = c->precision, c->precision *= 2) {
-    s = run_methods(c, e);
-    size_t open = 0;
-    bool last = c->precision > top / 2;
-    for (size_t k = 0; !s && k < c->entries; k++) {
-      gaps now;
+  ad_balls_free(ball, c->entries);
+  return s;
+}
+
+ad_status ad_compare_settle(ad_comparison *c, ad_error *e) {
+  for (;;) {
+    const uint32_t step = c->precision;
+    c->precision = step ? 2 * step : FIRST_PRECISION;
+    ad_status s = run_methods(c, e);
+    if (s) return s;
+    const bool last = !ad_compare_can_rise(c);
+    for (size_t k = 0; k < c->entries; k++) {
+      ad_gaps now;
       now.relative[0] = gap(c->reverse + k, c->forward + k, &now.absolute[0]);
       now.relative[1] = gap(c->reverse + k, c->difference + k, &now.absolute[1]);
       now.blind = mpfr_zero_p(c->difference + k) && !mpfr_zero_p(c->reverse + k);
       now.bent = c->bend[k] >= now.absolute[1] - 4;
-      c->cls[k] = (uint8_t)judge(c, k, &now, step ? &before[k] : NULL, step, last);
-      before[k] = now;
-      open += c->cls[k] == AD_ENTRY_UNDECIDED || (!step && c->cls[k] == AD_ENTRY_DISAGREES);
+      c->cls[k] = (uint8_t)judge(c, k, &now, step ? &c->gaps[k] : NULL, step, last);
+      c->gaps[k] = now;
     }
-    if (s || !open || last) break;
+    s = doubt_zeros(c, e);
+    size_t open = 0;
+    for (size_t k = 0; k < c->entries; k++)
+      open += c->cls[k] == AD_ENTRY_UNDECIDED || (!step && c->cls[k] == AD_ENTRY_DISAGREES);
+    if (s || !open || last) return s;
   }
-  ad_free(before);
-  return s;
 }
 
 ad_status ad_compare_double(ad_comparison *c, ad_error *e) {
@@ -389,11 +413,11 @@ ad_status ad_compare_double(ad_comparison *c, ad_error *e) {
   c->tape = c->dual + c->entries;
   uint32_t lanes = c->direction_count < LANES ? (uint32_t)c->direction_count : LANES;
   ad_status s = open_workspace(&w, c, "dual", lanes, false, e);
-  if (!s) s = run_forward(c, w, NULL, c->dual, e);
+  if (!s) s = ad_compare_forward(c, w, (ad_results){.small = c->dual}, e);
   ad_workspace_free(w);
   w = NULL;
   if (!s) s = open_workspace(&w, c, "tape", 0, true, e);
-  if (!s) s = run_reverse(c, w, NULL, c->tape, e);
+  if (!s) s = ad_compare_reverse(c, w, (ad_results){.small = c->tape}, e);
   ad_workspace_free(w);
   return s;
 }
