@@ -58,6 +58,7 @@ def main():
     options.add_argument("--where", default="", help="a pattern of FILE:LINE")
     options.add_argument("--tests", default="", help="these only, in this order")
     o = options.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # clears away, too
     source, build = os.environ["ADTOOL_SRCDIR"], os.environ["ADTOOL_BUILDDIR"]
     print(f"seed {o.seed}", flush=True)
     files = subprocess.run(["git", "ls-files"], cwd=source, check=True, capture_output=True, text=True).stdout.split()
