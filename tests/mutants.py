@@ -151,11 +151,9 @@ def run(o, work, configuration, files):
         said = verdict()
         with open(path, "w") as f:
             f.write(whole)
-        if said == "does not build":
-            continue
-        made += 1
         report = f"{name}:{number}: {line.strip()}  ->  {changed.strip()}"
         print(f"{said}: {report}", flush=True)
+        made += said != "does not build"
         if said == "survived":
             survivors.append(report)
     return survivors
