@@ -120,6 +120,7 @@ START_TEST(powers_of_t_may_be_missing) {
     must(ad_workspace_taylor(b.w, &graphs_error));
     for (uint32_t j = 0; j <= 11; j++) {
       const double got = coefficient(b.w, j, z, 0), want = j % 2 ? 0 : coefficient(a.w, j / 2, z, 0);
+      if (j && isnan(coefficient(a.w, 0, z, 0))) continue; /* all are nan where the value is */
       ck_assert_msg(
           (j % 2 == 0 && !isfinite(got) && !isfinite(want)) || got == want || fabs(got - want) < 0x1p-52 * fabs(want),
           "%s at %g: coefficient %u is %g, not %g", info->name, at[k], j, got, want);

@@ -201,6 +201,7 @@ static ad_status taken(const ad_graph *g, const char *name, ad_error *e) {
 }
 
 ad_status ad_graph_set_node_name(ad_graph *g, ad_node n, const char *name, ad_error *e) {
+  AD_GIVEN(g && name, e);
   ad_status s = ad_graph_check_name("a node", name, e);
   if (!s) s = taken(g, name, e);
   if (s) return s;
@@ -211,6 +212,7 @@ ad_status ad_graph_set_node_name(ad_graph *g, ad_node n, const char *name, ad_er
 }
 
 ad_status ad_graph_output(ad_graph *g, const char *name, ad_node n, ad_error *e) {
+  AD_GIVEN(g && name, e);
   uint32_t id;
   ad_status s = ad_graph_check_name("an output", name, e);
   if (s) return s;
