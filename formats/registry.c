@@ -85,10 +85,10 @@ static ad_status read_as(ad_graph **g, const format **f, const void *bytes, size
                          const char *file, size_t count, const ad_binding *bindings, const ad_limits *limits,
                          ad_error *e) {
   ad_status s = AD_OK;
-  size_t value = 0; /* the first that is no mere shape */
-  while (value < count && !bindings[value].value) value++;
   for (size_t i = 0; i < count; i++)
     AD_GIVEN(bindings && bindings[i].name && (bindings[i].value || bindings[i].shape), e);
+  size_t value = 0; /* the first that is no mere shape */
+  while (value < count && !bindings[value].value) value++;
   *f = by_content(bytes, size);
   if (*f && (*f)->read_bound)
     s = (*f)->read_bound(g, bytes, size, file, count, bindings, limits, e);

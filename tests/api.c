@@ -216,7 +216,7 @@ static void files(const ad_graph *g) {
   char hex[65];
   ad_numbers *one = ad_numbers_new();
   must(ad_numbers_push_double(one, 1, &error));
-  const ad_binding nameless = {NULL, one}, without = {"n", NULL};
+  const ad_binding nameless = {.value = one}, without = {.name = "n"};
   USAGE(ad_graph_load, NULL, "x.yaml", NULL);
   USAGE(ad_graph_load, &never, NULL, NULL);
   USAGE(ad_graph_read, NULL, yaml, sizeof yaml - 1, "x.yaml", NULL);
