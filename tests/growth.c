@@ -400,7 +400,8 @@ static void sweeps(const ad_program *p, const char *backend, ad_workspace_option
   if (o.reverse) {
     const ad_node z = ad_program_output(p, 0);
     snprintf(step, sizeof step, "gradient by %s", backend);
-    COUNT(step, ad_workspace_run_gradient(w, &(ad_gradient_request){z, 1, NULL, NULL, AD_MODE_REVERSE}, &bench_error));
+    COUNT(step, ad_workspace_run_gradient(
+                    w, &(ad_gradient_request){.output = z, .seed_count = 1, .mode = AD_MODE_REVERSE}, &bench_error));
   }
   if (o.order) {
     bench_must(ad_workspace_seed_coefficient(w, 1, 0, 0, 1, &bench_error));

@@ -92,12 +92,12 @@ adtool batch long.yaml --points y.csv --reduce sum -o want.sum
 killed got.sum 70 adtool batch long.yaml --points - --reduce sum -o got.sum
 adtool batch long.yaml --points - --reduce sum -o got.sum <y.csv
 verdict cmp want.sum got.sum
-# Files: killed in the middle of a chunk by a limit of their size.
+# Files: killed in the middle of a chunk by a limit of their size (in units of 512 or 1024 bytes, as the shell has it).
 adtool batch both.yaml --points x.csv --do eval -o x.npy
 for table in csv npy; do
   for change in 0 5000; do
     cp x.$table z.$table
-    (ulimit -f 800 && exec adtool batch long.yaml --points z.$table -o got.csv) >/dev/null 2>&1 || true
+    (ulimit -f 500 && exec adtool batch long.yaml --points z.$table -o got.csv) >/dev/null 2>&1 || true
     verdict [ -s got.csv.part ]
     if [ $change -gt 0 ] && [ $table = csv ]; then change z.csv "$(row 2500)" 0.5; fi
     if [ $change -gt 0 ] && [ $table = npy ]; then change z.npy $((128 + 16 * 2500)) abcde; fi
@@ -128,7 +128,7 @@ adtool batch long.yaml --points - -o pipe.csv --shard 1/1 <z.npy
 verdict cmp want.z.csv pipe.csv.1-of-1
 # A merge that was killed leaves nothing that a later one would take up.
 for part in 1 2; do adtool batch long.yaml --points x.csv -o whole.csv --shard $part/2; done
-(ulimit -f 800 && exec adtool merge part.csv.?-of-3 -o merged.csv) >/dev/null 2>&1 || true
+(ulimit -f 500 && exec adtool merge part.csv.?-of-3 -o merged.csv) >/dev/null 2>&1 || true
 adtool merge whole.csv.?-of-2 -o merged.csv
 verdict cmp want.csv merged.csv
 
