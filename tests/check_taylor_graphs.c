@@ -103,7 +103,8 @@ START_TEST(identities_between_functions) {
 }
 END_TEST
 
-/* f(x + t^2) has the coefficients of f(x + t) at even places, and nothing in between, also on edges and outside. */
+/* f(x + t^2) has the coefficients of f(x + t) at even places, and nothing in between, also on edges and outside; but
+ * f may depend on t itself where its slope is infinite, as sqrt(t^2) does. */
 START_TEST(powers_of_t_may_be_missing) {
   static const double at[] = {-2, -1, -0.5, 0, 0.25, 1, 3, INFINITY};
   const ad_op_info *info = ad_op_get((ad_op)_i);
@@ -121,6 +122,10 @@ START_TEST(powers_of_t_may_be_missing) {
     for (uint32_t j = 0; j <= 11; j++) {
       const double got = coefficient(b.w, j, z, 0), want = j % 2 ? 0 : coefficient(a.w, j / 2, z, 0);
       if (j && isnan(coefficient(a.w, 0, z, 0))) continue; /* all are nan where the value is */
+      if (j == 1 && !isfinite(coefficient(a.w, 1, z, 0))) {
+        ck_assert_msg(isnan(got), "%s at %g: coefficient 1 is %g", info->name, at[k], got);
+        continue;
+      }
       ck_assert_msg(
           (j % 2 == 0 && !isfinite(got) && !isfinite(want)) || got == want || fabs(got - want) < 0x1p-52 * fabs(want),
           "%s at %g: coefficient %u is %g, not %g", info->name, at[k], j, got, want);

@@ -493,6 +493,7 @@ static inline V bl_w_polygamma(CX *cx, V n, V a) {
 #define ADD(a, b) bl_w_add(cx, a, b)
 #define SUB(a, b) bl_w_sub(cx, a, b)
 #define MUL(a, b) bl_w_mul(cx, a, b)
+#define CORNER(a) ZERO
 #define MUL_NO_NAN(a, b) MUL(a, b)
 #define MUL_OR_ZERO(a, b) SELECT(EQ(a, ZERO), ZERO, MUL(a, b))
 #define DIV(a, b) bl_w_div(cx, a, b)

@@ -55,6 +55,7 @@ typedef double V;
 #define MUL(a, b) ((a) * (b))
 #define MUL_NO_NAN(a, b) MUL(a, b) /* the fast arithmetics just multiply: see exec/element.inc */
 #define MUL_OR_ZERO(a, b) SELECT(EQ(a, ZERO), ZERO, MUL(a, b))
+#define CORNER(a) ZERO
 #define DIV(a, b) ((a) / (b))
 #define RECIP(a) (1.0 / (a))
 #define SQR(a) f64_sqr(a)

@@ -251,6 +251,7 @@ BY_LANE_2(rem, fmod)
 #define MUL(a, b) ((a) * (b))
 #define MUL_NO_NAN(a, b) MUL(a, b)
 #define MUL_OR_ZERO(a, b) PRODUCT_WHERE(NE(a, ZERO), a, b)
+#define CORNER(a) ZERO
 #define DIV(a, b) ((a) / (b))
 #define RECIP(a) (1.0 / (a))
 #define SQR(a) lanes_sqr(a)

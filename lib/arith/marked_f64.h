@@ -233,6 +233,8 @@ static inline V marked_word_SECH_PARTIAL(V a, V z) {
 #define POW(a, b) marked_word_POW(cx, a, b)
 #undef POWI
 #define POWI(a, b) marked_word_POWI(cx, a, b)
+#undef CORNER
+#define CORNER(a) marked_of(0, false)
 #undef POLYGAMMA
 #define POLYGAMMA(n, a) marked_word_POLYGAMMA(cx, n, a)
 #undef NEG
@@ -248,7 +250,7 @@ static inline V marked_word_SECH_PARTIAL(V a, V z) {
 #undef MIN
 #define MIN(a, b) (LT(a, b) || IS_NAN(a) ? (a) : (b))
 #undef MUL_NO_NAN
-#define MUL_NO_NAN(a, b) (marked_nothing(a) || marked_nothing(b) ? ZERO : TIMES(a, b))
+#define MUL_NO_NAN(a, b) (LEAVES_OUT(a, IS_FINITE(b)) || LEAVES_OUT(b, IS_FINITE(a)) ? ZERO : TIMES(a, b))
 #undef MUL_OR_ZERO
 #define MUL_OR_ZERO(a, b) (IS_ZERO(a) ? ZERO : MUL_NO_NAN(a, b))
 #undef POWI_PARTIAL

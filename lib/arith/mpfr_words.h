@@ -279,9 +279,18 @@ static inline V mp_w_polygamma_over_factorial(CX *cx, V n, size_t m, V a) {
 #define SUB(a, b) mp_w_sub(cx, a, b)
 #define MUL(a, b) mp_w_mul(cx, a, b)
 #ifdef MARKED
-#define MUL_NO_NAN(a, b) (NOTHING(a) || NOTHING(b) ? ZERO : TIMES(a, b))
+/* 0, but not all around. */
+static inline V mp_corner(CX *cx) {
+  V r = mp_integer(cx, 0);
+  MARK(r, false);
+  return r;
+}
+
+#define CORNER(a) mp_corner(cx)
+#define MUL_NO_NAN(a, b) (LEAVES_OUT(a, IS_FINITE(b)) || LEAVES_OUT(b, IS_FINITE(a)) ? ZERO : TIMES(a, b))
 #define MUL_OR_ZERO(a, b) (IS_ZERO(a) ? ZERO : MUL_NO_NAN(a, b))
 #else
+#define CORNER(a) ZERO
 #define MUL_NO_NAN(a, b) MUL(a, b)
 #define MUL_OR_ZERO(a, b) SELECT(EQ(a, ZERO), ZERO, MUL(a, b))
 #endif

@@ -45,6 +45,7 @@ typedef ad_sym V;
 #define SUB(a, b) trace_sub(cx, a, b)
 #define MUL(a, b) OP2(MUL, a, b)
 #define MUL_NO_NAN(a, b) OP2(MUL_NO_NAN, a, b)
+#define CORNER(a) SQRT(SQR(a)) /* whose slope at 0 is infinite */
 #define DIV(a, b) OP2(DIV, a, b)
 #define RECIP(a) OP1(RECIP, a)
 #define SQR(a) OP1(SQR, a)

@@ -18,6 +18,10 @@ typedef enum ad_block_kind {
  * added in so many ways side by side; and room for it. */
 enum { AD_TREE_WAYS = 8, AD_TREE_LEAF = 128, AD_TREE_LEVELS = 64 };
 
+/* How a matrix product is made (kernels.inc): whether one factor is a derivative, or may be one, and whose zeros
+ * multiply nothing. */
+enum { AD_OF_VALUES = 0, AD_OF_DERIVATIVES = 1, AD_SKIP_X = 2, AD_SKIP_Y = 4 };
+
 /* How the scalars of a SAME block, or the elements of a FUSED one, find an argument. */
 typedef enum ad_access {
   AD_ACCESS_LIST, /* SAME: at a list of offsets */
