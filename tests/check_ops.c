@@ -209,6 +209,15 @@ static bool same(double a, double b) {
   return a == b || (isnan(a) && isnan(b));
 }
 
+/* Where a derivative came out as nan, the whole point is computed once more by the C library's functions, in those
+ * ways that saw the nan: its other numbers keep within the operation's bound only. */
+static bool same_within(const results *a, const results *b, size_t nargs, size_t i, size_t k, double bound) {
+  bool finite = true;
+  for (size_t j = 0; j < nargs; j++) finite = finite && isfinite(a->partial[j][i]);
+  const double x = a->partial[k][i], y = b->partial[k][i];
+  return same(x, y) || (!finite && fabs(x - y) <= 2 * bound * 0x1p-52 * fabs(y));
+}
+
 /* Two ways to compute the same thing give the same bits. */
 static void expect_same(subject t, const op_points *p, const results *a, const results *b, const char *how) {
   for (size_t i = 0; i < p->count; i++) {
@@ -216,8 +225,9 @@ static void expect_same(subject t, const op_points *p, const results *a, const r
     ck_assert_msg(same(a->value[i], b->value[i]), "%s: %s(%a, %a, %a): %a and %a", how, t.info->name, p->arg[0][i], y,
                   w, a->value[i], b->value[i]);
     for (size_t k = 0; k < p->nargs; k++)
-      ck_assert_msg(same(a->partial[k][i], b->partial[k][i]), "%s: partial %zu of %s(%a, %a, %a): %a and %a", how, k,
-                    t.info->name, p->arg[0][i], y, w, a->partial[k][i], b->partial[k][i]);
+      ck_assert_msg(same_within(a, b, p->nargs, i, k, t.info->partial_ulps),
+                    "%s: partial %zu of %s(%a, %a, %a): %a and %a", how, k, t.info->name, p->arg[0][i], y, w,
+                    a->partial[k][i], b->partial[k][i]);
   }
 }
 

@@ -272,6 +272,7 @@ static ad_status sweep(ad_hessian *h, size_t count, ad_error *e) {
   if (used.lane > 1) used.width = (uint32_t)count; /* each lane is a plane of its own */
   ad_status s = ad_careful_bundle(h->w, &used, h->forward, e);
   h->bundle.seed = used.seed;
+  h->bundle.seed_width = used.seed_width;
   return s;
 }
 

@@ -16,7 +16,10 @@ struct ad_careful {
   void *seed;       /* of the outputs' elements one behind the other, at all points, */
   void *every_seed; /* or of all elements where others were seeded, too */
   bool others;
-  bool undefined; /* an output is nan at a point */
+  bool undefined; /* an output is nan at a point, */
+  bool inside;    /* or some value that may be read */
+  bool *hidden;   /* of each point: values differ from those of the fast code, by what hides_nan speaks of */
+  bool hides;     /* at a point */
 };
 
 /* One point and direction of a plane: element i is number first + i * step. */
@@ -40,6 +43,7 @@ void ad_careful_free(ad_workspace *w) {
   if (!c) return;
   ad_workspace_free(c->w);
   ad_free(c->fixed);
+  ad_free(c->hidden);
   ad_free(c->output);
   ad_free(c->seed);
   ad_free(c->every_seed);
@@ -48,9 +52,13 @@ void ad_careful_free(ad_workspace *w) {
 
 static ad_status make(ad_workspace *w, ad_error *e) {
   if (w->careful) return AD_OK;
-  w->careful = ad_calloc(1, sizeof *w->careful);
-  if (!w->careful) return ad_fail_memory(e);
-  w->careful->point = SIZE_MAX;
+  struct ad_careful *c = ad_calloc(1, sizeof *c);
+  if (!c || !(c->hidden = ad_calloc((size_t)w->options.points, sizeof *c->hidden))) {
+    ad_free(c);
+    return ad_fail_memory(e);
+  }
+  c->point = SIZE_MAX;
+  w->careful = c;
   return AD_OK;
 }
 
@@ -75,10 +83,12 @@ static lane value_lane(const ad_workspace *w, size_t point) {
   return (lane){w->value, point, w->options.points};
 }
 
-static void note_lost(struct ad_careful *c) {
+/* Returns how many zeros multiplied nothing where the fast code has nan. */
+static size_t note_lost(struct ad_careful *c) {
   const ad_lost lost = c->w->engine->lost(c->w);
   if (!c->lost.count) c->lost.offset = lost.offset;
   c->lost.count += lost.count;
+  return lost.spared;
 }
 
 static void run_primal(ad_workspace *w, size_t point) {
@@ -94,7 +104,7 @@ static void run_primal(ad_workspace *w, size_t point) {
 static void give(ad_workspace *w, const void *plane, size_t first, size_t count, lane to) {
   const ad_workspace *marked = w->careful->w;
   for (size_t i = first; i < first + count; i++)
-    marked->engine->give(marked, plane, i, to.plane, to.first + i * to.step);
+    marked->engine->give(marked, plane, i, to.plane, to.first + i * to.step, w->careful->hidden[w->careful->point]);
 }
 
 /* What may be read of a run: number i of these nodes, AD_NO_NODE where it is nothing. */
@@ -139,23 +149,49 @@ static bool any_result_nan(const ad_workspace *w, const void *plane, size_t coun
   return false;
 }
 
+static bool any_output_nan(const ad_workspace *w) {
+  const ad_program *p = w->p;
+  const size_t points = w->options.points;
+  for (size_t i = 0; i < p->output_count; i++)
+    if (w->engine->any_nan(w, w->value, p->offset[p->output[i]] * points, size_of(p, p->output[i]) * points))
+      return true;
+  return false;
+}
+
 /* Only the graph of a derivative has values that are products of derivatives. */
 ad_status ad_careful_primal(ad_workspace *w, ad_error *e) {
+  const ad_program *p = w->p;
+  struct ad_careful *c = w->careful;
   if (!w->engine->marked) return AD_OK;
   const bool nan = any_result_nan(w, w->value, w->options.points);
-  if (w->careful) w->careful->point = SIZE_MAX, w->careful->lost = (ad_lost){0}, w->careful->undefined = nan;
-  if (!nan && !w->p->hides_nan) return AD_OK;
-  ad_status s = make(w, e);
-  if (!s) w->careful->undefined = nan;
-  if (s || !w->p->of_derivatives) return s;
-  s = make_marked(w, e);
-  for (size_t b = 0; !s && b < w->options.points; b++) {
-    if (!w->p->hides_nan && !results_have_nan(w, value_lane(w, b))) continue;
-    run_primal(w, b);
-    note_lost(w->careful);
-    give_outputs(w, w->careful->w->value, value_lane(w, b), !w->p->outputs_only);
+  if (c) {
+    c->point = SIZE_MAX;
+    c->lost = (ad_lost){0};
+    c->undefined = c->inside = c->hides = false;
+    for (size_t b = 0; b < w->options.points; b++) c->hidden[b] = false;
   }
-  return s;
+  if (!nan && !p->hides_nan) return AD_OK;
+  ad_status s = p->of_derivatives ? make_marked(w, e) : make(w, e);
+  if (s) return s;
+  c = w->careful;
+  for (size_t b = 0; p->of_derivatives && b < w->options.points; b++) {
+    const bool found = results_have_nan(w, value_lane(w, b));
+    if (!found && !p->hides_nan) continue;
+    run_primal(w, b);
+    if (note_lost(c) && p->hides_nan) c->hidden[b] = c->hides = true;
+    if (found || c->hidden[b]) give_outputs(w, c->w->value, value_lane(w, b), !p->outputs_only);
+  }
+  c->undefined = any_output_nan(w);
+  c->inside = any_result_nan(w, w->value, w->options.points);
+  return AD_OK;
+}
+
+void ad_careful_restore(ad_workspace *w) {
+  struct ad_careful *c = w->careful;
+  if (!c || !c->w || !w->p->of_derivatives) return;
+  const ad_lost lost = c->lost;
+  ad_careful_primal(w, NULL); /* all that it needs is there */
+  c->lost = lost;
 }
 
 /* ---- Where a value is nan, so are its derivatives by all inputs that it depends on */
@@ -171,8 +207,10 @@ static void set_nan(const ad_workspace *w, lane l, size_t i) {
     mpfr_set_nan((__mpfr_struct *)l.plane + l.first + i * l.step);
 }
 
-static bool is_undefined(const ad_workspace *w) {
-  return w->careful && w->careful->undefined;
+/* Whether no result of the fast code can be trusted: read: a value that may be read, not only an output, was nan. */
+static bool trusts_none(const ad_workspace *w, bool read) {
+  const struct ad_careful *c = w->careful;
+  return c && (c->hides || c->undefined || (read && c->inside));
 }
 
 /* ---- Derivatives */
@@ -193,7 +231,7 @@ static void forward(ad_workspace *w, size_t point, lane l, bool all) {
   c->w->engine->forward(c->w);
   note_lost(c);
   give_outputs(w, c->w->tangent, l, all);
-  for (size_t i = 0; c->undefined && i < read_count(w); i++) {
+  for (size_t i = 0; c->inside && i < read_count(w); i++) {
     const ad_node n = read_node(w, i);
     for (size_t j = 0; n != AD_NO_NODE && j < size_of(w->p, n); j++)
       if (loses_tangent(w, point, w->p->offset[n] + j)) set_nan(w, l, w->p->offset[n] + j);
@@ -207,7 +245,7 @@ ad_status ad_careful_forward(ad_workspace *w, ad_error *e) {
   for (size_t k = 0; !s && k < w->options.directions; k++)
     for (size_t b = 0; !s && b < points; b++) {
       const lane l = {w->tangent, k * plane + b, points};
-      if (!w->p->hides_nan && !is_undefined(w) && !results_have_nan(w, l)) continue;
+      if (!trusts_none(w, true) && !results_have_nan(w, l)) continue;
       s = make_marked(w, e);
       if (!s) forward(w, b, l, !w->p->outputs_only);
     }
@@ -218,7 +256,7 @@ ad_status ad_careful_forward(ad_workspace *w, ad_error *e) {
 static void take_seed(ad_workspace *w, size_t point, size_t element, lane seed, size_t at) {
   ad_workspace *marked = w->careful->w;
   marked->engine->take(marked, marked->adjoint, element, seed.plane, seed.first + at * seed.step, true);
-  if (w->careful->undefined && !marked->engine->nothing(marked->adjoint, element) &&
+  if (w->careful->inside && !marked->engine->nothing(marked->adjoint, element) &&
       is_nan(w, value_lane(w, point), element))
     marked->engine->set(marked, marked->adjoint, element, (double)NAN, NULL);
 }
@@ -284,12 +322,11 @@ ad_status ad_careful_reverse(ad_workspace *w, ad_error *e) {
   struct ad_careful *c = w->careful;
   const bool every = c->others;
   c->others = false;
-  const bool all = w->p->hides_nan;
-  const bool keeps_all = !w->p->outputs_only && points == 1;
-  if (!all && !c->undefined && !w->engine->any_nan(w, w->adjoint, 0, inputs * points)) return s;
+  const bool all = trusts_none(w, every), keeps_all = !w->p->outputs_only && points == 1;
+  if (!all && !w->engine->any_nan(w, w->adjoint, 0, inputs * points)) return s;
   for (size_t b = 0; !s && b < points; b++) {
     const lane l = {w->adjoint, b, points}, seed = {every ? c->every_seed : c->seed, b, points};
-    if (!all && !c->undefined && !lane_has_nan(w, l, 0, inputs)) continue;
+    if (!all && !lane_has_nan(w, l, 0, inputs)) continue;
     s = make_marked(w, e);
     if (!s) reverse(w, b, seed, every, l, keeps_all);
   }
@@ -298,11 +335,22 @@ ad_status ad_careful_reverse(ad_workspace *w, ad_error *e) {
 
 /* ---- Series */
 
-/* Coefficients beyond 0 of what is nan, where it depends on an input whose series moves. */
+static bool is_first_nan(const ad_workspace *w) {
+  const ad_program *p = w->p;
+  const lane all = {w->series, 0, 1};
+  for (size_t i = 0; w->options.order && i < read_count(w); i++) {
+    const ad_node n = read_node(w, i);
+    for (size_t j = 0; n != AD_NO_NODE && j < size_of(p, n); j++)
+      if (is_nan(w, all, ad_series_at(w, 1, p->offset[n] + j))) return true;
+  }
+  return false;
+}
+
+/* Coefficients beyond 0 of what is nan, where it depends on an input whose series moves; and what was lost. */
 ad_status ad_careful_series(ad_workspace *w, ad_error *e) {
   const ad_program *p = w->p;
   const lane all = {w->series, 0, 1};
-  if (!is_undefined(w)) return AD_OK;
+  if (!w->engine->marked || !((w->careful && w->careful->inside) || is_first_nan(w))) return AD_OK;
   ad_status s = make_marked(w, e);
   if (s) return s;
   ad_workspace *marked = w->careful->w;
@@ -312,7 +360,7 @@ ad_status ad_careful_series(ad_workspace *w, ad_error *e) {
     for (uint32_t k = 1; k <= w->options.order && marked->engine->nothing(marked->tangent, i); k++)
       marked->engine->take(marked, marked->tangent, i, w->series, ad_series_at(w, k, i), true);
   marked->engine->forward(marked);
-  marked->engine->lost(marked);
+  note_lost(w->careful);
   for (size_t i = 0; i < read_count(w); i++) {
     const ad_node n = read_node(w, i);
     for (size_t j = 0; n != AD_NO_NODE && j < size_of(p, n); j++)
@@ -329,8 +377,13 @@ static ad_status keep_bundle_seeds(ad_workspace *w, ad_bundle *b, size_t size, a
   const ad_program *p = w->p;
   const bool beside = b->lane == 1;
   size_t n;
-  if (!b->seed && (__builtin_mul_overflow(size + 1, (size_t)b->width, &n) || !(b->seed = w->engine->plane(w, n))))
-    return ad_fail_memory(e);
+  if (b->seed_width < b->width) {
+    void *seed = __builtin_mul_overflow(size + 1, (size_t)b->width, &n) ? NULL : w->engine->plane(w, n);
+    if (!seed) return ad_fail_memory(e);
+    ad_free(b->seed);
+    b->seed = seed;
+    b->seed_width = b->width;
+  }
   for (size_t i = 0, at = 0; i < p->output_count; at += size_of(p, p->output[i++])) {
     const size_t from = p->offset[p->output[i]], count = size_of(p, p->output[i]);
     if (beside) w->engine->copy(w, b->seed, at * b->width, b->number, from * b->width, count * b->width);
@@ -345,7 +398,7 @@ ad_status ad_careful_bundle(ad_workspace *w, ad_bundle *b, bool is_forward, ad_e
   ad_status s = is_forward ? AD_OK : keep_bundle_seeds(w, b, outputs, e);
   if (s) return s;
   (is_forward ? w->engine->bundle_forward : w->engine->bundle_reverse)(w, b);
-  const bool all = w->p->hides_nan || is_undefined(w);
+  const bool all = trusts_none(w, false);
   if (!all && b->lane == 1 &&
       !(is_forward ? any_result_nan(w, b->number, b->width)
                    : w->engine->any_nan(w, b->number, 0, w->p->input_size * b->element)))

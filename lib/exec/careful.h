@@ -9,6 +9,8 @@
  * out as nan, and puts the results in place of the others.  The workspace's own sweep has just run; for reverse mode
  * ad_careful_keep_seeds was called before. */
 ad_status ad_careful_primal(ad_workspace *w, ad_error *e);
+/* Where the values were computed once more by the fast code. */
+void ad_careful_restore(ad_workspace *w);
 ad_status ad_careful_forward(ad_workspace *w, ad_error *e);
 ad_status ad_careful_reverse(ad_workspace *w, ad_error *e);
 

@@ -11,8 +11,8 @@ typedef struct marked_state marked_state;
 struct marked_state {
   ad_kinks kinks;
   struct marked *scratch, *tree;
-  size_t run;         /* offset of the elements at hand */
-  size_t lost, first; /* products of a zero and no finite number; offset of the first */
+  size_t run; /* offset of the elements at hand */
+  ad_lost lost;
 #ifdef ADTOOL_PLANT
   unsigned plant;
 #endif
@@ -23,10 +23,10 @@ struct marked_state {
 #define PLANTED marked_of(0x1p-10, true)
 #include "arith/marked_f64.h"
 
-/* A partial times a derivative. */
+/* A partial times a derivative, which may be nan for a reason of its own. */
 static inline V marked_times(CX *cx, size_t at, V p, V d) {
-  if ((p.v == 0 && !isfinite(d.v)) || (d.v == 0 && !isfinite(p.v))) {
-    if (!cx->lost++) cx->first = at;
+  if ((p.v == 0 && isinf(d.v)) || (d.v == 0 && !isfinite(p.v))) {
+    if (!cx->lost.count++) cx->lost.offset = at;
   }
   return marked_mul(p, d);
 }
@@ -42,7 +42,7 @@ static inline void marked_settle(T *z, const T *x, const T *y, const T *w, unsig
 
 #define SKIPS(d) marked_nothing(d)
 #define UNTAKEN(branch, p) marked_nothing(p)
-#define LEAVES_OUT(d, finite) marked_nothing(d)
+#define LEAVES_OUT(d, finite) (marked_nothing(d) && ((finite) || ++cx->lost.spared))
 #define TIMES(p, d) marked_times(cx, cx->run + (i), p, d)
 #define SETTLE(smooth, where)                                                                 \
   marked_settle(&zp[i], &xp[i * sx], yp ? &yp[i * sy] : NULL, wp ? &wp[i * sw] : NULL, where, \
@@ -117,10 +117,11 @@ static void marked_take(ad_workspace *w, void *plane, size_t to, const void *fro
   ((T *)plane)[to] = marked_of(((const double *)from)[at], fixed);
 }
 
-static void marked_give(const ad_workspace *w, const void *plane, size_t from, void *to, size_t at) {
+static void marked_give(const ad_workspace *w, const void *plane, size_t from, void *to, size_t at, bool always) {
+  (void)w;
   const double v = ((const T *)plane)[from].v;
   double *x = (double *)to + at;
-  if (w->p->hides_nan || isnan(*x) || isnan(v)) *x = v;
+  if (always || isnan(*x) || isnan(v)) *x = v;
 }
 
 static bool marked_is_nothing(const void *plane, size_t at) {
@@ -129,8 +130,8 @@ static bool marked_is_nothing(const void *plane, size_t at) {
 
 static ad_lost marked_lost(ad_workspace *w) {
   CX *s = w->state;
-  const ad_lost lost = {s->lost, s->first};
-  s->lost = 0;
+  const ad_lost lost = s->lost;
+  s->lost = (ad_lost){0};
   return lost;
 }
 

@@ -43,7 +43,7 @@ typedef struct mp_state {
 #ifdef MARKED
 /* As in exec_marked.c. */
 static inline V mp_marked_times(CX *cx, size_t at, V p, V d) {
-  if ((mpfr_zero_p(p) && !mpfr_number_p(d)) || (mpfr_zero_p(d) && !mpfr_number_p(p)))
+  if ((mpfr_zero_p(p) && mpfr_inf_p(d)) || (mpfr_zero_p(d) && !mpfr_number_p(p)))
     if (!cx->lost.count++) cx->lost.offset = at;
   return MUL(p, d);
 }
@@ -57,7 +57,7 @@ static inline void mp_marked_settle(T *z, const T *x, const T *y, const T *w, un
 
 #define SKIPS(d) NOTHING(d)
 #define UNTAKEN(branch, p) NOTHING(p)
-#define LEAVES_OUT(d, finite) NOTHING(d)
+#define LEAVES_OUT(d, finite) (NOTHING(d) && ((finite) || ++cx->lost.spared))
 #define TIMES(p, d) mp_marked_times(cx, cx->run + (i), p, d)
 #define SETTLE(smooth, where)                                                                    \
   mp_marked_settle(&zp[i], &xp[i * sx], yp ? &yp[i * sy] : NULL, wp ? &wp[i * sw] : NULL, where, \
@@ -194,10 +194,11 @@ static void mp_take(ad_workspace *w, void *plane, size_t to, const void *from, s
   MARK(r, fixed);
 }
 
-static void mp_give(const ad_workspace *w, const void *plane, size_t from, void *to, size_t at) {
+static void mp_give(const ad_workspace *w, const void *plane, size_t from, void *to, size_t at, bool always) {
+  (void)w;
   mpfr_srcptr v = N((const T *)plane + from);
   mpfr_ptr x = (__mpfr_struct *)to + at;
-  if (w->p->hides_nan || mpfr_nan_p(x) || mpfr_nan_p(v)) mpfr_set(x, v, MPFR_RNDN);
+  if (always || mpfr_nan_p(x) || mpfr_nan_p(v)) mpfr_set(x, v, MPFR_RNDN);
 }
 
 static bool mp_nothing(const void *plane, size_t at) {

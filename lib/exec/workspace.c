@@ -424,7 +424,9 @@ ad_span ad_workspace_gradients(const ad_workspace *w) {
 }
 
 void ad_workspace_diagnose(ad_workspace *w, ad_notice_fn *notice, void *context) {
-  if (w && notice && w->primal_done && w->options.points == 1) w->engine->diagnose(w, notice, context);
+  if (!w || !notice || !w->primal_done || w->options.points > 1) return;
+  w->engine->diagnose(w, notice, context);
+  if (w->p->packed) ad_careful_restore(w);
 }
 
 bool ad_workspace_undetermined(const ad_workspace *w, ad_node *n, size_t *element) {

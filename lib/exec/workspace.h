@@ -11,13 +11,14 @@
 typedef struct ad_bundle {
   uint32_t width; /* lanes */
   size_t element, lane;
-  void *number; /* a plane for the engine's set, zero and copy */
-  void *seed;   /* one of the outputs' elements, in the same order; owned, made by careful.c */
+  void *number;        /* a plane for the engine's set, zero and copy */
+  void *seed;          /* one of the outputs' elements, in the same order; owned, made by careful.c */
+  uint32_t seed_width; /* the lanes that it has room for */
 } ad_bundle;
 
-/* Zeros that met infinities: how many, and the offset of the first. */
+/* Zeros that met infinities: how many made nan, and the offset of the first; and how many multiplied nothing. */
 typedef struct ad_lost {
-  size_t count, offset;
+  size_t count, offset, spared;
 } ad_lost;
 
 /* The code of one arithmetic: the sweeps of exec/sweep.inc and access to single numbers.  Offsets are elements of the
@@ -60,11 +61,12 @@ struct ad_engine {
   /* Whether one of `count` numbers of a plane is nan. */
   bool (*any_nan)(const ad_workspace *w, const void *plane, size_t first, size_t count);
   /* The same arithmetic on marked numbers, which has the sweeps and: number `at` of that plane of the unmarked engine
-   * with a mark; back again, where
-   * either is nan (other numbers of the fast code are right, to their last bit); and what was lost since the last call. */
+   * with a mark; back again, always or
+   * where either is nan (other numbers of the fast code are right, to their last bit); and what was lost since the last
+   * call. */
   const ad_engine *marked;
   void (*take)(ad_workspace *w, void *plane, size_t to, const void *from, size_t at, bool fixed);
-  void (*give)(const ad_workspace *w, const void *plane, size_t from, void *to, size_t at);
+  void (*give)(const ad_workspace *w, const void *plane, size_t from, void *to, size_t at, bool always);
   bool (*nothing)(const void *plane, size_t at); /* a fixed zero */
   ad_lost (*lost)(ad_workspace *w);
 };
