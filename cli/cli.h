@@ -100,6 +100,8 @@ typedef struct assignment {
   const char *value;
 } assignment;
 
+struct session;
+
 typedef struct options {
   bool given[OPT_COUNT];
   size_t at_count, bind_count, direction_count, weight_count;
@@ -112,11 +114,13 @@ typedef struct options {
   ad_mode mode;
   const char *precision_text;
   uint32_t precision; /* bits; 0: not said */
+  uint32_t bits;      /* of a run of proof_run; 0: as --digits wants */
   unsigned digits;
   output_format format;
   uint32_t passes; /* --after: these */
   bool sparse, stored, explicit_nodes, binary, values, adjoints, shapes, optimize, in_place, drop_comments, check,
-      trace, strict, quiet, no_time, help;
+      trace, strict, quiet, silent, no_time, help;
+  const struct session *opened; /* whose graph and point are taken; NULL: they are read */
   double min_digits, timeout;
   size_t probes, max_entries, max_shown;
   uint64_t random_seed;
@@ -261,6 +265,7 @@ typedef struct session {
   const char *path;
   ad_graph *graph;
   ad_point *point;
+  bool borrowed; /* these two are another session's */
   ad_program *program;
   ad_workspace *workspace;
   const ad_backend *backend;
@@ -285,7 +290,6 @@ int session_variable(const session *s, const char *option, const char **list, ad
 int session_no_output(const session *s, const char *name);
 /* Makes the program of the outputs and inputs chosen; the other options are as given. */
 int session_program(session *s, ad_program_options p);
-uint32_t session_precision(const session *s);
 /* Reports an error of the library, at the graph's file where it is the input's. */
 int session_report(const session *s, ad_error *e);
 /* Whether the output chosen as i-th is a scalar, or has one element; else an exit status after a message. */
@@ -363,8 +367,19 @@ int put_matrix(ad_buffer *b, const matrix *m);
 /* Whether that form and --sparse go together. */
 int matrix_format_error(const options *o);
 
+typedef int graph_command(const options *o, const char *path, ad_buffer *b);
 /* Runs each graph of the command line into one buffer and sends that; the first failure's status, the others still run.
  */
-int for_each_graph(const options *o, int (*one)(const options *o, const char *path, ad_buffer *b));
+int for_each_graph(const options *o, graph_command *one);
+
+/* ---- Printed digits (proof.c) */
+
+/* Runs a command on one graph so that, with --digits and MPFR, the digits that it prints are proved, or a note says
+ * which are not. */
+int proof_run(const options *o, graph_command *one, const char *path, ad_buffer *b);
+/* Takes number i of s, which the command prints next; false: it is printed as any other. */
+bool proof_put(ad_buffer *b, const ad_span *s, size_t i);
+/* The precision that --precision or --digits asks for, in bits; 0: neither. */
+uint32_t session_precision(const session *s);
 
 #endif

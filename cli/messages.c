@@ -41,6 +41,7 @@ static int report_json(const ad_error *e) {
 }
 
 int report(const options *o, const ad_error *e) {
+  if (o->silent) return ad_exit_status(e->code);
   fflush(stdout);
   if (o->format == FORMAT_JSON || o->format == FORMAT_NDJSON) return report_json(e);
   bool colour = in_colour();
@@ -101,7 +102,7 @@ static void put_note(const char *format, va_list ap) {
 void note(const options *o, const char *format, ...) {
   va_list ap;
   va_start(ap, format);
-  if (!o->quiet) put_note(format, ap);
+  if (!o->quiet && !o->silent) put_note(format, ap);
   va_end(ap);
 }
 

@@ -10,7 +10,7 @@
 #include "ir/point.h"
 #include "npy/npy.h"
 
-enum { GUARD_BITS = 64, SHOWN_NOTES = 5 };
+enum { SHOWN_NOTES = 5 };
 
 static const char *next_input(const void *context, size_t i) {
   const ad_graph *g = context;
@@ -229,22 +229,21 @@ int session_open(session *s, const options *o, const char *path) {
   *s = (session){.o = o, .path = strcmp(path, "-") ? path : "standard input"};
   s->backend = o->backend ? o->backend : ad_backend_find(o->mode == AD_MODE_FORWARD ? "dual" : "tape");
   s->mode = o->mode ? o->mode : ad_backend_mode(s->backend);
-  if (load_graph(&s->graph, o, path, &e)) return report(o, &e);
+  s->borrowed = o->opened != NULL;
+  if (s->borrowed)
+    s->graph = o->opened->graph;
+  else if (load_graph(&s->graph, o, path, &e))
+    return report(o, &e);
   if (!ad_graph_output_count(s->graph)) {
     ad_fail(&e, AD_EINPUT, "the graph has no outputs, so there is nothing to compute");
     return session_report(s, &e);
   }
-  int status = read_point(s);
+  if (s->borrowed) s->point = o->opened->point;
+  int status = s->borrowed ? 0 : read_point(s);
   if (!status) status = read_wrt(s);
   if (!status) status = read_output(s);
   if (!status) status = read_seed(s);
   return status;
-}
-
-uint32_t session_precision(const session *s) {
-  if (!s->o->digits || ad_backend_kind(s->backend) != AD_KIND_MPFR) return s->o->precision;
-  const double bits = ceil(s->o->digits * 3.3219280948873626) + GUARD_BITS; /* log2(10) */
-  return bits < UINT32_MAX ? (uint32_t)bits : UINT32_MAX;
 }
 
 int session_report(const session *s, ad_error *e) {
@@ -421,7 +420,7 @@ int session_note_undetermined(const session *s, const ad_workspace *w, const ad_
   ad_node n;
   size_t element;
   char node[AD_NODE_TEXT] = "a node", where[32] = "";
-  if (!ad_workspace_undetermined(w, &n, &element)) return 0;
+  if (s->o->silent || !ad_workspace_undetermined(w, &n, &element)) return 0;
   if (n != AD_NO_NODE && g) {
     ad_graph_node_text(g, n, node);
     if (ad_graph_node_shape(g, n)->rank) snprintf(where, sizeof where, ", element %zu", element);
@@ -437,6 +436,7 @@ int session_note_undetermined(const session *s, const ad_workspace *w, const ad_
 
 int session_notes(const session *s) {
   seen c = {.s = s};
+  if (s->o->silent) return 0;
   if (ad_backend_kind(s->backend) == AD_KIND_F64) session_note_overflow(s, NULL);
   ad_workspace_diagnose(s->workspace, notice, &c);
   if (c.shown > SHOWN_NOTES)
@@ -457,20 +457,22 @@ int session_notes(const session *s) {
 void session_close(session *s) {
   ad_workspace_free(s->workspace);
   ad_program_free(s->program);
-  ad_point_free(s->point);
-  ad_graph_free(s->graph);
+  if (!s->borrowed) {
+    ad_point_free(s->point);
+    ad_graph_free(s->graph);
+  }
   ad_free(s->wrt);
   ad_free(s->output);
   ad_free(s->element);
   ad_numbers_free(s->weight);
 }
 
-int for_each_graph(const options *o, int (*one)(const options *o, const char *path, ad_buffer *b)) {
+int for_each_graph(const options *o, graph_command *one) {
   ad_buffer b = {0};
   int first = 0;
   for (size_t i = 0; i < o->file_count; i++) {
     size_t before = b.size;
-    int status = one(o, o->file[i], &b);
+    int status = proof_run(o, one, o->file[i], &b);
     if (status > EXIT_CHECK_FAILED) b.size = before, b.failed = false; /* half a result is none */
     if (!o->out) {
       const int sent = send(o, &b);

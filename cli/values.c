@@ -4,10 +4,12 @@
 
 #include "cli.h"
 #include "error.h"
+#include "exec/ball.h"
 #include "file.h"
 #include "npy/npy.h"
 
 void put_number(ad_buffer *b, const ad_span *s, size_t i, unsigned digits) {
+  if (proof_put(b, s, i)) return;
   char small[128];
   size_t n = ad_span_text(small, sizeof small, s, i, digits);
   if (n < sizeof small) {
@@ -80,7 +82,7 @@ void put_json_number(ad_buffer *b, const ad_span *s, size_t i, unsigned digits) 
     put_json_double(b, ad_span_double(s, i));
     return;
   }
-  bool quoted = s->kind == AD_KIND_MPFR || !isfinite(ad_span_double(s, i));
+  bool quoted = s->kind != AD_KIND_F64 || !isfinite(ad_span_double(s, i));
   if (quoted) ad_buffer_puts(b, "\"");
   put_number(b, s, i, digits);
   if (quoted) ad_buffer_puts(b, "\"");
@@ -170,6 +172,7 @@ void put_csv_name(ad_buffer *b, const char *name) {
 
 ad_span span_element(const ad_span *s, size_t i) {
   if (s->kind == AD_KIND_F64) return (ad_span){s->kind, 1, (const double *)s->data + i};
+  if (s->kind == AD_KIND_BALL) return (ad_span){s->kind, 1, (const ad_ball *)s->data + i};
   return (ad_span){s->kind, 1, (const __mpfr_struct *)s->data + i};
 }
 

@@ -514,6 +514,7 @@ loss
 $ adtool taylor tests/examples/tutorial.yaml --order 2 --direction w=1 --direction x=1/2 --format json
 {"order": 2, "outputs": {"loss": [1, -5, 5.25]}}
 $ adtool taylor tests/examples/tutorial.yaml --order 2 --direction w=1/3 --backend mpfr --digits 30 --at x=1/7
+note: tests/examples/tutorial.yaml: 30 digits are not proved for 3 of 3 numbers
 loss
   t^0  8.16326530612244897959183673469
   t^1  -0.272108843537414965986394557823
@@ -605,6 +606,7 @@ g,0,"x,y,w",1
 note: mixed-zeros.yaml: node 23 (div) is outside the domain of div
 f
   d/d(w,y) = 0
+note: mixed-zeros.yaml: 20 digits are not proved for 1 of 1 numbers
 c
   d/d(x,x,y) = 5e-12
 $ printf 'adtool: 1\ninputs: {x: 0}\noutputs: {c: cbrt(x)^3, d: acos(1 - x)^2}\n' >first.yaml; adtool taylor first.yaml --order 1 -q; adtool jvp first.yaml --direction x=1 -q
@@ -1176,7 +1178,7 @@ With --format json the result is
   --mode forward|reverse     the mode, where the backend has both
   --backend NAME             compute with this backend (see `adtool backends`; default tape)
   --precision BITS           precision of the mpfr backend, from 2 (default 256)
-  --digits N                 show N significant digits; mpfr computes with the bits for them and 64 more
+  --digits N                 show N significant digits; of mpfr's each is proved, or a note counts those that are not
   --trace                    show every node with its expression, value and derivative
   --threads N                use N threads (default: one for each processor)
   --format FORMAT            the form of the result: text, json, csv or npy
@@ -1320,6 +1322,35 @@ adtool: error: standard input has more than 4 MiB; if that is right, raise --max
 ? 6
 $ truncate -s 65M hole.yaml; adtool eval hole.yaml --max-memory 64; rm hole.yaml
 adtool: error: hole.yaml has more than 64 MiB; if that is right, raise --max-memory
+$ printf 'adtool: 1\ninputs: {x: 0.1, y: 1e300}\noutputs: {a: (1e30 + x) - 1e30, b: sin(y), c: (1 - cos(x/1e20))/(x/1e20)^2, d: (0.1 + x) - 0.2, e: sin(x)^2 + cos(x)^2, f: log(x - x)}\n' >digits.yaml; adtool eval digits.yaml --backend mpfr --digits 20; adtool eval digits.yaml --backend mpfr --digits 20 --output d --format json; adtool grad digits.yaml --output e --backend mpfr --digits 20 -q --format csv
+note: digits.yaml: node 25 (log) is on the edge of the domain of log
+a = 0.1
+b = -0.98575042516037699661
+c = 0.5
+d = 0 (below 2^-8191)
+e = 1
+f = -inf
+note: digits.yaml: zeros are not proved for 1 of 1 numbers, but below 2^-8191
+{"outputs": {"d": "0"}}
+note: digits.yaml: zeros are not proved for 1 of 2 numbers, but below 2^-8190
+output,input,element,derivative
+e,x,0,0
+e,y,0,0
+$ adtool hess digits.yaml --output c --backend mpfr --digits 20 --wrt x; adtool jac digits.yaml --wrt x --output c --backend mpfr --digits 10 <digits.yaml; adtool hvp - --output c --direction x=2 --wrt x --backend mpfr --digits 10 <digits.yaml; adtool jvp - --output b --direction y=1 --backend mpfr --digits 10 <digits.yaml; adtool vjp digits.yaml --weight b=2 --wrt y --backend mpfr --digits 10
+d2 c/d x d x = [[-8.3333333333333333333e-42]]
+d c/d x = [[-8.333333333e-43]]
+x = -1.666666667e-41
+b = -0.1682144444
+y = -0.3364288887
+$ adtool taylor digits.yaml --order 2 --direction x=1 --output c --backend mpfr --digits 10 -q; adtool eval digits.yaml --output e --format npy --backend mpfr --digits 5 -o e.npy; adtool eval digits.yaml --output a --backend mpfr --digits 20 --max-precision 140
+note: digits.yaml: 10 digits are not proved for 3 of 3 numbers
+c
+  t^0  0.5
+  t^1  -8.333333333e-43
+  t^2  -4.166666667e-42
+note: digits.yaml: the digits of arrays are not proved; text, JSON and CSV are
+note: digits.yaml: 20 digits are not proved for 1 of 1 numbers
+a = 0.10000000009313225746
 $ adtool eval tests/examples/tutorial.yaml --format npy --digits 3
 adtool: --digits would do nothing here: --format npy holds doubles as they are
 ? 2

@@ -395,9 +395,10 @@ static ad_status keep_bundle_seeds(ad_workspace *w, ad_bundle *b, size_t size, a
 
 ad_status ad_careful_bundle(ad_workspace *w, ad_bundle *b, bool is_forward, ad_error *e) {
   const size_t outputs = output_size(w->p);
-  ad_status s = is_forward ? AD_OK : keep_bundle_seeds(w, b, outputs, e);
+  ad_status s = is_forward || !w->engine->marked ? AD_OK : keep_bundle_seeds(w, b, outputs, e);
   if (s) return s;
   (is_forward ? w->engine->bundle_forward : w->engine->bundle_reverse)(w, b);
+  if (!w->engine->marked) return AD_OK;
   const bool all = trusts_none(w, false);
   if (!all && b->lane == 1 &&
       !(is_forward ? any_result_nan(w, b->number, b->width)
