@@ -514,7 +514,6 @@ static void mixed(const ad_graph *g) {
   USAGE(ad_mixed_new, &never, NULL, &r);
   USAGE(ad_mixed_new, &never, w, NULL);
   USAGE(ad_mixed_new, &never, w, &((ad_mixed_request){.order = 0, .count = 1, .variable = xx}));
-  USAGE(ad_mixed_new, &never, w, &((ad_mixed_request){.order = 3, .count = 1, .variable = xx}));
   USAGE(ad_mixed_new, &never, w, &((ad_mixed_request){.order = 2, .count = 0, .variable = xx}));
   USAGE(ad_mixed_new, &never, w, &((ad_mixed_request){.order = 2, .count = 1}));
   USAGE(ad_mixed_new, &never, w, &((ad_mixed_request){.order = 2, .count = 1, .variable = outside}));
