@@ -255,6 +255,8 @@ int send(const options *o, ad_buffer *b);
 
 /* Loads a graph within the limits and with the bindings of the options. */
 ad_status load_graph(ad_graph **g, const options *o, const char *path, ad_error *e);
+/* Whether the graph's policy for kinks decides about a derivative of an operation. */
+bool follows_policy(ad_op op);
 /* Writes one as -o and --to say, with a note of what the format does not keep (files.c); 0 or an exit status. */
 int save_graph(const options *o, const ad_graph *g);
 

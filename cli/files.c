@@ -21,12 +21,11 @@ static const ad_format_info *format_of(const options *o) {
   return NULL;
 }
 
-/* Whether the graph's policy for kinks decides about a derivative of an operation, or about the value of pow(0, 0). */
-static bool follows_policy(ad_op op, const ad_kinks *k) {
+bool follows_policy(ad_op op) {
   const ad_op_info *row = ad_op_get(op);
   for (size_t i = 0; i < 3; i++)
     if (row->partial[i] && (strstr(row->partial[i], "KINK_") || strstr(row->partial[i], "TIE_"))) return true;
-  return op == AD_OP_REDUCE_MAX || op == AD_OP_REDUCE_MIN || (op == AD_OP_POW && k->pow00_nan);
+  return op == AD_OP_REDUCE_MAX || op == AD_OP_REDUCE_MIN;
 }
 
 /* Formats that are not adtool's own say nothing about kinks: others take what they like there. */
@@ -42,7 +41,7 @@ static int note_kinks(const options *o, const ad_graph *g) {
   for (ad_node n = (ad_node)ad_graph_node_count(g); n-- > 0;) {
     if (!needed[n]) continue;
     const ad_op op = ad_graph_node_op(g, n);
-    if (follows_policy(op, &kinks)) kinds += !count[op]++;
+    if (follows_policy(op) || (op == AD_OP_POW && kinks.pow00_nan)) kinds += !count[op]++;
     for (size_t k = ad_graph_node_args(g, n, &args); k-- > 0;) needed[args[k]] = true;
   }
   ad_free(needed);

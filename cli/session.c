@@ -362,7 +362,7 @@ static void notice(void *context, ad_node n, size_t element, unsigned flags) {
   if (c->shown++ >= SHOWN_NOTES) return;
   char node[AD_NODE_TEXT], where[32] = "";
   const ad_graph *g = c->s->graph;
-  const char *op = ad_op_get(ad_graph_node_op(g, n))->name;
+  const ad_op op = ad_graph_node_op(g, n);
   ad_graph_node_text(g, n, node);
   if (ad_graph_node_shape(g, n)->rank) snprintf(where, sizeof where, ", element %zu", element);
   const char *what = flags & AD_OUTSIDE    ? "is outside the domain of"
@@ -370,8 +370,10 @@ static void notice(void *context, ad_node n, size_t element, unsigned flags) {
                      : flags & AD_AT_EDGE  ? "is on the edge of the domain of"
                      : flags & AD_AT_KINK  ? "stands on a kink of"
                                            : "made an infinity, by";
-  note(c->s->o, "%s: %s%s %s %s%s", c->s->path, node, where, what, op,
-       flags & AD_AT_KINK && !(flags & ~(unsigned)AD_AT_KINK) ? ": its derivative there is the graph's policy" : "");
+  const char *taken = follows_policy(op) ? ": its derivative there is the graph's policy"
+                                         : ": it has no derivative there, and `adtool ops` says what is taken";
+  note(c->s->o, "%s: %s%s %s %s%s", c->s->path, node, where, what, ad_op_get(op)->name,
+       flags & AD_AT_KINK && !(flags & ~(unsigned)AD_AT_KINK) ? taken : "");
 }
 
 bool *session_active(const session *s) {

@@ -39,14 +39,14 @@ l2    l1 - y      -1     2     1     -1
 %5    2           2      0     0     0
 l3    l2^2        1      -4    -2    2
 $ printf 'adtool: 1\ninputs: {x: 2, y: {value: 3, diff: no}}\noutputs: {f: floor(x)*(y*y)}\n' >fixed.yaml; adtool grad fixed.yaml --trace | tail -n +3; adtool dot fixed.yaml --adjoints --wrt x | grep -c adjoint
-note: fixed.yaml: node 2 (floor) stands on a kink of floor: its derivative there is the graph's policy
+note: fixed.yaml: node 2 (floor) stands on a kink of floor: it has no derivative there, and `adtool ops` says what is taken
 node  expression  value  adjoint
 x     input       2      0
 y     input       3      -
 %2    floor(x)    2      9
 %3    y*y         9      -
 %4    %2*%3       18     1
-note: fixed.yaml: node 2 (floor) stands on a kink of floor: its derivative there is the graph's policy
+note: fixed.yaml: node 2 (floor) stands on a kink of floor: it has no derivative there, and `adtool ops` says what is taken
 3
 $ adtool check tests/examples/network.yaml | tail -n 2
   double keeps at least 15.4 digits; of derivatives 15.4 (worst 2.97 ulp) at d loss / d W1[0,1], condition 0.601
