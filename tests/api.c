@@ -575,7 +575,8 @@ static void hessians(const ad_graph *g) {
 }
 
 static void verification(const ad_graph *g) {
-  ad_check_report r;
+  static const ad_check_report zero;
+  ad_check_report r = zero;
   ad_program *p;
   ad_workspace *w;
   double d[1], bound[1];
@@ -588,6 +589,7 @@ static void verification(const ad_graph *g) {
   USAGE(ad_check, &r, g, NULL, &((ad_check_options){.wrt_count = 1, .wrt = &far}));
   USAGE(ad_check, &r, g, NULL, &(ad_check_options){.output_count = 1});
   USAGE(ad_check, &r, g, NULL, &((ad_check_options){.output_count = 1, .outputs = &far}));
+  GIVES(ad_check, !memcmp(&r, &zero, sizeof r)); /* a failure leaves it as it was */
   DOES_NOTHING(ad_check_clear, NULL);
   USAGE(ad_difference_double, NULL, bound, w, f, 0, 0);
   USAGE(ad_difference_double, d, NULL, w, f, 0, 0);

@@ -359,15 +359,15 @@ static ad_status compare_methods(ad_check_report *r, ad_comparison *c, uint8_t *
   }
 }
 
-ad_status ad_check(ad_check_report *r, const ad_graph *g, const ad_point *p, const ad_check_options *options,
+ad_status ad_check(ad_check_report *report, const ad_graph *g, const ad_point *p, const ad_check_options *options,
                    ad_error *e) {
   static const ad_check_options none = {0};
   const ad_check_options *o = options ? options : &none;
-  AD_GIVEN(r && g && (o->outputs || !o->output_count) && (o->wrt || !o->wrt_count), e);
+  AD_GIVEN(report && g && (o->outputs || !o->output_count) && (o->wrt || !o->wrt_count), e);
   ad_comparison c = {0};
   bool contradiction = false, sweeps_differ = false;
   size_t worst = SIZE_MAX;
-  *r = (ad_check_report){.first_nan = AD_NO_NODE, .lost_at = AD_NO_NODE, .condition = NAN};
+  ad_check_report made = {.first_nan = AD_NO_NODE, .lost_at = AD_NO_NODE, .condition = NAN}, *r = &made;
   uint8_t *flags = ad_calloc(ad_graph_node_count(g), 1);
   ad_status s = flags ? ad_compare_prepare(&c, g, p, o, e) : ad_fail_memory(e);
   if (!s) s = compare_methods(r, &c, flags, &contradiction, &sweeps_differ, e);
@@ -381,6 +381,9 @@ ad_status ad_check(ad_check_report *r, const ad_graph *g, const ad_point *p, con
   if (!s) decide(r, o, contradiction, sweeps_differ);
   ad_compare_clear(&c);
   ad_free(flags);
-  if (s) ad_check_clear(r);
+  if (s)
+    ad_check_clear(r);
+  else
+    *report = made;
   return s;
 }
