@@ -175,17 +175,17 @@ static ad_status read_bytes(const ad_buffer *file, double *to, size_t piece) {
 }
 
 static const form forms[] = {
-    {"as it is"},
-    {"deflated", .deflated = true},
-    {"as NumPy writes it", .local64 = true},
-    {"as NumPy writes it, deflated", .local64 = true, .deflated = true},
-    {"sizes behind the content", .described = true},
-    {"sizes behind the content, deflated", .described = true, .deflated = true},
-    {"sizes of 64 bits", .central64 = true},
-    {"all of 64 bits", .central64 = true, .local64 = true, .end64 = true, .deflated = true},
-    {"fields of other programs", .foreign = true},
-    {"fields of other programs before sizes of 64 bits", .foreign = true, .central64 = true, .local64 = true},
-    {"comments", .comment = true, .end64 = true},
+    {.what = "as it is"},
+    {.what = "deflated", .deflated = true},
+    {.what = "as NumPy writes it", .local64 = true},
+    {.what = "as NumPy writes it, deflated", .local64 = true, .deflated = true},
+    {.what = "sizes behind the content", .described = true},
+    {.what = "sizes behind the content, deflated", .described = true, .deflated = true},
+    {.what = "sizes of 64 bits", .central64 = true},
+    {.what = "all of 64 bits", .central64 = true, .local64 = true, .end64 = true, .deflated = true},
+    {.what = "fields of other programs", .foreign = true},
+    {.what = "fields of other programs before sizes of 64 bits", .foreign = true, .central64 = true, .local64 = true},
+    {.what = "comments", .comment = true, .end64 = true},
 };
 enum { FORMS = sizeof forms / sizeof forms[0] };
 
