@@ -181,21 +181,21 @@ static void run_hessian(methods *m, const ad_backend *b, ad_mode mode, bool spar
 
 /* Evaluates every output whose name starts with the prefix, in order. */
 static void see_outputs(methods *m, methods_what what, size_t first, const ad_graph *d, const ad_workspace *w,
-                        const char *prefix, const ad_backend *b) {
+                        const char *prefix, const char *how, const ad_backend *b) {
   for (size_t k = 0; k < ad_graph_output_count(d); k++) {
     const ad_span s = ad_workspace_value(w, ad_graph_output_node(d, k));
     if (strncmp(ad_graph_output_name(d, k), prefix, strlen(prefix)) != 0) continue;
-    for (size_t i = 0; i < s.count; i++) see(m, what, first++, prefix, b, AD_MODE_DEFAULT, s, i);
+    for (size_t i = 0; i < s.count; i++) see(m, what, first++, how, b, AD_MODE_DEFAULT, s, i);
   }
 }
 
-static void run_gradient_graph(methods *m, const ad_graph *d, size_t row, const ad_backend *b) {
+static void run_gradient_graph(methods *m, const ad_graph *d, size_t row, const char *how, const ad_backend *b) {
   graphs_run r = graphs_start(d, ad_backend_name(b), (ad_workspace_options){0});
-  see_outputs(m, METHODS_JACOBIAN, row * m->columns, d, r.w, "grad.", b);
+  see_outputs(m, METHODS_JACOBIAN, row * m->columns, d, r.w, "grad.", how, b);
   graphs_end(&r);
 }
 
-/* The gradient of each row; of row 0 also the gradient's first element's and its optimized form. */
+/* The gradient of each row, as it is and optimized. */
 static void run_gradient_graphs(methods *m) {
   for (size_t k = 0, row = 0; k < 2; k++)
     for (size_t i = 0; i < output_size(m, k); i++, row++) {
@@ -210,8 +210,8 @@ static void run_gradient_graphs(methods *m) {
                              &graphs_error));
       must(ad_graph_optimize(&o, d, NULL, &graphs_error));
       for (size_t b = 0; b < ad_backend_count(); b++) {
-        run_gradient_graph(m, d, row, ad_backend_get(b));
-        run_gradient_graph(m, o, row, ad_backend_get(b));
+        run_gradient_graph(m, d, row, "diff", ad_backend_get(b));
+        run_gradient_graph(m, o, row, "diff, optimized", ad_backend_get(b));
       }
       ad_graph_free(o);
       ad_graph_free(d);
@@ -241,7 +241,8 @@ static void run_product_graph(methods *m, bool forward) {
     for (size_t k = 0; !forward && k < 2; at += output_size(m, k++))
       set_seed(w, d, "adjoint", ad_graph_output_name(m->g, k), m->weight + at, output_size(m, k));
     must(ad_workspace_primal(w, &graphs_error));
-    see_outputs(m, forward ? METHODS_JVP : METHODS_VJP, 0, d, w, forward ? "tangent." : "adjoint.", ad_backend_get(b));
+    see_outputs(m, forward ? METHODS_JVP : METHODS_VJP, 0, d, w, forward ? "tangent." : "adjoint.",
+                forward ? "diff to jvp" : "diff to vjp", ad_backend_get(b));
     ad_workspace_free(w);
     ad_program_free(p);
   }

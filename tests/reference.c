@@ -7,114 +7,188 @@
 
 #define RN MPFR_RNDN
 
-/* ---- The table: elementwise operations of up to three arguments, then those on vectors */
+/* ---- Functions that MPFR does not have */
 
-typedef void element_fn(mpfr_ptr z, mpfr_srcptr x, mpfr_srcptr y, mpfr_srcptr w);
+static int cube(mpfr_ptr z, mpfr_srcptr x, mpfr_rnd_t r) {
+  return mpfr_pow_ui(z, x, 3, r);
+}
+
+static int fourth(mpfr_ptr z, mpfr_srcptr x, mpfr_rnd_t r) {
+  return mpfr_pow_ui(z, x, 4, r);
+}
+
+static int recip(mpfr_ptr z, mpfr_srcptr x, mpfr_rnd_t r) {
+  return mpfr_ui_div(z, 1, x, r);
+}
+
+static int whole(mpfr_ptr z, mpfr_srcptr x, mpfr_rnd_t r) {
+  (void)r;
+  return mpfr_floor(z, x);
+}
+
+static int sign(mpfr_ptr z, mpfr_srcptr x, mpfr_rnd_t r) {
+  return mpfr_nan_p(x) ? mpfr_set(z, x, r) : mpfr_set_si(z, mpfr_sgn(x), r);
+}
+
+static int relu(mpfr_ptr z, mpfr_srcptr x, mpfr_rnd_t r) {
+  return mpfr_cmp_ui(x, 0) < 0 ? mpfr_set_ui(z, 0, r) : mpfr_set(z, x, r);
+}
+
+static int sigmoid(mpfr_ptr z, mpfr_srcptr x, mpfr_rnd_t r) {
+  mpfr_neg(z, x, r);
+  mpfr_exp(z, z, r);
+  mpfr_add_ui(z, z, 1, r);
+  return mpfr_ui_div(z, 1, z, r);
+}
+
+static int softplus(mpfr_ptr z, mpfr_srcptr x, mpfr_rnd_t r) {
+  mpfr_exp(z, x, r);
+  return mpfr_log1p(z, z, r);
+}
+
+/* MPFR's own take the number beside a nan. */
+static int larger(mpfr_ptr z, mpfr_srcptr x, mpfr_srcptr y, mpfr_rnd_t r) {
+  return mpfr_unordered_p(x, y) ? mpfr_add(z, x, y, r) : mpfr_max(z, x, y, r);
+}
+
+static int smaller(mpfr_ptr z, mpfr_srcptr x, mpfr_srcptr y, mpfr_rnd_t r) {
+  return mpfr_unordered_p(x, y) ? mpfr_add(z, x, y, r) : mpfr_min(z, x, y, r);
+}
+
+static int less(mpfr_ptr z, mpfr_srcptr x, mpfr_srcptr y, mpfr_rnd_t r) {
+  return mpfr_set_ui(z, mpfr_less_p(x, y) != 0, r);
+}
+
+static int xlogy(mpfr_ptr z, mpfr_srcptr x, mpfr_srcptr y, mpfr_rnd_t r) {
+  mpfr_log(z, y, r);
+  return mpfr_zero_p(x) ? mpfr_set_ui(z, 0, r) : mpfr_mul(z, x, z, r);
+}
+
+static int where(mpfr_ptr z, mpfr_srcptr x, mpfr_srcptr y, mpfr_srcptr w, mpfr_rnd_t r) {
+  return mpfr_set(z, mpfr_zero_p(x) ? w : y, r);
+}
+
+static int clip(mpfr_ptr z, mpfr_srcptr x, mpfr_srcptr y, mpfr_srcptr w, mpfr_rnd_t r) {
+  larger(z, x, y, r);
+  return smaller(z, z, w, r);
+}
+
+/* ---- The table */
+
+/* Where an operation kinks, jumps or ends; those up to KINKS have derivatives there that are a policy. */
+typedef enum edge {
+  AT_ZERO,
+  AT_INTEGERS,
+  AT_EQUAL,
+  AT_ENDS,
+  AT_CORNER,
+  AT_CUT,
+  KINKS = AT_CUT,
+  NOWHERE,
+  VERTICAL,
+  POSITIVE,
+  ABOVE_MINUS_ONE,
+  UNIT,
+  POLE,
+  DIVISOR,
+  LOGARITHM
+} edge;
+
+/* How far it is from there; not positive: there, or outside. */
+static double distance_from(edge e, double x, double y, double w) {
+  switch (e) {
+    case AT_ZERO:
+    case VERTICAL:
+      return fabs(x);
+    case AT_INTEGERS:
+      return fabs(x - round(x));
+    case AT_EQUAL:
+      return fabs(x - y);
+    case AT_ENDS:
+      return fmin(fmin(fabs(x - y), fabs(x - w)), w - y);
+    case AT_CORNER:
+      return hypot(x, y);
+    case AT_CUT:
+      return y < 0 ? fabs(x) : hypot(x, y);
+    case POSITIVE:
+      return x;
+    case ABOVE_MINUS_ONE:
+      return x + 1;
+    case UNIT:
+      return 1 - fabs(x);
+    case POLE:
+      return fabs(cos(x));
+    case DIVISOR:
+      return fabs(y);
+    case LOGARITHM:
+      return y;
+    default:
+      return 1;
+  }
+}
+
 typedef struct ref_op {
   const char *text; /* with % for the next argument */
-  int arity;
-  element_fn *value;
-  double (*distance)(double x, double y, double w); /* from the next kink, jump or edge; not positive: there, outside */
-  bool kink;                                        /* a kink or a jump, where derivatives are a policy */
+  edge edge;
+  bool avoid; /* by special graphs, at the edge: methods are known to differ there, see check_agreement.c */
+  int (*unary)(mpfr_ptr z, mpfr_srcptr x, mpfr_rnd_t r);
+  int (*binary)(mpfr_ptr z, mpfr_srcptr x, mpfr_srcptr y, mpfr_rnd_t r);
+  int (*ternary)(mpfr_ptr z, mpfr_srcptr x, mpfr_srcptr y, mpfr_srcptr w, mpfr_rnd_t r);
 } ref_op;
 
-#define VALUE(NAME, ...)                                                              \
-  static void NAME##_value(mpfr_ptr z, mpfr_srcptr x, mpfr_srcptr y, mpfr_srcptr w) { \
-    (void)x, (void)y, (void)w;                                                        \
-    __VA_ARGS__;                                                                      \
-  }
-#define DISTANCE(NAME, ...)                                     \
-  static double NAME##_distance(double x, double y, double w) { \
-    (void)x, (void)y, (void)w;                                  \
-    return __VA_ARGS__;                                         \
-  }
-#define CALL(NAME) VALUE(NAME, mpfr_##NAME(z, x, RN))
-#define CALL2(NAME) VALUE(NAME, mpfr_##NAME(z, x, y, RN))
+static const char *const structured_text[REF_ELEMENTWISE] = {
+    [REF_SUM] = "sum(%)",         [REF_MEAN] = "mean(%)",
+    [REF_PROD] = "prod(%)",       [REF_DOT] = "dot(%, %)",
+    [REF_STACK] = "stack(%, %)",  [REF_CONCAT] = "concat(%, %)",
+    [REF_CUMSUM] = "cumsum(%)",   [REF_REDUCE_MAX] = "max(%)",
+    [REF_REDUCE_MIN] = "min(%)",  [REF_LOGSUMEXP] = "logsumexp(%)",
+    [REF_SOFTMAX] = "softmax(%)",
+};
 
-CALL(neg)
-CALL(sqr) CALL(sqrt) CALL(cbrt) CALL(abs) CALL(exp) CALL(expm1) CALL(log) CALL(log1p) CALL(sin) CALL(cos) CALL(tan)
-    CALL(asin) CALL(acos) CALL(atan) CALL(sinh) CALL(cosh) CALL(tanh) CALL(asinh) CALL(erf) CALL2(add) CALL2(sub)
-        CALL2(mul) CALL2(div) CALL2(pow) CALL2(atan2) CALL2(hypot) VALUE(max, mpfr_max(z, x, y, RN);
-                                                                         if (mpfr_unordered_p(x, y)) mpfr_set_nan(z))
-            VALUE(min, mpfr_min(z, x, y, RN); if (mpfr_unordered_p(x, y))
-                      mpfr_set_nan(z)) VALUE(cube, mpfr_pow_ui(z, x, 3, RN)) VALUE(recip, mpfr_ui_div(z, 1, x, RN))
-                VALUE(fourth, mpfr_pow_ui(z, x, 4, RN)) VALUE(half, mpfr_sqrt(z, x, RN); if (mpfr_nan_p(x))
-                                                                  mpfr_set_nan(z)) VALUE(floor, mpfr_floor(z, x))
-                    VALUE(sign, mpfr_set_si(z, mpfr_nan_p(x) ? 0 : mpfr_sgn(x), RN); if (mpfr_nan_p(x)) mpfr_set_nan(z))
-                        VALUE(relu, if (mpfr_sgn(x) < 0) mpfr_set_zero(z, 1); else mpfr_set(z, x, RN))
-                            VALUE(sigmoid, mpfr_neg(z, x, RN); mpfr_exp(z, z, RN); mpfr_add_ui(z, z, 1, RN);
-                                  mpfr_ui_div(z, 1, z, RN)) VALUE(softplus, mpfr_exp(z, x, RN); mpfr_log1p(z, z, RN))
-                                VALUE(less, mpfr_set_ui(z, mpfr_less_p(x, y) != 0,
-                                                        RN)) VALUE(where, mpfr_set(z, mpfr_zero_p(x) ? w : y, RN))
-                                    VALUE(clip, mpfr_max(z, x, y, RN); mpfr_min(z, z, w, RN); if (mpfr_nan_p(x))
-                                              mpfr_set_nan(z)) VALUE(xlogy, mpfr_log(z, y, RN);
-                                                                     if (mpfr_zero_p(x)) mpfr_set_zero(z, 1);
-                                                                     else mpfr_mul(z, x, z, RN))
-
-                                        DISTANCE(smooth, 1) DISTANCE(zero, fabs(x)) DISTANCE(positive, x)
-                                            DISTANCE(above_minus_one, x + 1) DISTANCE(divisor, fabs(y))
-                                                DISTANCE(difference, fabs(x - y)) DISTANCE(integer, fabs(x - round(x)))
-                                                    DISTANCE(unit, 1 - fabs(x)) DISTANCE(pole, fabs(cos(x)))
-                                                        DISTANCE(ends, fmin(fmin(fabs(x - y), fabs(x - w)), w - y))
-                                                            DISTANCE(corner, hypot(x, y))
-                                                                DISTANCE(cut, y < 0 ? fabs(x) : hypot(x, y))
-                                                                    DISTANCE(logarithm, y)
-
-#define ROW(TEXT, ARITY, NAME, EDGE) \
-  { TEXT, ARITY, NAME##_value, EDGE##_distance, false }
-#define KINK(TEXT, ARITY, NAME, WHERE) \
-  { TEXT, ARITY, NAME##_value, WHERE##_distance, true }
-                                                                        static const
-    char *const structured_text[REF_ELEMENTWISE] = {[REF_SUM] = "sum(%)",        [REF_MEAN] = "mean(%)",
-                                                    [REF_PROD] = "prod(%)",      [REF_DOT] = "dot(%, %)",
-                                                    [REF_STACK] = "stack(%, %)", [REF_CONCAT] = "concat(%, %)",
-                                                    [REF_CUMSUM] = "cumsum(%)",  [REF_REDUCE_MAX] = "max(%)",
-                                                    [REF_REDUCE_MIN] = "min(%)", [REF_LOGSUMEXP] = "logsumexp(%)",
-                                                    [REF_SOFTMAX] = "softmax(%)"};
+enum { LESS, WHERE, ADD };
 static const ref_op table[] = {
-    ROW("(%^2)", 1, sqr, smooth), /* those before `add` have one argument */
-    ROW("(-%)", 1, neg, smooth),
-    ROW("(%^3)", 1, cube, smooth),
-    ROW("(%**4)", 1, fourth, smooth),
-    ROW("(%^0.5)", 1, half, positive),
-    ROW("sqrt(%)", 1, sqrt, positive),
-    ROW("cbrt(%)", 1, cbrt, zero),
-    ROW("recip(%)", 1, recip, zero),
-    KINK("abs(%)", 1, abs, zero),
-    KINK("sign(%)", 1, sign, zero),
-    KINK("floor(%)", 1, floor, integer),
-    KINK("relu(%)", 1, relu, zero),
-    ROW("exp(%)", 1, exp, smooth),
-    ROW("expm1(%)", 1, expm1, smooth),
-    ROW("log(%)", 1, log, positive),
-    ROW("log1p(%)", 1, log1p, above_minus_one),
-    ROW("sin(%)", 1, sin, smooth),
-    ROW("cos(%)", 1, cos, smooth),
-    ROW("tan(%)", 1, tan, pole),
-    ROW("asin(%)", 1, asin, unit),
-    ROW("acos(%)", 1, acos, unit),
-    ROW("atan(%)", 1, atan, smooth),
-    ROW("sinh(%)", 1, sinh, smooth),
-    ROW("cosh(%)", 1, cosh, smooth),
-    ROW("tanh(%)", 1, tanh, smooth),
-    ROW("asinh(%)", 1, asinh, smooth),
-    ROW("erf(%)", 1, erf, smooth),
-    ROW("sigmoid(%)", 1, sigmoid, smooth),
-    ROW("softplus(%)", 1, softplus, smooth),
-    ROW("(% + %)", 2, add, smooth),
-    ROW("(% - %)", 2, sub, smooth),
-    ROW("(% * %)", 2, mul, smooth),
-    ROW("(% * %)", 2, mul, smooth),
-    ROW("(% / %)", 2, div, divisor),
-    ROW("(% ^ %)", 2, pow, positive),
-    KINK("max(%, %)", 2, max, difference),
-    KINK("min(%, %)", 2, min, difference),
-    KINK("atan2(%, %)", 2, atan2, cut),
-    KINK("hypot(%, %)", 2, hypot, corner),
-    ROW("xlogy(%, %)", 2, xlogy, logarithm),
-    ROW("where(%, %, %)", 3, where, smooth),
-    KINK("clip(%, %, %)", 3, clip, ends),
-    KINK("(% < %)", 2, less, difference),
+    [LESS] = {"(% < %)", AT_EQUAL, .binary = less},
+    [WHERE] = {"where(%, %, %)", NOWHERE, .ternary = where},
+    [ADD] = {"(% + %)", NOWHERE, .binary = mpfr_add},
+    {"(% - %)", NOWHERE, .binary = mpfr_sub},
+    {"(% * %)", NOWHERE, .binary = mpfr_mul},
+    {"(% / %)", DIVISOR, .binary = mpfr_div},
+    {"(% ^ %)", POSITIVE, true, .binary = mpfr_pow},
+    {"max(%, %)", AT_EQUAL, .binary = larger},
+    {"min(%, %)", AT_EQUAL, .binary = smaller},
+    {"atan2(%, %)", AT_CUT, .binary = mpfr_atan2},
+    {"hypot(%, %)", AT_CORNER, true, .binary = mpfr_hypot},
+    {"xlogy(%, %)", LOGARITHM, true, .binary = xlogy},
+    {"clip(%, %, %)", AT_ENDS, .ternary = clip},
+    {"(%^2)", NOWHERE, .unary = mpfr_sqr},
+    {"(-%)", NOWHERE, .unary = mpfr_neg},
+    {"(%^3)", NOWHERE, .unary = cube},
+    {"(%**4)", NOWHERE, .unary = fourth},
+    {"(%^0.5)", POSITIVE, .unary = mpfr_sqrt},
+    {"sqrt(%)", POSITIVE, .unary = mpfr_sqrt},
+    {"cbrt(%)", VERTICAL, .unary = mpfr_cbrt},
+    {"recip(%)", VERTICAL, .unary = recip},
+    {"abs(%)", AT_ZERO, .unary = mpfr_abs},
+    {"sign(%)", AT_ZERO, .unary = sign},
+    {"floor(%)", AT_INTEGERS, .unary = whole},
+    {"relu(%)", AT_ZERO, .unary = relu},
+    {"exp(%)", NOWHERE, .unary = mpfr_exp},
+    {"expm1(%)", NOWHERE, .unary = mpfr_expm1},
+    {"log(%)", POSITIVE, .unary = mpfr_log},
+    {"log1p(%)", ABOVE_MINUS_ONE, .unary = mpfr_log1p},
+    {"sin(%)", NOWHERE, .unary = mpfr_sin},
+    {"cos(%)", NOWHERE, .unary = mpfr_cos},
+    {"tan(%)", POLE, .unary = mpfr_tan},
+    {"asin(%)", UNIT, .unary = mpfr_asin},
+    {"acos(%)", UNIT, .unary = mpfr_acos},
+    {"atan(%)", NOWHERE, .unary = mpfr_atan},
+    {"sinh(%)", NOWHERE, .unary = mpfr_sinh},
+    {"cosh(%)", NOWHERE, .unary = mpfr_cosh},
+    {"tanh(%)", NOWHERE, .unary = mpfr_tanh},
+    {"asinh(%)", NOWHERE, .unary = mpfr_asinh},
+    {"erf(%)", NOWHERE, .unary = mpfr_erf},
+    {"sigmoid(%)", NOWHERE, .unary = sigmoid},
+    {"softplus(%)", NOWHERE, .unary = softplus},
 };
 enum { ROWS = sizeof table / sizeof *table };
 
@@ -126,22 +200,20 @@ const char *ref_op_text(int op) {
   return op >= REF_ELEMENTWISE ? table[op - REF_ELEMENTWISE].text : structured_text[op];
 }
 
-static int find(element_fn *f) {
-  int i = 0;
-  while (table[i].value != f) i++;
-  return REF_ELEMENTWISE + i;
+bool ref_op_avoided(int op) {
+  return op >= REF_ELEMENTWISE ? table[op - REF_ELEMENTWISE].avoid : op == REF_SOFTMAX;
 }
 
 int ref_op_less(void) {
-  return find(less_value);
+  return REF_ELEMENTWISE + LESS;
 }
 
 int ref_op_where(void) {
-  return find(where_value);
+  return REF_ELEMENTWISE + WHERE;
 }
 
 int ref_op_add(void) {
-  return find(add_value);
+  return REF_ELEMENTWISE + ADD;
 }
 
 /* ---- Graphs */
@@ -161,9 +233,10 @@ int ref_rows(const ref_graph *g) {
 }
 
 int ref_arity(const ref_node *n) {
-  return n->op >= REF_ELEMENTWISE                                        ? table[n->op - REF_ELEMENTWISE].arity
-         : n->op == REF_DOT || n->op == REF_STACK || n->op == REF_CONCAT ? 2
-                                                                         : n->op > REF_LITERAL;
+  if (n->op < REF_ELEMENTWISE)
+    return n->op == REF_DOT || n->op == REF_STACK || n->op == REF_CONCAT ? 2 : n->op > REF_LITERAL;
+  const ref_op *o = &table[n->op - REF_ELEMENTWISE];
+  return o->unary ? 1 : o->binary ? 2 : 3;
 }
 
 /* ---- Numbers and values */
@@ -216,10 +289,10 @@ static void reduce(int op, mpfr_t *x, mpfr_t *y, int count, mpfr_ptr z, mpfr_ptr
         mpfr_mul(z, z, x[i], RN);
         break;
       case REF_REDUCE_MAX:
-        mpfr_max(z, z, x[i], RN);
+        larger(z, z, x[i], RN);
         break;
       case REF_REDUCE_MIN:
-        mpfr_min(z, z, x[i], RN);
+        smaller(z, z, x[i], RN);
         break;
       case REF_DOT:
         mpfr_mul(t, x[i], y[i], RN), mpfr_add(z, z, t, RN);
@@ -254,13 +327,22 @@ static void move(const ref_graph *g, const ref_node *n, ref_values *s, mpfr_t *z
     }
 }
 
+static void evaluate_element(const ref_graph *g, const ref_node *n, int i, const ref_values *s, mpfr_ptr z) {
+  const ref_op *o = &table[n->op - REF_ELEMENTWISE];
+  mpfr_srcptr x = argument(g, s, n, 0, i), y = argument(g, s, n, 1, i), w = argument(g, s, n, 2, i);
+  if (o->unary)
+    o->unary(z, x, RN);
+  else if (o->binary)
+    o->binary(z, x, y, RN);
+  else
+    o->ternary(z, x, y, w, RN);
+}
+
 void ref_values_evaluate(const ref_graph *g, int k, ref_values *s) {
   const ref_node *n = &g->node[k];
   mpfr_t *z = s->v[k];
   if (n->op >= REF_ELEMENTWISE)
-    for (int i = 0; i < ref_elements(g, k); i++)
-      table[n->op - REF_ELEMENTWISE].value(z[i], argument(g, s, n, 0, i), argument(g, s, n, 1, i),
-                                           argument(g, s, n, 2, i));
+    for (int i = 0; i < ref_elements(g, k); i++) evaluate_element(g, n, i, s, z[i]);
   else if (n->op == REF_LITERAL)
     mpfr_set_si(z[0], n->index[0], RN), mpfr_div_si(z[0], z[0], n->index[1], RN);
   else if (n->op != REF_INPUT && !n->size && n->op != REF_ELEMENT)
@@ -332,14 +414,15 @@ double ref_values_distance(const ref_graph *g, const ref_values *s, int k) {
   for (int i = 0; n->op >= REF_ELEMENTWISE && i < ref_elements(g, k); i++) {
     double x[REF_ARGS] = {0};
     for (int a = 0; a < ref_arity(n); a++) x[a] = mpfr_get_d(argument(g, s, n, a, i), RN);
-    const double d = table[n->op - REF_ELEMENTWISE].distance(x[0], x[1], x[2]);
+    const double d = distance_from(table[n->op - REF_ELEMENTWISE].edge, x[0], x[1], x[2]);
     least = d < least ? d : least;
   }
   return least;
 }
 
 static bool has_kink(int op) {
-  return op >= REF_ELEMENTWISE ? table[op - REF_ELEMENTWISE].kink : op == REF_REDUCE_MAX || op == REF_REDUCE_MIN;
+  return op >= REF_ELEMENTWISE ? table[op - REF_ELEMENTWISE].edge <= KINKS
+                               : op == REF_REDUCE_MAX || op == REF_REDUCE_MIN;
 }
 
 bool ref_kink(const ref_graph *g, int point) {

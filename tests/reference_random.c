@@ -28,7 +28,7 @@ static void make_inputs(maker *m) {
   g->nodes = g->inputs = 2 + pick(m, REF_INPUTS - 1);
   for (int n = 0; n < g->inputs; n++) {
     g->node[n] = (ref_node){.op = REF_INPUT, .size = pick(m, 5) < 3 ? 0 : 2 + pick(m, REF_SIZE - 1), .named = true};
-    g->fixed[n] = pick(m, 4) == 0;
+    g->fixed[n] = pick(m, 4) == 0 && m->regular;
   }
   for (int p = 0; p < g->points; p++) {
     static const double still[REF_COLUMNS];
@@ -98,30 +98,48 @@ static ref_node literal(maker *m) {
 
 static bool propose(maker *m, ref_node *n) {
   const int elementwise = ref_op_count() - REF_ELEMENTWISE;
-  if (pick(m, 12) == 0) {
+  if (pick(m, 20) == 0) {
     *n = literal(m);
     return true;
   }
   *n = (ref_node){
       .op = pick(m, 4) ? REF_ELEMENTWISE + pick(m, elementwise) : REF_SUM + pick(m, REF_ELEMENTWISE - REF_SUM),
       .named = pick(m, 2)};
-  for (int a = 0; a < REF_ARGS; a++) n->args[a] = earlier(m);
+  bool constant = true;
+  for (int a = 0; a < REF_ARGS; a++) {
+    n->args[a] = earlier(m);
+    if (a < ref_arity(n)) constant &= m->g->node[n->args[a]].op == REF_LITERAL;
+  }
+  /* Special graphs have no x - x: see `known` in check_agreement.c. */
+  if (constant || (!m->regular && n->args[0] == n->args[1] && ref_arity(n) == 2)) return false;
   if (!choose_condition(m, n)) return false;
   n->size = n->op >= REF_ELEMENTWISE ? joint_size(m->g, n) : structured_size(m, n);
   return n->size >= 0;
 }
 
-/* Whether the last node is far from kinks and edges at all points, and neither large nor, but for steps, tiny; of
- * special graphs that it is a number, mostly, for `where` may leave out what is none. */
+/* Whether a number is a small multiple of 2^-8, which every arithmetic has exactly if its terms are such. */
+static bool dyadic(mpfr_srcptr v) {
+  const double d = 256 * mpfr_get_d(v, MPFR_RNDN);
+  return d == rint(d) && mpfr_cmp_d(v, d / 256) == 0;
+}
+
+/* Whether the last node is far from kinks and edges at all points, and not large.  Special graphs have few numbers that
+ * arithmetics round, so that all stand on the same kinks, and few that are none, which `where` may leave out. */
 static bool acceptable(maker *m) {
   ref_graph *g = m->g;
   const int k = g->nodes;
   bool good = true;
   for (int p = 0; p < g->points; p++) {
     ref_values_evaluate(g, k, &m->at[p]);
-    if (m->regular && ref_values_distance(g, &m->at[p], k) < 0.05) good = false;
-    for (int i = 0; i < ref_elements(g, k); i++)
-      if (!(fabs(mpfr_get_d(m->at[p].v[k][i], MPFR_RNDN)) <= 20)) good = good && !m->regular && pick(m, 8) == 0;
+    const double distance = ref_values_distance(g, &m->at[p], k);
+    if (m->regular && distance < 0.05) good = false;
+    if (!m->regular && ref_op_avoided(g->node[k].op) && (g->node[k].op == REF_SOFTMAX || !(distance > 0))) good = false;
+    for (int i = 0; i < ref_elements(g, k); i++) {
+      mpfr_srcptr v = m->at[p].v[k][i];
+      if (mpfr_number_p(v) && mpfr_cmpabs_ui(v, 20) > 0) good = false;
+      if (!mpfr_number_p(v)) good = good && !m->regular && pick(m, 8) == 0;
+      if (!m->regular && mpfr_number_p(v) && !dyadic(v)) good = good && pick(m, 4) == 0;
+    }
   }
   return good;
 }
@@ -146,14 +164,20 @@ static int last_of(maker *m, bool vector) {
   return k;
 }
 
-/* The sum of the last nodes, and the last vector or else the last node. */
+static bool used(const ref_graph *g, int node) {
+  for (int k = node + 1; k < g->nodes; k++)
+    for (int a = 0; a < ref_arity(&g->node[k]); a++)
+      if (g->node[k].args[a] == node) return true;
+  return false;
+}
+
+/* The sum of what nothing uses, and the last vector or else the last node. */
 static void make_outputs(maker *m) {
   ref_graph *g = m->g;
-  const int last = g->nodes - 1;
-  int sum = -1, summed = 0;
+  int sum = -1;
   g->output[1] = last_of(m, true) >= 0 ? last_of(m, true) : last_of(m, false);
-  for (int k = last; k >= 0 && summed < 3; k--) {
-    if (!all_numbers(m, k) || g->node[k].op == REF_LITERAL) continue;
+  for (int k = g->nodes - 1; k >= 0; k--) {
+    if (!all_numbers(m, k) || g->node[k].op == REF_LITERAL || used(g, k)) continue;
     int term = k;
     if (g->node[k].size) {
       if (!add(m, (ref_node){.op = REF_SUM, .args = {k}})) continue;
@@ -161,9 +185,9 @@ static void make_outputs(maker *m) {
     }
     if (sum >= 0 && !add(m, (ref_node){.op = ref_op_add(), .args = {sum, term}})) continue;
     sum = sum < 0 ? term : g->nodes - 1;
-    summed++;
   }
-  g->output[0] = sum;
+  if (sum < 0 && g->node[0].size && add(m, (ref_node){.op = REF_SUM, .args = {0}})) sum = g->nodes - 1;
+  g->output[0] = sum < 0 ? 0 : sum;
 }
 
 void ref_random(ref_graph *g, ulps_random *r, bool regular) {

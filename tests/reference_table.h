@@ -27,6 +27,7 @@ enum {
 
 int ref_op_count(void);
 const char *ref_op_text(int op); /* with % for each argument */
+bool ref_op_avoided(int op);     /* by special graphs, at its edge */
 int ref_op_less(void);           /* what conditions of `where` are made by */
 int ref_op_where(void);
 int ref_op_add(void);
