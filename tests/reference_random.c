@@ -136,7 +136,7 @@ static bool acceptable(maker *m) {
     if (!m->regular && ref_op_avoided(g->node[k].op) && (g->node[k].op == REF_SOFTMAX || !(distance > 0))) good = false;
     for (int i = 0; i < ref_elements(g, k); i++) {
       mpfr_srcptr v = m->at[p].v[k][i];
-      if (mpfr_number_p(v) && mpfr_cmpabs_ui(v, 20) > 0) good = false;
+      if (mpfr_number_p(v) && fabs(mpfr_get_d(v, MPFR_RNDN)) > 20) good = false;
       if (!mpfr_number_p(v)) good = good && !m->regular && pick(m, 8) == 0;
       if (!m->regular && mpfr_number_p(v) && !dyadic(v)) good = good && pick(m, 4) == 0;
     }
