@@ -123,17 +123,33 @@ static bool dyadic(mpfr_srcptr v) {
   return d == rint(d) && mpfr_cmp_d(v, d / 256) == 0;
 }
 
-/* Whether the last node is far from kinks and edges at all points, and not large.  Special graphs have few numbers that
- * arithmetics round, so that all stand on the same kinks, and few that are none, which `where` may leave out. */
+static bool dyadic_arguments(const ref_graph *g, const ref_values *s, int node) {
+  const ref_node *n = &g->node[node];
+  for (int a = 0; a < ref_arity(n); a++)
+    for (int i = 0; i < ref_elements(g, n->args[a]); i++) {
+      mpfr_srcptr v = s->v[n->args[a]][i];
+      if (mpfr_number_p(v) && !dyadic(v)) return false;
+    }
+  return true;
+}
+
+/* All arithmetics stand on the same kinks and edges of special graphs: on them by numbers that none of them rounds, or
+ * far from them. */
+static bool same_everywhere(const ref_graph *g, const ref_values *s, int node) {
+  const double distance = ref_values_distance(g, s, node);
+  if (ref_op_avoided(g->node[node].op) && (g->node[node].op == REF_SOFTMAX || !(distance > 0))) return false;
+  return !(distance < 0x1p-9) || (!(distance > 0) && dyadic_arguments(g, s, node));
+}
+
+/* Whether the last node is far from kinks and edges at all points, or on them in special graphs, and not large.  Those
+ * have few numbers that arithmetics round, and few that are none, which `where` may leave out. */
 static bool acceptable(maker *m) {
   ref_graph *g = m->g;
   const int k = g->nodes;
   bool good = true;
   for (int p = 0; p < g->points; p++) {
     ref_values_evaluate(g, k, &m->at[p]);
-    const double distance = ref_values_distance(g, &m->at[p], k);
-    if (m->regular && distance < 0.05) good = false;
-    if (!m->regular && ref_op_avoided(g->node[k].op) && (g->node[k].op == REF_SOFTMAX || !(distance > 0))) good = false;
+    if (m->regular ? ref_values_distance(g, &m->at[p], k) < 0.05 : !same_everywhere(g, &m->at[p], k)) good = false;
     for (int i = 0; i < ref_elements(g, k); i++) {
       mpfr_srcptr v = m->at[p].v[k][i];
       if (mpfr_number_p(v) && fabs(mpfr_get_d(v, MPFR_RNDN)) > 20) good = false;
