@@ -231,6 +231,9 @@ static int run_one(const options *o, const char *path, ad_buffer *b) {
   ad_check_report r = {0};
   ad_node *outputs = NULL;
   int status = session_open(&s, o, path);
+  if (!status && s.element[0] != SIZE_MAX)
+    status = usage_error(o, "check looks at whole outputs; name '%s' without an element",
+                         ad_graph_output_name(s.graph, s.output[0]));
   if (!status) {
     outputs = ad_calloc(s.output_count + 1, sizeof *outputs);
     for (size_t i = 0; outputs && i < s.output_count; i++) outputs[i] = ad_graph_output_node(s.graph, s.output[i]);

@@ -28,7 +28,8 @@ static const option_row rows[] = {
     {OPT_DIRECTION, "direction", NULL, "NAME=VALUE", "how an input moves (taylor: with t), as --at has values"},
     {OPT_MIXED, "mixed", NULL, "NAME,...", "the mixed derivative by these inputs or elements, NAME or NAME[i,j]"},
     {OPT_PRECISION, "precision", NULL, "BITS", "precision of the mpfr backend, from 2 (default 256)"},
-    {OPT_DIGITS, "digits", NULL, "N", "show N significant digits; of mpfr's each is proved, or a note counts those that are not"},
+    {OPT_DIGITS, "digits", NULL, "N",
+     "show N significant digits; of mpfr's each is proved, or a note counts those that are not"},
     {OPT_FORMAT, "format", NULL, "FORMAT", "the form of the result: "}, /* and which ones the command has */
     {OPT_OUT, "out", "o", "FILE", "write to a file, replaced in one step, instead of standard output"},
     {OPT_TO, "to", NULL, "FORMAT", "the format to write: yaml, adg, nl, cppad or dot (default: by the file's name)"},

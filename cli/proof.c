@@ -28,8 +28,9 @@ typedef struct printed {
 
 static struct {
   phase phase;
-  bool last;  /* the highest precision: balls around 0 become texts */
-  bool words; /* for people, who can read "0 (below 2^-k)" */
+  uint32_t bits; /* of the last run of balls */
+  bool last;     /* the highest precision: balls around 0 become texts */
+  bool words;    /* for people, who can read "0 (below 2^-k)" */
   unsigned digits;
   size_t at; /* the number that comes next */
   size_t count, capacity;
@@ -95,7 +96,7 @@ static void keep_look(printed *n, const ad_span *s, size_t i) {
 static void put_shown(ad_buffer *b, const printed *n, const ad_span *s, size_t i) {
   char *now = text_of(s, i);
   mpfr_srcptr x = (const __mpfr_struct *)s->data + i;
-  const bool zero = n->proved && strchr(n->proved, '('), number = mpfr_number_p(x) != 0;
+  const bool zero = n->proved && strchr(n->proved, '('), number = !mpfr_nan_p(x);
   if (!now)
     b->failed = true;
   else if (!n->proved || !number || (mpfr_zero_p(x) && !strcmp(n->proved, "0"))) /* whose sign MPFR knows */
@@ -106,7 +107,7 @@ static void put_shown(ad_buffer *b, const printed *n, const ad_span *s, size_t i
     const long below = strtol(strstr(n->proved, "2^-") + 3, NULL, 10);
     if (!proof.zeros++ || below < proof.below) proof.below = below;
   }
-  proof.unproved += !n->proved && number;
+  proof.unproved += !n->proved || !number;
   ad_free(now);
 }
 
@@ -166,6 +167,7 @@ static void run_balls(const session *s, graph_command *one, ad_buffer *b, uint32
   proof.open = 1;
   for (uint32_t p = first; proof.open && p <= top; p = p < top && p > top / 2 ? top : 2 * p) {
     proof.last = p == top;
+    proof.bits = p;
     if (run(s, one, b, BALLS, p) || b->failed) forget_proved(), proof.last = true;
     if (proof.last || (!proof.finite && p >= HOPELESS_BITS)) return;
   }
@@ -193,10 +195,12 @@ int proof_run(const options *o, graph_command *one, const char *path, ad_buffer 
     const uint32_t bits = bits_for(o->digits), most = o->limits.max_precision;
     proof.digits = o->digits;
     proof.words = o->format == FORMAT_TEXT;
-    uint32_t p = bits, top = bits > MOST_BITS / 2 ? 2 * bits : MOST_BITS;
+    uint32_t top = bits > MOST_BITS / 2 ? 2 * bits : MOST_BITS;
     if (bits > UINT32_MAX / 2 || top > most) top = most;
     if (bits <= top) run_balls(&s, one, b, bits, top);
     const bool all = proof.count && !proof.open;
+    /* What balls lost at fewer bits, a zero or the side of an edge, MPFR lost, too. */
+    uint32_t p = all ? proof.bits : bits;
     for (status = 0; !all && !status; p *= 2) {
       status = run(&s, one, b, LOOK, p);
       if (!proof.changed || p > top / 2) break;

@@ -68,8 +68,12 @@ static void run_rows(rows *r, const ad_batch_plan *p, size_t chunk, unsigned thr
   double *start = r->out;
   const ad_points points = {.self = r, .count = r->count, .take = take_row, .decode = decode_row};
   must(ad_team_new(&team, threads, ad_thread_cleanup, &graphs_error));
-  const ad_batch_run run = {
-      .plan = p, .points = &points, .sink = {r, render_row, write_row}, .end = r->count, .chunk = chunk, .team = team};
+  const ad_batch_run run = {.plan = p,
+                            .points = &points,
+                            .sink = {r, render_row, write_row, NULL},
+                            .end = r->count,
+                            .chunk = chunk,
+                            .team = team};
   must(ad_batch_do(&run, &graphs_error));
   ck_assert_ptr_eq(r->out, start + r->count * r->width);
   r->out = start;

@@ -104,7 +104,7 @@ START_TEST(identities_between_functions) {
 END_TEST
 
 /* f(x + t^2) has the coefficients of f(x + t) at even places, and nothing in between, also on edges and outside; but
- * f may depend on t itself where its slope is infinite, as sqrt(t^2) does. */
+ * f may depend on t itself where its slope is infinite, as sqrt(t^2) does; what comes behind a nan is nan. */
 START_TEST(powers_of_t_may_be_missing) {
   static const double at[] = {-2, -1, -0.5, 0, 0.25, 1, 3, INFINITY};
   const ad_op_info *info = ad_op_get((ad_op)_i);
@@ -122,8 +122,8 @@ START_TEST(powers_of_t_may_be_missing) {
     for (uint32_t j = 0; j <= 11; j++) {
       const double got = coefficient(b.w, j, z, 0), want = j % 2 ? 0 : coefficient(a.w, j / 2, z, 0);
       if (j && isnan(coefficient(a.w, 0, z, 0))) continue; /* all are nan where the value is */
-      if (j == 1 && !isfinite(coefficient(a.w, 1, z, 0))) {
-        ck_assert_msg(isnan(got), "%s at %g: coefficient 1 is %g", info->name, at[k], got);
+      if ((j == 1 && !isfinite(coefficient(a.w, 1, z, 0))) || (j && isnan(coefficient(b.w, j - 1, z, 0)))) {
+        ck_assert_msg(isnan(got), "%s at %g: coefficient %u is %g", info->name, at[k], j, got);
         continue;
       }
       ck_assert_msg(

@@ -186,6 +186,7 @@ static ad_status make_workspace(ad_mixed *m, ad_error *e) {
                    (unsigned long long)(most >> 20));
   ad_status s = ad_workspace_new(&m->w, from->p, from->backend, &o, e);
   if (s) return s;
+  m->w->series_of_curves = true;
   m->factorial = m->w->engine->plane(m->w, m->count);
   m->result = m->w->engine->plane(m->w, m->count * m->elements);
   if (!m->factorial || !m->result) return ad_fail_memory(e);
@@ -251,6 +252,48 @@ static ad_status run_curve(ad_mixed *m, const derivative *d, ad_error *e) {
   return s ? s : ad_workspace_taylor(m->w, e);
 }
 
+static size_t column_of(const ad_program *p, const ad_variable *v) {
+  size_t column = v->element;
+  for (size_t i = 0; ad_program_wrt(p, i) != v->input; i++)
+    column += (size_t)ad_shape_size(ad_graph_node_shape(p->graph, ad_program_wrt(p, i)));
+  return column;
+}
+
+static bool has_entry(const ad_sparsity *s, size_t row, size_t column) {
+  for (size_t k = s->start[row]; k < s->start[row + 1]; k++)
+    if (s->column[k] == column) return true;
+  return false;
+}
+
+/* A derivative that came out as nan is 0 all the same where two of its variables never meet in the output. */
+static ad_status settle(ad_mixed *m, const derivative *d, size_t o, ad_error *e) {
+  const ad_engine *engine = m->w->engine;
+  const ad_program *all = m->w->p;
+  const size_t at = d->number * m->elements + m->first[o], offset = all->offset[m->output[o]],
+               size = (size_t)ad_shape_size(ad_graph_node_shape(all->graph, m->output[o]));
+  if (!engine->any_nan || !engine->any_nan(m->w, m->result, at, size) ||
+      engine->any_nan(m->w, m->w->value, offset, size))
+    return AD_OK;
+  ad_program *p = NULL;
+  ad_sparsity sparsity = {0};
+  ad_node *wrt = ad_malloc(ad_program_wrt_count(all) + 1, sizeof *wrt);
+  if (!wrt) return ad_fail_memory(e);
+  for (size_t i = 0; i < ad_program_wrt_count(all); i++) wrt[i] = ad_program_wrt(all, i);
+  const ad_program_options of = {
+      .output_count = 1, .outputs = &m->output[o], .wrt_count = ad_program_wrt_count(all), .wrt = wrt};
+  ad_status s = ad_program_new(&p, all->graph, &of, e);
+  if (!s) s = ad_sparsity_hessian(&sparsity, p, e);
+  bool meet = true;
+  for (uint32_t k = 0; !s && k < d->order; k++)
+    for (uint32_t l = 0; l < k; l++)
+      meet = meet && has_entry(&sparsity, column_of(p, &d->variable[k]), column_of(p, &d->variable[l]));
+  if (!s && !meet) engine->zero(m->w, m->result, at, size);
+  ad_sparsity_clear(&sparsity);
+  ad_program_free(p);
+  ad_free(wrt);
+  return s;
+}
+
 ad_status ad_mixed_run(ad_mixed *m, ad_error *e) {
   AD_GIVEN(m, e);
   const ad_engine *engine = m->w->engine;
@@ -264,6 +307,7 @@ ad_status ad_mixed_run(ad_mixed *m, ad_error *e) {
                             ad_series_at(m->w, d->top, m->w->p->offset[m->output[o]]),
                             (size_t)ad_shape_size(ad_graph_node_shape(m->w->p->graph, m->output[o])), m->factorial,
                             d->number);
+    for (size_t o = 0; !s && o < m->output_count; o++) s = settle(m, d, o, e);
   }
   return s;
 }

@@ -207,6 +207,8 @@ static ad_status copy(ad_symbolic *s, const chosen *c, kind k, unsigned number, 
   const size_t inputs = ad_graph_input_count(g);
   ad_status status = AD_OK;
   status = ad_graph_copy_inputs(s->to, g, e);
+  for (size_t i = 0; !status && i < c->wrt_count; i++) /* --wrt may name one that is `diff: no` */
+    s->to->literal[s->to->arg[s->to->first_arg[c->wrt[i]]]].fixed = false;
   for (ad_node n = 0; n < inputs; n++) s->map[n] = n;
   for (size_t i = 0; !status && k == VJP && i < c->output_count; i++)
     status = add_seed(s, &seed[i], k, number, ad_graph_output_name(g, c->output[i]),

@@ -68,9 +68,12 @@ static ad_status make_marked(ad_workspace *w, ad_error *e) {
   if (s || w->careful->w) return s;
   bool *fixed = ad_calloc((size_t)p->input_size + 1, sizeof *fixed);
   if (!fixed) return ad_fail_memory(e);
+  /* A program for values only does not say by what its graph's derivatives are. */
+  bool differentiates = false;
+  for (ad_node n = 0; n < ad_graph_input_count(p->graph); n++) differentiates = differentiates || p->active[n];
   for (ad_node n = 0; n < ad_graph_input_count(p->graph); n++)
     for (size_t i = 0; p->offset[n] != AD_ABSENT && i < size_of(p, n); i++)
-      if (!p->active[n]) fixed[p->offset[n] + i] = true;
+      fixed[p->offset[n] + i] = differentiates ? !p->active[n] : ad_graph_input_fixed(p->graph, n);
   ad_free(w->careful->fixed);
   w->careful->fixed = fixed;
   const ad_workspace_options o = {.precision = w->options.precision, .directions = 1, .reverse = true};
@@ -335,37 +338,61 @@ ad_status ad_careful_reverse(ad_workspace *w, ad_error *e) {
 
 /* ---- Series */
 
-static bool is_first_nan(const ad_workspace *w) {
+/* Number k of the series of element i. */
+static bool is_series_nan(const ad_workspace *w, uint32_t k, size_t i) {
+  return is_nan(w, (lane){w->series, 0, 1}, ad_series_at(w, k, i));
+}
+
+static bool any_series_nan(const ad_workspace *w) {
   const ad_program *p = w->p;
-  const lane all = {w->series, 0, 1};
-  for (size_t i = 0; w->options.order && i < read_count(w); i++) {
+  for (size_t i = 0; i < read_count(w); i++) {
     const ad_node n = read_node(w, i);
     for (size_t j = 0; n != AD_NO_NODE && j < size_of(p, n); j++)
-      if (is_nan(w, all, ad_series_at(w, 1, p->offset[n] + j))) return true;
+      for (uint32_t k = 1; k <= w->options.order; k++)
+        if (is_series_nan(w, k, p->offset[n] + j)) return true;
   }
   return false;
+}
+
+/* What forward mode says of an element's series that has nan: curved: an input moves, but not by t. */
+static void settle_series(ad_workspace *w, size_t i, bool curved) {
+  ad_workspace *marked = w->careful->w;
+  const bool still = marked->engine->nothing(marked->tangent, i);
+  const bool lost =
+      loses_tangent(w, 0, i) || (w->series_of_curves && marked->engine->any_nan(marked, marked->tangent, i, 1));
+  bool nan = false;
+  if (!still && !lost && !curved && !w->series_of_curves && is_series_nan(w, 1, i))
+    marked->engine->give(marked, marked->tangent, i, w->series, ad_series_at(w, 1, i), true);
+  for (uint32_t k = 1; k <= w->options.order; k++) {
+    nan = (nan && !w->series_of_curves) || lost || is_series_nan(w, k, i);
+    if (still)
+      w->engine->zero(w, w->series, ad_series_at(w, k, i), 1);
+    else if (nan)
+      set_nan(w, (lane){w->series, 0, 1}, ad_series_at(w, k, i));
+  }
 }
 
 /* Coefficients beyond 0 of what is nan, where it depends on an input whose series moves; and what was lost. */
 ad_status ad_careful_series(ad_workspace *w, ad_error *e) {
   const ad_program *p = w->p;
-  const lane all = {w->series, 0, 1};
-  if (!w->engine->marked || !((w->careful && w->careful->inside) || is_first_nan(w))) return AD_OK;
+  bool curved = false;
+  if (!w->engine->marked || !(w->series_unsettled || (w->careful && w->careful->inside) || any_series_nan(w)))
+    return AD_OK;
   ad_status s = make_marked(w, e);
   if (s) return s;
   ad_workspace *marked = w->careful->w;
   run_primal(w, 0);
   marked->engine->zero(marked, marked->tangent, 0, p->size);
   for (size_t i = 0; i < p->input_size; i++)
-    for (uint32_t k = 1; k <= w->options.order && marked->engine->nothing(marked->tangent, i); k++)
+    for (uint32_t k = 1; k <= w->options.order && marked->engine->nothing(marked->tangent, i); k++) {
       marked->engine->take(marked, marked->tangent, i, w->series, ad_series_at(w, k, i), true);
+      curved = curved || (k > 1 && !marked->engine->nothing(marked->tangent, i));
+    }
   marked->engine->forward(marked);
   note_lost(w->careful);
   for (size_t i = 0; i < read_count(w); i++) {
     const ad_node n = read_node(w, i);
-    for (size_t j = 0; n != AD_NO_NODE && j < size_of(p, n); j++)
-      for (uint32_t k = 1; k <= w->options.order && loses_tangent(w, 0, p->offset[n] + j); k++)
-        set_nan(w, all, ad_series_at(w, k, p->offset[n] + j));
+    for (size_t j = 0; n != AD_NO_NODE && j < size_of(p, n); j++) settle_series(w, p->offset[n] + j, curved);
   }
   return AD_OK;
 }

@@ -128,6 +128,13 @@ static bool marked_is_nothing(const void *plane, size_t at) {
   return marked_nothing(((const T *)plane)[at]);
 }
 
+static bool marked_any_nan(const ad_workspace *w, const void *plane, size_t first, size_t count) {
+  (void)w;
+  for (size_t i = first; i < first + count; i++)
+    if (isnan(((const T *)plane)[i].v)) return true;
+  return false;
+}
+
 static ad_lost marked_lost(ad_workspace *w) {
   CX *s = w->state;
   const ad_lost lost = s->lost;
@@ -145,6 +152,7 @@ const ad_engine ad_engine_marked_f64 = {
     .zero = marked_zero,
     .take = marked_take,
     .give = marked_give,
+    .any_nan = marked_any_nan,
     .nothing = marked_is_nothing,
     .lost = marked_lost,
     .primal = marked_sweep_primal,

@@ -177,6 +177,13 @@ static void mp_set(ad_workspace *w, void *plane, size_t at, double v, const char
     mpfr_set_d(r, v, MPFR_RNDN);
 }
 
+static bool mp_any_nan(const ad_workspace *w, const void *plane, size_t first, size_t count) {
+  (void)w;
+  for (size_t i = first; i < first + count; i++)
+    if (mpfr_nan_p(N((const T *)plane + i))) return true;
+  return false;
+}
+
 #ifdef MARKED
 static void mp_set_doubles(ad_workspace *w, void *plane, size_t first, const double *v, size_t count) {
   for (size_t i = 0; i < count; i++) mp_set(w, plane, first + i, v[i], NULL);
@@ -222,6 +229,7 @@ const ad_engine ad_engine_marked_mpfr = {
     .zero = mp_zero,
     .take = mp_take,
     .give = mp_give,
+    .any_nan = mp_any_nan,
     .nothing = mp_nothing,
     .lost = mp_lost,
     .primal = mp_marked_sweep_primal,
@@ -231,14 +239,6 @@ const ad_engine ad_engine_marked_mpfr = {
 };
 
 #else
-
-static bool mp_any_nan(const ad_workspace *w, const void *plane, size_t first, size_t count) {
-  const __mpfr_struct *x = (const __mpfr_struct *)plane + first;
-  (void)w;
-  for (size_t i = 0; i < count; i++)
-    if (mpfr_nan_p(x + i)) return true;
-  return false;
-}
 
 static void mp_seed_adjoint(ad_workspace *w, size_t at, double seed, const char *text) {
   mpfr_ptr sum = (__mpfr_struct *)w->adjoint + at;

@@ -82,6 +82,8 @@ struct ad_workspace {
   void *value, *tangent, *adjoint; /* planes of p->size elements; tangent has options.directions of them */
   void *series;                    /* Taylor coefficients 1, 2 ...: see ad_series_of */
   bool series_by_element;
+  bool series_of_curves; /* of mixed.c: powers of t are names of variables, */
+  bool series_unsettled; /* and what does not move on a curve met a slope that is not finite */
   void *kept;         /* partials for the reverse sweep; NULL: none */
   void *gradient;     /* p->input_size elements, where there are tangents */
   const void *result; /* the last gradient: that, or the adjoints of the inputs */

@@ -147,7 +147,7 @@ static void fill_entry(ad_check_entry *entry, const ad_comparison *c, size_t k, 
 /* The list, the classes and the worst entry. */
 static ad_status collect(ad_check_report *r, const ad_comparison *c, size_t *worst, ad_error *e) {
   r->list = ad_calloc(MAX_LISTED, sizeof *r->list);
-  double *ulps = ad_calloc(c->entries, 2 * sizeof *ulps), *digits = ulps + c->entries;
+  double *ulps = ad_calloc(c->entries, 2 * sizeof *ulps), *digits = ulps ? ulps + c->entries : NULL;
   if (!r->list || !ulps) {
     ad_free(ulps);
     return ad_fail_memory(e);
@@ -299,14 +299,14 @@ static void decide(ad_check_report *r, const ad_check_options *o, bool contradic
     i = 4;
   else if (contradiction)
     i = 5;
+  else if (o->min_digits > 0 && r->min_digits < o->min_digits)
+    i = 6;
   else if (r->by_class[AD_ENTRY_DISAGREES])
     i = sweeps_differ ? 9 : 10;
   else if (r->by_class[AD_ENTRY_UNDECIDED])
     i = 8;
   else if (r->by_class[AD_ENTRY_EDGE] || r->by_class[AD_ENTRY_NAN])
     i = 7;
-  else if (o->min_digits > 0 && r->min_digits < o->min_digits)
-    i = 6;
   else if (!r->entries)
     i = 3;
   else if (r->by_class[AD_ENTRY_KINK])

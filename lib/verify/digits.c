@@ -47,7 +47,7 @@ typedef struct kept {
 static kept judge(const double *d, size_t count, mpfr_srcptr x) {
   kept k = {NAN, NAN, 0};
   if (!mpfr_number_p(x)) return k;
-  const bool zero = !mpfr_regular_p(x) || mpfr_get_exp(x) < AD_UNSEEN_EXPONENT;
+  const bool zero = !mpfr_regular_p(x);
   k.digits = ALL_DIGITS;
   if (!zero) k.ulps = 0;
   for (size_t i = 0; i < count; i++) {
@@ -64,9 +64,9 @@ static kept judge(const double *d, size_t count, mpfr_srcptr x) {
 
 typedef enum answer { OPEN, KNOWN, HOPELESS } answer;
 
-/* Whether the ball tells the truth, which goes to x; all that a double can't show is 0. */
+/* Whether the ball tells the truth, which goes to x; what may be 0 and is less than a double shows is 0. */
 static answer tells(mpfr_ptr x, arb_srcptr ball) {
-  if (ad_enclosed_nothing(ball))
+  if (ad_enclosed_nothing(ball) && arb_contains_zero(ball))
     mpfr_set_zero(x, 1);
   else if (arb_is_finite(ball) && arb_rel_accuracy_bits(ball) >= TRUTH_BITS)
     arf_get_mpfr(x, arb_midref(ball), MPFR_RNDN);
