@@ -271,6 +271,50 @@ START_TEST(double_within_the_bounds) {
 }
 END_TEST
 
+/* ---- Special arguments: also outside of domains, and signs of zeros */
+
+static void push_special(char *report, size_t size, const ad_op_info *info, const op_points *p, size_t i,
+                         const char *what, double got, mpfr_srcptr want, double bound, double carried) {
+  const double exact = mpfr_get_d(want, MPFR_RNDN);
+  const bool sign = got == 0 && mpfr_zero_p(want) && !signbit(got) != !signbit(exact);
+  if (error_of(got, want, carried) <= bound && !sign) return;
+  const size_t used = strlen(report);
+  snprintf(report + used, size - used, "%s of %s(%g, %g, %g): %.17g, not %.17g\n", what, info->name, p->arg[0][i],
+           p->nargs > 1 ? p->arg[1][i] : 0, p->nargs > 2 ? p->arg[2][i] : 0, got, exact);
+}
+
+START_TEST(special_arguments) {
+  const ad_op_info *info = ad_op_get((ad_op)_i);
+  if (info->cls != AD_CLASS_ELEMENT) return;
+  op_points p = op_points_special(info);
+  const subject t = {info, NULL};
+  ad_node z;
+  ad_graph *g = graph_of(t, &p, 0, p.count, &z);
+  graphs_run exact = graphs_start(g, "mpfr", (ad_workspace_options){.precision = BITS, .directions = 3});
+  for (size_t i = 0; i < p.count; i++)
+    for (uint32_t k = 0; k < p.nargs; k++) must(ad_workspace_seed_tangent(exact.w, k, k, i, 1, &graphs_error));
+  must(ad_workspace_forward(exact.w, &graphs_error));
+  static char report[400000];
+  *report = 0;
+  const ad_span value = ad_workspace_value(exact.w, z);
+  for (int s = 0; s < GRAPHS_SIMD; s++) {
+    results r = by_tensor(t, &p, graphs_simd[s], true);
+    for (uint32_t k = 0; k <= p.nargs; k++) {
+      const ad_span want = k ? ad_workspace_tangent(exact.w, k - 1, z) : value;
+      for (size_t i = 0; i < p.count; i++)
+        push_special(report, sizeof report, info, &p, i, k ? k > 1 ? "2nd" : "1st" : "value",
+                     k ? r.partial[k - 1][i] : r.value[i], number(want, i), k ? info->partial_ulps : info->value_ulps,
+                     k ? carried_spacing(&p, number(value, i), i) : 0);
+    }
+    free_results(&r);
+  }
+  ck_assert_msg(!*report, "%s", report);
+  graphs_end(&exact);
+  ad_graph_free(g);
+  op_points_free(&p);
+}
+END_TEST
+
 static const double exponents[] = {0, 1, 2, 3, 4, 7, 20, 1023, 2147483647, -1, -2, -3, -8, -1075, -2147483647};
 enum { EXPONENTS = sizeof exponents / sizeof exponents[0] };
 
@@ -296,6 +340,10 @@ int main(void) {
   tcase_add_loop_test(t, double_within_the_bounds, 0, (int)ad_op_count());
   tcase_add_loop_test(t, constant_powers_within_the_bounds, 0, EXPONENTS);
   tcase_add_test(t, lowered_rows_are_covered);
+  suite_add_tcase(s, t);
+  t = tcase_create("special arguments");
+  tcase_set_timeout(t, 600);
+  tcase_add_loop_test(t, special_arguments, 0, (int)ad_op_count());
   suite_add_tcase(s, t);
   return suite_run(s);
 }

@@ -177,6 +177,19 @@ op_points op_points_ordinary(const ad_op_info *info, size_t count) {
   return p;
 }
 
+op_points op_points_special(const ad_op_info *info) {
+  static const double values[] = {0,   0x1p-1074, 1e-310, 1e-300, 1e-20, 0.5,     1,       2,
+                                  2.5, 3,         20,     1e20,   1e300, 1.5e308, DBL_MAX, INFINITY};
+  enum { COUNT = 2 * sizeof values / sizeof *values + 1 };
+  double v[COUNT];
+  for (size_t i = 0; i + 1 < COUNT; i++) v[i] = i & 1 ? -values[i / 2] : values[i / 2];
+  v[COUNT - 1] = NAN;
+  op_points p = {.nargs = (size_t)info->max_args};
+  const size_t y = p.nargs > 1 ? COUNT : 1, w = p.nargs > 2 ? COUNT : 1;
+  for (size_t i = 0; i < COUNT * y * w; i++) push(&p, v[i / w / y], v[i / w % y], v[i % w]);
+  return p;
+}
+
 void op_points_free(op_points *p) {
   for (size_t k = 0; k < p->nargs; k++) free(p->arg[k]);
   *p = (op_points){0};

@@ -17,6 +17,8 @@ typedef struct op_points {
 op_points op_points_everywhere(const ad_op_info *info);
 /* Random arguments of moderate magnitude, none of them 0. */
 op_points op_points_ordinary(const ad_op_info *info, size_t count);
+/* Every combination of zeros, infinities, nan, and a few numbers that are tiny, ordinary and huge, both signs. */
+op_points op_points_special(const ad_op_info *info);
 void op_points_free(op_points *p);
 
 #endif

@@ -482,7 +482,7 @@ static inline V bl_w_lgamma(CX *cx, V a) {
 
 static inline V bl_w_polygamma(CX *cx, V n, V a) {
   arb_ptr r = bl_next(cx);
-  if (!bl_off_poles(a) || !arb_is_int(n) || !arb_is_nonnegative(n) || arf_cmpabs_2exp_si(arb_midref(n), 62) >= 0)
+  if (!bl_off_poles(a) || !arb_is_int(n) || !arb_is_nonnegative(n) || arf_cmpabs_2exp_si(arb_midref(n), 53) >= 0)
     arb_indeterminate(r);
   else
     ad_ball_polygamma(r, a, (ulong)arf_get_si(arb_midref(n), ARF_RND_DOWN), cx->precision);

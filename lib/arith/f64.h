@@ -115,14 +115,14 @@ typedef double V;
 #define GELU(a) ad_gelu(a)
 #define GELU_PARTIAL(a) ad_gelu_partial(a)
 
-/* Orders beyond what an MPFR backend takes are no numbers here either. */
+/* Of orders from 2^53 on the next one, a partial's, may be no double: they give nan, in all arithmetics. */
 static inline double f64_polygamma(double n, double a) {
-  return n < 0x1p62 ? ad_polygamma(n, a) : (double)NAN;
+  return n < 0x1p53 ? ad_polygamma(n, a) : (double)NAN;
 }
 
 /* polygamma(n + m, a) / m! */
 static inline double f64_polygamma_over_factorial(double n, double m, double a) {
-  return n >= 0 && n < 0x1p62 ? ad_polygamma_over_factorial(n + m, m, a) : (double)NAN;
+  return n >= 0 && n + m < 0x1p53 ? ad_polygamma_over_factorial(n + m, m, a) : (double)NAN;
 }
 
 static inline double f64_sqr(double a) {

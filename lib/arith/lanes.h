@@ -225,7 +225,7 @@ static inline V lanes_gather(const double *p, const uint32_t *at) {
     return r;                                                \
   }
 static inline double lane_polygamma(double n, double a) {
-  return n < 0x1p62 ? ad_polygamma(n, a) : (double)NAN;
+  return n < 0x1p53 ? ad_polygamma(n, a) : (double)NAN;
 }
 BY_LANE_1(cbrt, ad_cbrt)
 BY_LANE_1(lgamma, ad_lgamma)

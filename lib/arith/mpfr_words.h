@@ -260,7 +260,8 @@ static inline V mp_w_xlogy(CX *cx, V a, V b) {
 /* polygamma(n + m, a): the sum may need more bits than n. */
 static inline V mp_w_polygamma(CX *cx, V n, size_t m, V a) {
   mpfr_ptr r = mp_next(cx);
-  if (mpfr_integer_p(n) && mpfr_sgn(n) >= 0 && mpfr_cmp_ui_2exp(n, 1, 62) < 0)
+  if (mpfr_integer_p(n) && mpfr_sgn(n) >= 0 && mpfr_cmp_ui_2exp(n, 1, 53) < 0 &&
+      mpfr_get_si(n, MPFR_RNDN) < (1L << 53) - (long)m)
     ad_mpfr_polygamma(r, mpfr_get_si(n, MPFR_RNDN) + (long)m, a);
   else
     mpfr_set_nan(r);

@@ -29,8 +29,8 @@ static inline double ad_scale_power(double x, double y, double p) {
  * the power has the sign of x. */
 static inline double ad_pow_partial(const ad_kinks *k, double x, double y, double z) {
   if (y == 0) return k->pow00_nan && x == 0 ? (double)NAN : 0;
-  if (y < 0.5 && x != 0 && fabs(z) >= DBL_MIN && isfinite(z) && isfinite(x)) return y * z / x;
-  if (y != floor(y)) { /* y - 1 may round to an integer, which would take x below and see the sign of -0 */
+  if (y < 0.5 && isfinite(y) && x != 0 && fabs(z) >= DBL_MIN && isfinite(z) && isfinite(x)) return y * z / x;
+  if (y != floor(y) || isinf(y)) { /* y - 1 may round to an integer, which would take x below and see the sign of -0 */
     if (x < 0) return (double)NAN;
     x = fabs(x);
   }
