@@ -167,17 +167,11 @@ static void say(char *text, size_t size, subject t, const op_points *p, const wo
            how, w->what, t.info->name, args, w->got, w->want, w->ulps, w->bound, w->over, p->count);
 }
 
-/* Which points lie outside the domain, where partials mean nothing, or overflow (rule "overflow" of ops.def). */
+/* Which points lie outside the domain, where partials mean nothing. */
 static void note_unbounded(void *context, ad_node n, size_t element, unsigned flags) {
   bool *unbounded = context;
   (void)n;
   if (flags & (AD_OUTSIDE | AD_MADE_NAN)) unbounded[element] = true;
-}
-
-static bool overflows(const op_points *p, double value, size_t at) {
-  bool finite = true;
-  for (size_t k = 0; k < p->nargs; k++) finite = finite && isfinite(p->arg[k][at]);
-  return finite && isinf(value);
 }
 
 /* Adds to `report` what is over its bound. */
@@ -194,7 +188,7 @@ static void judge(char *report, size_t size, subject t, const op_points *p, cons
     for (size_t i = 0; i < p->count; i++) {
       if (!k)
         measure(&w, r->value[i], number(want, i), i, 0);
-      else if (!unbounded[i] && !overflows(p, r->value[i], i))
+      else if (!unbounded[i])
         measure(&w, r->partial[k - 1][i], number(want, i), i, carried_spacing(p, number(value, i), i));
     }
     char line[600];

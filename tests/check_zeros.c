@@ -67,6 +67,9 @@ static const gradient gradients[] = {
     {"adtool: 1\ninputs: {x: [0, 3]}\nnodes: {r: sqrt(x)}\noutputs: {f: 'dot(r, r)'}\n", {NAN, 1}},
     {"adtool: 1\ninputs: {x: 0, y: 0}\noutputs: {f: 'prod(stack(sqrt(x), y))'}\n", {NAN, 0}},
     {"adtool: 1\ninputs: {x: 0, y: 0}\noutputs: {f: 'logsumexp(stack(log(x), y))'}\n", {NAN, 1}},
+    /* An infinity that no partial is made of: the value overflows in double. */
+    {"adtool: 1\ninputs: {x: 15, y: -8}\noutputs: {f: 'hypot(x*2^1020, y*2^1020)'}\n",
+     {15.0 / 17 * 0x1p1020, -8.0 / 17 * 0x1p1020}},
 };
 enum { GRADIENTS = sizeof gradients / sizeof *gradients };
 

@@ -506,6 +506,7 @@ static inline V bl_w_polygamma(CX *cx, V n, V a) {
 #define SQRT(a) bl_w_sqrt(cx, a)
 #define CBRT(a) bl_w_cbrt(cx, a)
 #define HYPOT(a, b) bl_w_hypot(cx, a, b)
+#define HYPOT_PARTIAL(a, b, z) DIV(a, z)
 #define ABS(a) bl_w_abs(cx, a)
 #define SIGN(a) bl_w_sign(cx, a)
 #define FLOOR(a) bl_step(cx, a, arf_floor)

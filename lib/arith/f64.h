@@ -66,6 +66,7 @@ typedef double V;
 #define SQRT(a) sqrt(a)
 #define CBRT(a) ad_cbrt(a)
 #define HYPOT(a, b) hypot(a, b)
+#define HYPOT_PARTIAL(a, b, z) ad_hypot_partial(a, b, z)
 #define ABS(a) fabs(a)
 #define SIGN(a) f64_sign(a)
 #define FLOOR(a) floor(a)

@@ -262,6 +262,7 @@ BY_LANE_2(rem, fmod)
 #define SQRT(a) lanes_sqrt(a)
 #define CBRT(a) lanes_cbrt(a)
 #define HYPOT(a, b) SLEEF(hypot, u05)(a, b)
+#define HYPOT_PARTIAL(a, b, z) lanes_hypot_partial(a, b, z)
 #define ABS(a) lanes_abs(a)
 #define SIGN(a) SELECT(GT(a, ZERO), ONE, SELECT(LT(a, ZERO), -ONE, a))
 #define FLOOR(a) SLEEF(floor, )(a)
@@ -366,6 +367,13 @@ static inline V lanes_powi_partial(V a, V b) {
   if (!ANY(NE(b, NUM(2)))) return a + a;
   V r;
   for (int i = 0; i < LANES; i++) r[i] = ad_powi_partial(a[i], b[i]);
+  return r;
+}
+
+static inline V lanes_hypot_partial(V a, V b, V z) {
+  const M infinite = EQ(z, lanes_all((double)INFINITY));
+  V r = a / z;
+  EACH_LANE(infinite) r[i] = ad_hypot_partial(a[i], b[i], z[i]);
   return r;
 }
 

@@ -86,6 +86,10 @@ static inline V marked_word_OVER_SQUARED_NORM(V c, V a, V b) {
   return marked_of(OVER_SQUARED_NORM(c.v, a.v, b.v), a.fixed && b.fixed && c.fixed);
 }
 
+static inline V marked_word_HYPOT_PARTIAL(V a, V b, V z) {
+  return marked_of(HYPOT_PARTIAL(a.v, b.v, z.v), a.fixed && z.fixed);
+}
+
 static inline V marked_word_SECH_PARTIAL(V a, V z) {
   return marked_of(SECH_PARTIAL(a.v, z.v), a.fixed);
 }
@@ -259,6 +263,8 @@ static inline V marked_word_SECH_PARTIAL(V a, V z) {
 #define POW_PARTIAL(a, b, z) marked_word_POW_PARTIAL(cx, a, b, z)
 #undef OVER_SQUARED_NORM
 #define OVER_SQUARED_NORM(c, a, b) marked_word_OVER_SQUARED_NORM(c, a, b)
+#undef HYPOT_PARTIAL
+#define HYPOT_PARTIAL(a, b, z) marked_word_HYPOT_PARTIAL(a, b, z)
 #undef SECH_PARTIAL
 #define SECH_PARTIAL(a, z) marked_word_SECH_PARTIAL(a, z)
 

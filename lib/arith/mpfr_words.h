@@ -305,6 +305,7 @@ static inline V mp_corner(CX *cx) {
 #define SQRT(a) mp_w_sqrt(cx, a)
 #define CBRT(a) mp_w_cbrt(cx, a)
 #define HYPOT(a, b) mp_w_hypot(cx, a, b)
+#define HYPOT_PARTIAL(a, b, z) DIV(a, z)
 #define ABS(a) mp_w_abs(cx, a)
 #define SIGN(a) mp_w_sign(cx, a)
 #define FLOOR(a) mp_w_floor(cx, a)

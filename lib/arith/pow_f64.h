@@ -1,5 +1,5 @@
-/* Powers and their partials in double, shared by the scalar and the SIMD words: what the formulas of ops.def would lose
- * to underflow and to exponents that are no integers less one. */
+/* Powers and partials in double, shared by the scalar and the SIMD words: what the formulas of ops.def would lose to
+ * underflow, to overflow and to exponents that are no integers less one. */
 #ifndef AD_POW_F64_H
 #define AD_POW_F64_H
 
@@ -41,6 +41,11 @@ static inline double ad_pow_partial(const ad_kinks *k, double x, double y, doubl
 static inline double ad_powi_partial(double x, double y) {
   if (y == 2) return x + x;
   return y == 0 ? 0 : ad_scale_power(x, y, ad_powi(x, (long)y - 1));
+}
+
+/* a / z for z = hypot(a, b); where z overflowed, of halves. */
+static inline double ad_hypot_partial(double a, double b, double z) {
+  return isinf(z) ? 0.5 * a / hypot(0.5 * a, 0.5 * b) : a / z;
 }
 
 /* c / (a^2 + b^2), c one of them: halved first where a square might overflow. */

@@ -39,6 +39,7 @@
 #undef SECH_PARTIAL
 #undef GAUSS
 #undef HYPOT
+#undef HYPOT_PARTIAL
 #undef OVER_SQUARED_NORM
 #undef POW_PARTIAL
 #undef SIGMOID
@@ -89,6 +90,7 @@
 #define SECH_PARTIAL(a, z) FN(series_sech_partial)(cx, a, z)
 #define GAUSS(a) FN(series_gauss)(cx, a)
 #define HYPOT(a, b) FN(series_hypot)(cx, a, b)
+#define HYPOT_PARTIAL(a, b, z) FN(series_hypot_partial)(cx, a, b, z)
 #define OVER_SQUARED_NORM(c, a, b) FN(series_over_squared_norm)(cx, c, a, b)
 #define POW_PARTIAL(a, b, z) FN(series_pow_partial)(cx, a, b, z)
 #define SIGMOID(a) FN(series_sigmoid)(cx, a)

@@ -55,6 +55,7 @@ typedef ad_sym V;
 #define SQRT(a) OP1(SQRT, a)
 #define CBRT(a) OP1(CBRT, a)
 #define HYPOT(a, b) OP2(HYPOT, a, b)
+#define HYPOT_PARTIAL(a, b, z) trace_hypot_partial(cx, a, b, z)
 #define ABS(a) OP1(ABS, a)
 #define SIGN(a) OP1(SIGN, a)
 #define FLOOR(a) OP1(FLOOR, a)
@@ -176,6 +177,12 @@ static inline V trace_powi_partial(CX *cx, V x, V n) {
   if (two) return ADD(x, x);
   const V power = MUL(n, POW(x, trace_map_constant(cx, node, trace_less_one)));
   return low ? SELECT(trace_map_constant(cx, node, trace_is_low), n, power) : power;
+}
+
+/* a / z; where z overflows in double, half of each. */
+static inline V trace_hypot_partial(CX *cx, V a, V b, V z) {
+  const V half = MUL(HALF, a), halves = DIV(half, HYPOT(half, MUL(HALF, b)));
+  return SELECT(LT(z, NUM((double)INFINITY)), DIV(a, z), halves);
 }
 
 /* c / (a^2 + b^2), c one of them, by a hypotenuse that does not overflow. */
