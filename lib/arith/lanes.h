@@ -282,7 +282,7 @@ BY_LANE_2(rem, fmod)
 #define XLOGY(a, b) SELECT(AND(EQ(a, ZERO), EQ(b, b)), ZERO, MUL(a, LOG(b)))
 #define SIN(a) lanes_sin_cos(a).x
 #define COS(a) lanes_sin_cos(a).y
-#define TAN(a) SLEEF(tan, u10)(a)
+#define TAN(a) lanes_tan(a)
 #define ASIN(a) SLEEF(asin, u10)(a)
 #define ACOS(a) SLEEF(acos, u10)(a)
 #define ATAN(a) SLEEF(atan, u10)(a)
@@ -310,8 +310,36 @@ BY_LANE_2(rem, fmod)
 #define GELU(a) lanes_gelu(a)
 #define GELU_PARTIAL(a) lanes_gelu_partial(a)
 
+/* SLEEF reduces arguments in one of three ways, which the largest lane chooses for all.  Here each range has a call of
+ * its own, with zeros in the other lanes: no result depends on its neighbours or on how many there are. */
+enum { RANGES = 3 };
+
+static inline void lanes_ranges(V a, M range[RANGES]) {
+  const M small = LT(lanes_abs(a), lanes_all(15.0)), below = LT(lanes_abs(a), lanes_all(1e14));
+  range[0] = small, range[1] = AND(below, NOT(small)), range[2] = NOT(below);
+}
+
 static inline PAIR lanes_sin_cos(V a) {
-  return SLEEF(sincos, u10)(a);
+  M range[RANGES];
+  lanes_ranges(a, range);
+  if (!ANY(NOT(range[0]))) return SLEEF(sincos, u10)(a);
+  PAIR r = {a, a};
+  for (int k = 0; k < RANGES; k++) {
+    if (!ANY(range[k])) continue;
+    const PAIR part = SLEEF(sincos, u10)(SELECT(range[k], a, ZERO));
+    r.x = SELECT(range[k], part.x, r.x), r.y = SELECT(range[k], part.y, r.y);
+  }
+  return r;
+}
+
+static inline V lanes_tan(V a) {
+  M range[RANGES];
+  lanes_ranges(a, range);
+  if (!ANY(NOT(range[0]))) return SLEEF(tan, u10)(a);
+  V r = a;
+  for (int k = 0; k < RANGES; k++)
+    if (ANY(range[k])) r = SELECT(range[k], SLEEF(tan, u10)(SELECT(range[k], a, ZERO)), r);
+  return r;
 }
 
 static inline V lanes_sqr(V a) {
