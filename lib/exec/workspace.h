@@ -84,12 +84,12 @@ struct ad_workspace {
   bool series_by_element;
   bool series_of_curves; /* of mixed.c: powers of t are names of variables, */
   bool series_unsettled; /* and what does not move on a curve met a slope that is not finite */
-  void *kept;         /* partials for the reverse sweep; NULL: none */
-  void *gradient;     /* p->input_size elements, where there are tangents */
-  const void *result; /* the last gradient: that, or the adjoints of the inputs */
-  void *state;        /* the engine's own */
-  bool *input_set;    /* of each input */
-  size_t unset;       /* inputs without a value */
+  void *kept;            /* partials for the reverse sweep; NULL: none */
+  void *gradient;        /* p->input_size elements, where there are tangents */
+  const void *result;    /* the last gradient: that, or the adjoints of the inputs */
+  void *state;           /* the engine's own */
+  bool *input_set;       /* of each input */
+  size_t unset;          /* inputs without a value */
   bool primal_done;
   struct ad_careful *careful; /* NULL: no nan so far */
 #ifdef ADTOOL_PLANT
