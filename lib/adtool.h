@@ -597,7 +597,8 @@ AD_API ad_jacobian_plan ad_jacobian_get_plan(const ad_jacobian *j);
  *   jvp       tangent.OUTPUT  where inputs tangent.INPUT, behind the others, hold the inputs' tangents (seeds)
  * Seeds are `fixed` and have no value.  In a graph that has names grad. already, the next are grad2., then grad3.
  * At kinks the graph's policy becomes part of the result.  Values, nans and infinities are those of reverse and forward
- * mode at any point, and so are those of further derivatives.
+ * mode, and so are those of further derivatives, but where the value of the output is nan.  Inputs of wrt are not
+ * `fixed` in the new graph.
  * Adjoints are summed in falling order of the nodes that they come from, of one node in order of its arguments; parts
  * of a tensor (from slices and gathers) are added to the sum of the others, in the same order.
  * Time and size are linear in the nodes that lie between those inputs and outputs. */
