@@ -1352,6 +1352,13 @@ c
 note: digits.yaml: the digits of arrays are not proved; text, JSON and CSV are
 note: digits.yaml: 20 digits are not proved for 1 of 1 numbers
 a = 0.10000000009313225746
+$ printf 'adtool: 1\ninputs: {x: -1, y: 2}\noutputs: {f: log(x)+y}\n' >nanrow.yaml; printf 'x,y\n-1,2\n2,3\n' >nanrow.csv; adtool batch nanrow.yaml --points nanrow.csv --do hess; adtool batch nanrow.yaml --points nanrow.csv --do grad
+f,df/dx,df/dy,d2f/dxdx,d2f/dxdy,d2f/dydx,d2f/dydy
+nan,nan,nan,nan,nan,0,0
+3.6931471805599454,0.5,1,-0.25,0,0,0
+f,df/dx,df/dy
+nan,nan,nan
+3.6931471805599454,0.5,1
 $ adtool eval tests/examples/tutorial.yaml --format npy --digits 3
 adtool: --digits would do nothing here: --format npy holds doubles as they are
 ? 2
