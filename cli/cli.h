@@ -381,6 +381,8 @@ int for_each_graph(const options *o, graph_command *one);
 int proof_run(const options *o, graph_command *one, const char *path, ad_buffer *b);
 /* Takes number i of s, which the command prints next; false: it is printed as any other. */
 bool proof_put(ad_buffer *b, const ad_span *s, size_t i);
+/* An error of a run that is not shown; returns the exit status. */
+int proof_report(const ad_error *e);
 /* The precision that --precision or --digits asks for, in bits; 0: neither. */
 uint32_t session_precision(const session *s);
 

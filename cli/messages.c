@@ -41,7 +41,7 @@ static int report_json(const ad_error *e) {
 }
 
 int report(const options *o, const ad_error *e) {
-  if (o->silent) return ad_exit_status(e->code);
+  if (o->silent) return proof_report(e);
   fflush(stdout);
   if (o->format == FORMAT_JSON || o->format == FORMAT_NDJSON) return report_json(e);
   bool colour = in_colour();

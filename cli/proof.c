@@ -31,6 +31,7 @@ static struct {
   uint32_t bits; /* of the last run of balls */
   bool last;     /* the highest precision: balls around 0 become texts */
   bool words;    /* for people, who can read "0 (below 2^-k)" */
+  bool memory;   /* ran out in a run that is not shown */
   unsigned digits;
   size_t at; /* the number that comes next */
   size_t count, capacity;
@@ -46,6 +47,7 @@ static char *text_of(const ad_span *s, size_t i) {
   const size_t n = ad_span_text(NULL, 0, s, i, proof.digits);
   char *text = ad_malloc(n + 1, 1);
   if (text) ad_span_text(text, n + 1, s, i, proof.digits);
+  proof.memory = proof.memory || !text;
   return text;
 }
 
@@ -55,8 +57,10 @@ static char *zero_text(arb_srcptr x) {
   arb_get_mag(most, x);
   const long below = -mag_get_d_log2_approx(most) - 1;
   mag_clear(most);
-  char *text = below >= ZERO_BITS ? ad_malloc(64, 1) : NULL;
+  if (below < ZERO_BITS) return NULL;
+  char *text = ad_malloc(64, 1);
   if (text) snprintf(text, 64, "0 (below 2^-%ld)", below);
+  proof.memory = proof.memory || !text;
   return text;
 }
 
@@ -129,6 +133,11 @@ bool proof_put(ad_buffer *b, const ad_span *s, size_t i) {
   return true;
 }
 
+int proof_report(const ad_error *e) {
+  proof.memory = proof.memory || e->code == AD_ENOMEM;
+  return ad_exit_status(e->code);
+}
+
 static int run(const session *s, graph_command *one, ad_buffer *b, phase phase, uint32_t bits) {
   options o = *s->o;
   o.opened = s;
@@ -140,7 +149,10 @@ static int run(const session *s, graph_command *one, ad_buffer *b, phase phase, 
   if (phase == LOOK) proof.changed = 0;
   const size_t before = b->size;
   const int status = one(&o, s->path, b);
-  if (phase != PRINT) b->size = before;
+  if (phase != PRINT) {
+    proof.memory = proof.memory || b->failed;
+    b->size = before;
+  }
   proof.phase = OFF;
   return status;
 }
@@ -206,7 +218,7 @@ int proof_run(const options *o, graph_command *one, const char *path, ad_buffer 
       if (!proof.changed || p > top / 2) break;
     }
     if (p == bits) proof.changed = 0; /* no other precision was there */
-    status = run(&s, one, b, PRINT, p);
+    status = proof.memory ? out_of_memory(o) : run(&s, one, b, PRINT, p);
     if (status <= EXIT_CHECK_FAILED) say(&s);
   }
   for (size_t i = 0; i < proof.count; i++) {
