@@ -322,7 +322,7 @@ static inline void lanes_ranges(V a, M range[RANGES]) {
 static inline PAIR lanes_sin_cos(V a) {
   M range[RANGES];
   lanes_ranges(a, range);
-  if (!ANY(NOT(range[0]))) return SLEEF(sincos, u10)(a);
+  if (!ANY(OR(range[1], range[2]))) return SLEEF(sincos, u10)(a);
   PAIR r = {a, a};
   for (int k = 0; k < RANGES; k++) {
     if (!ANY(range[k])) continue;
@@ -335,7 +335,7 @@ static inline PAIR lanes_sin_cos(V a) {
 static inline V lanes_tan(V a) {
   M range[RANGES];
   lanes_ranges(a, range);
-  if (!ANY(NOT(range[0]))) return SLEEF(tan, u10)(a);
+  if (!ANY(OR(range[1], range[2]))) return SLEEF(tan, u10)(a);
   V r = a;
   for (int k = 0; k < RANGES; k++)
     if (ANY(range[k])) r = SELECT(range[k], SLEEF(tan, u10)(SELECT(range[k], a, ZERO)), r);
