@@ -20,7 +20,7 @@ static void put_raw(ad_buffer *b, nl_form form, const void *v, size_t size) {
 static void put_binary(ad_buffer *b, nl_form form, const char *t, size_t n) {
   const double real = strtod(t + 1, NULL);
   const int32_t whole = (int32_t)real, length = (int32_t)n - 1;
-  const int16_t small = (int16_t)real;
+  const int16_t small = (int16_t)whole;
   switch (*t) {
     case '#':
       put_raw(b, form, &whole, sizeof whole);

@@ -65,7 +65,7 @@ static ad_status open_operator(ad_nl_build *b) {
 static ad_status close_operator(ad_nl_build *b) {
   const frame f = b->frame[--b->frame_count];
   const char *token = b->scan.token;
-  ad_node *args = b->operands.v + f.base, n;
+  ad_node *args = b->operands.v ? b->operands.v + f.base : NULL, n;
   ad_status s;
   b->scan.token = f.token;
   if (f.op->form == AD_NL_PIECES) {
