@@ -412,6 +412,29 @@ END_TEST
 
 /* ---- What can't be done */
 
+/* Elements of inputs that may move but have no seed stand still, whatever slope is there: sqrt(1/4 + t) alone. */
+static const char *const stills[] = {"sum(sqrt(x)) + sum(y)", "sqrt(x[0]) + sqrt(x[1]) + y[0]",
+                                     "sum(sqrt(stack(x[0], 0, y[1])))", "sqrt(x[0]) + sum(sqrt(sqrt(y)*1.5))",
+                                     "sqrt(x[0]) + sum(cbrt(y)*sqrt(y))"};
+enum { STILLS = sizeof stills / sizeof stills[0] };
+
+START_TEST(what_has_no_seed_stands_still) {
+  static const char *const backends[] = {"dual", "mpfr"};
+  static const double want[] = {0.5, 1, -1, 2};
+  ad_graph *g = read_graph("x: [0.25, 0], y: {shape: [3000], fill: 0}", stills[_i]);
+  for (int b = 0; b < 2; b++) {
+    graphs_run r = graphs_start(g, backends[b], (ad_workspace_options){.order = 3});
+    must(ad_workspace_seed_coefficient(r.w, 1, 0, 0, 1, &graphs_error));
+    must(ad_workspace_taylor(r.w, &graphs_error));
+    for (uint32_t j = 0; j <= 3; j++)
+      ck_assert_msg(coefficient(r.w, j, ad_graph_output_node(g, 0), 0) == want[j], "%s, %s: coefficient %u is %g",
+                    stills[_i], backends[b], j, coefficient(r.w, j, ad_graph_output_node(g, 0), 0));
+    graphs_end(&r);
+  }
+  ad_graph_free(g);
+}
+END_TEST
+
 START_TEST(wrong_use) {
   ad_graph *g = read_graph("x: 1, y: [1, 2]", "x*y"), *other = read_graph("x: 1", "x");
   graphs_run r = graphs_start(g, "tape", (ad_workspace_options){.order = 2});
@@ -455,6 +478,7 @@ int main(void) {
   tcase_add_test(t, shared_memory);
   tcase_add_loop_test(t, powers_at_0_and_kinks, 0, LOCALS);
   tcase_add_loop_test(t, first_coefficients, 0, FIRSTS);
+  tcase_add_loop_test(t, what_has_no_seed_stands_still, 0, STILLS);
   tcase_add_test(t, wrong_use);
   suite_add_tcase(s, t);
   return suite_run(s);

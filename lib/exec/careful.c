@@ -354,14 +354,21 @@ static bool any_series_nan(const ad_workspace *w) {
   return false;
 }
 
-/* What forward mode says of an element's series that has nan: curved: an input moves, but not by t. */
+static bool is_series_number(const ad_workspace *w, uint32_t k, size_t i) {
+  const size_t at = ad_series_at(w, k, i);
+  return w->engine->kind == AD_KIND_F64 ? isfinite(((const double *)w->series)[at])
+                                        : mpfr_number_p((const __mpfr_struct *)w->series + at) != 0;
+}
+
+/* What forward mode says of an element's series.  curved: an input moves, but not by t, so its tangent is no
+ * coefficient; and where a slope is not finite there, so are none below the first. */
 static void settle_series(ad_workspace *w, size_t i, bool curved) {
   ad_workspace *marked = w->careful->w;
   const bool still = marked->engine->nothing(marked->tangent, i);
-  const bool lost =
-      loses_tangent(w, 0, i) || (w->series_of_curves && marked->engine->any_nan(marked, marked->tangent, i, 1));
-  bool nan = false;
-  if (!still && !lost && !curved && !w->series_of_curves && is_series_nan(w, 1, i))
+  bool lost = loses_tangent(w, 0, i) || marked->engine->any_nan(marked, marked->tangent, i, 1), nan = false;
+  const bool below = curved && w->series_unsettled && !w->series_of_curves;
+  for (uint32_t k = 1; below && k <= w->options.order; k++) lost = lost || !is_series_number(w, k, i);
+  if (!still && !lost && !curved && is_series_nan(w, 1, i))
     marked->engine->give(marked, marked->tangent, i, w->series, ad_series_at(w, 1, i), true);
   for (uint32_t k = 1; k <= w->options.order; k++) {
     nan = (nan && !w->series_of_curves) || lost || is_series_nan(w, k, i);
@@ -375,7 +382,7 @@ static void settle_series(ad_workspace *w, size_t i, bool curved) {
 /* Coefficients beyond 0 of what is nan, where it depends on an input whose series moves; and what was lost. */
 ad_status ad_careful_series(ad_workspace *w, ad_error *e) {
   const ad_program *p = w->p;
-  bool curved = false;
+  bool curved = w->series_of_curves;
   if (!w->engine->marked || !(w->series_unsettled || (w->careful && w->careful->inside) || any_series_nan(w)))
     return AD_OK;
   ad_status s = make_marked(w, e);
