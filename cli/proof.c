@@ -193,8 +193,8 @@ static void say(const session *s) {
     note_always("%s: %u digits are not proved for %zu of %zu numbers%s", s->path, o->digits, proof.unproved, proof.at,
                 changed);
   if (!proof.words && proof.zeros)
-    note_always("%s: zeros are not proved for %zu of %zu numbers, but below 2^-%ld", s->path, proof.zeros, proof.at,
-                proof.below);
+    note_always("%s: 0 stands for %zu of %zu numbers that may be 0 and are below 2^-%ld", s->path, proof.zeros,
+                proof.at, proof.below);
   if (o->format == FORMAT_NPY || o->format == FORMAT_NPZ)
     note(o, "%s: the digits of arrays are not proved; text, JSON and CSV are", s->path);
 }

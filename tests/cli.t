@@ -1331,9 +1331,9 @@ c = 0.5
 d = 0 (below 2^-8191)
 e = 1
 f = -inf
-note: digits.yaml: zeros are not proved for 1 of 1 numbers, but below 2^-8191
+note: digits.yaml: 0 stands for 1 of 1 numbers that may be 0 and are below 2^-8191
 {"outputs": {"d": "0"}}
-note: digits.yaml: zeros are not proved for 1 of 2 numbers, but below 2^-8190
+note: digits.yaml: 0 stands for 1 of 2 numbers that may be 0 and are below 2^-8190
 output,input,element,derivative
 e,x,0,0
 e,y,0,0
@@ -1352,6 +1352,15 @@ c
 note: digits.yaml: the digits of arrays are not proved; text, JSON and CSV are
 note: digits.yaml: 20 digits are not proved for 1 of 1 numbers
 a = 0.10000000009313225746
+$ printf 'adtool: 1\ninputs: {x: -1, y: 2}\noutputs: {f: "stack(log(x), y^2)"}\n' >nanelement.yaml; adtool hess nanelement.yaml --output 'f[1]' -q; adtool hess nanelement.yaml --output f --seed '[1, 1]' -q
+d2 f[1]/d x d x = [[0]]
+d2 f[1]/d x d y = [[0]]
+d2 f[1]/d y d x = [[0]]
+d2 f[1]/d y d y = [[2]]
+d2 f/d x d x = [[nan]]
+d2 f/d x d y = [[nan]]
+d2 f/d y d x = [[nan]]
+d2 f/d y d y = [[nan]]
 $ printf 'adtool: 1\ninputs: {x: -1, y: 2}\noutputs: {f: log(x)+y}\n' >nanrow.yaml; printf 'x,y\n-1,2\n2,3\n' >nanrow.csv; adtool batch nanrow.yaml --points nanrow.csv --do hess; adtool batch nanrow.yaml --points nanrow.csv --do grad
 f,df/dx,df/dy,d2f/dxdx,d2f/dxdy,d2f/dydx,d2f/dydy
 nan,nan,nan,nan,nan,0,0

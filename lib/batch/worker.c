@@ -1,6 +1,5 @@
 /* One thread's part of a batch: blocks of rows through a workspace, or rows one by one through a Jacobian,
  * Hessians or ad_check. */
-#include <math.h>
 #include <string.h>
 
 #include "batch/plan.h"
@@ -195,24 +194,6 @@ static ad_status jacobian_row(ad_batch_worker *w, const double *in, double *out,
   return AD_OK;
 }
 
-/* Where the output is nan, so is its gradient by all that it depends on, though the gradient's graph gives numbers. */
-static ad_status undefine(const ad_batch_plan *p, const ad_hessian *h, ad_node output, double *gradient, ad_error *e) {
-  bool *needed = ad_calloc(ad_graph_node_count(p->graph) + 1, sizeof *needed);
-  if (!needed) return ad_fail_memory(e);
-  needed[output] = true;
-  for (ad_node n = output + 1; n-- > 0;) {
-    const ad_node *args;
-    for (size_t k = needed[n] ? ad_graph_node_args(p->graph, n, &args) : 0; k-- > 0;) needed[args[k]] = true;
-  }
-  for (size_t k = 0; k < ad_hessian_wrt_count(h); k++) {
-    const ad_node x = ad_hessian_wrt(h, k);
-    for (size_t j = size_of(p, x); j > 0; j--, gradient++)
-      if (needed[x]) *gradient = NAN;
-  }
-  ad_free(needed);
-  return AD_OK;
-}
-
 static ad_status hessian_row(ad_batch_worker *w, const double *in, double *out, ad_error *e) {
   const ad_batch_plan *p = w->p;
   ad_status s = AD_OK;
@@ -224,13 +205,10 @@ static ad_status hessian_row(ad_batch_worker *w, const double *in, double *out, 
     if (s) break;
     ad_span v = ad_hessian_output(h);
     out = put_numbers(out, &v, p->o.element[i] == SIZE_MAX ? 0 : p->o.element[i], ad_batch_values(p, i));
-    const bool undefined = isnan(out[-1]);
-    double *gradient = out;
     for (size_t k = 0; k < ad_hessian_wrt_count(h); k++) {
       v = ad_hessian_gradient(h, k);
       out = put_numbers(out, &v, 0, size_of(p, ad_hessian_wrt(h, k)));
     }
-    if (undefined) s = undefine(p, h, ad_graph_output_node(p->graph, p->o.output[i]), gradient, e);
     v = ad_hessian_values(h);
     out = put_numbers(out, &v, 0, v.count);
   }

@@ -1,6 +1,7 @@
 /* Hessians: the graph of the gradient, planned once, and sweeps over it.  In the sparse form columns of one colour
  * share a sweep. */
 #include <math.h>
+#include <string.h>
 
 #include "backends/backend.h"
 #include "derive/colour.h"
@@ -32,6 +33,10 @@ struct ad_hessian {
   bool direct;     /* one sweep takes all colours, and the recovery reads its bundle: no product is made */
   bool seeded;     /* that sweep's seeds, which a forward one leaves where they are */
   bool is_product; /* the last run */
+  size_t of_count; /* elements of the output that are summed, with weights */
+  size_t *of;      /* NULL: the first ones */
+  bool undefined;  /* one of them was nan in the last run */
+  void *gradient;  /* which is this there: nan by all inputs that the output depends on, else 0; NULL: not made yet */
 };
 
 /* What columns are multiplied with: numbers as doubles, exact ones, the sums of the unit matrix's columns of each
@@ -62,6 +67,15 @@ static ad_status list_wrt(ad_hessian *h, const ad_derivative_request *r, ad_erro
   for (ad_node i = 0; !r->wrt_count && i < inputs; i++)
     if (!ad_graph_input_fixed(h->from, i)) h->wrt[h->wrt_count++] = i;
   for (size_t i = 0; i < h->wrt_count; i++) h->size += elements(h->from, h->wrt[i]);
+  return AD_OK;
+}
+
+static ad_status list_summed(ad_hessian *h, const ad_derivative_request *r, ad_error *e) {
+  h->of_count = r->seed_count ? r->seed_count : 1;
+  if (!r->seed_count || !r->element) return AD_OK;
+  h->of = ad_malloc(r->seed_count, sizeof *h->of);
+  if (!h->of) return ad_fail_memory(e);
+  memcpy(h->of, r->element, r->seed_count * sizeof *h->of);
   return AD_OK;
 }
 
@@ -161,6 +175,7 @@ ad_status ad_hessian_new(ad_hessian **out, const ad_graph *g, const ad_backend *
   ad_status s = choose_mode(h, &b, o->mode, e);
   if (!s) s = ad_graph_gradient(&h->g, g, &o->of, e);
   if (!s) s = list_wrt(h, &o->of, e);
+  if (!s) s = list_summed(h, &o->of, e);
   if (!s) {
     const ad_program_options p = {.wrt_count = h->wrt_count, .wrt = h->wrt, .outputs_only = true};
     h->most = o->columns || h->sparse ? o->columns : h->size;
@@ -192,6 +207,8 @@ void ad_hessian_free(ad_hessian *h) {
   ad_free(h->product);
   ad_free(h->seed);
   ad_free(h->entry);
+  ad_free(h->of);
+  ad_free(h->gradient);
   ad_sparsity_clear(&h->pattern);
   ad_colouring_clear(&h->colours);
   ad_recovery_clear(&h->recovery);
@@ -309,15 +326,42 @@ static ad_status run_direct(ad_hessian *h, const seeds *s, ad_error *e) {
   return AD_OK;
 }
 
-/* Where the output is nan, so are its second derivatives, though the gradient's graph may give numbers. */
-static ad_status undefine(ad_hessian *h) {
+static bool is_undefined(const ad_hessian *h) {
   const ad_engine *engine = h->w->engine;
-  const ad_span f = ad_hessian_output(h), v = ad_hessian_values(h);
-  void *values = h->sparse && !h->is_product ? h->entry : h->product;
-  if (!engine->any_nan || !engine->any_nan(h->w, f.data, 0, f.count)) return AD_OK;
-  for (size_t i = 0; i < v.count; i++)
-    if (values == h->entry || h->row[i / h->columns] != AD_ABSENT) engine->set(h->w, values, i, (double)NAN, NULL);
+  const ad_span f = ad_hessian_output(h);
+  for (size_t i = 0; engine->any_nan && i < h->of_count; i++)
+    if (engine->any_nan(h->w, f.data, h->of ? h->of[i] : i, 1)) return true;
+  return false;
+}
+
+static ad_status undefine_gradient(ad_hessian *h, ad_error *e) {
+  const ad_node f = ad_graph_output_node(h->g, 0), *args;
+  bool *needed = ad_calloc(ad_graph_node_count(h->g), sizeof *needed);
+  if (!needed || (!h->gradient && !(h->gradient = h->w->engine->plane(h->w, h->size + 1)))) {
+    ad_free(needed);
+    return ad_fail_memory(e);
+  }
+  needed[f] = true;
+  for (ad_node n = f + 1; n-- > 0;)
+    for (size_t k = needed[n] ? ad_graph_node_args(h->g, n, &args) : 0; k-- > 0;) needed[args[k]] = true;
+  h->w->engine->zero(h->w, h->gradient, 0, h->size);
+  for (size_t i = 0, at = 0; i < h->wrt_count; i++)
+    for (size_t k = elements(h->from, h->wrt[i]); k > 0; k--, at++)
+      if (needed[h->wrt[i]]) h->w->engine->set(h->w, h->gradient, at, (double)NAN, NULL);
+  ad_free(needed);
   return AD_OK;
+}
+
+/* Where the output is nan, so are its derivatives, though the gradient's graph may give numbers. */
+static ad_status undefine(ad_hessian *h, ad_error *e) {
+  const ad_span v = ad_hessian_values(h);
+  void *values = h->sparse && !h->is_product ? h->entry : h->product;
+  h->undefined = is_undefined(h);
+  if (!h->undefined) return AD_OK;
+  for (size_t i = 0; i < v.count; i++)
+    if (values == h->entry || h->row[i / h->columns] != AD_ABSENT)
+      h->w->engine->set(h->w, values, i, (double)NAN, NULL);
+  return undefine_gradient(h, e);
 }
 
 static ad_status run_whole(ad_hessian *h, ad_error *e) {
@@ -334,13 +378,13 @@ static ad_status run_whole(ad_hessian *h, ad_error *e) {
 ad_status ad_hessian_run(ad_hessian *h, ad_error *e) {
   AD_GIVEN(h, e);
   const ad_status s = run_whole(h, e);
-  return s ? s : undefine(h);
+  return s ? s : undefine(h, e);
 }
 
 ad_status ad_hessian_products(ad_hessian *h, const double *value, size_t columns, ad_error *e) {
   AD_GIVEN(h && value, e);
   const ad_status s = run(h, &(seeds){.value = value, .columns = columns}, false, e);
-  return s ? s : undefine(h);
+  return s ? s : undefine(h, e);
 }
 
 ad_status ad_hessian_products_exact(ad_hessian *h, const ad_numbers *exact, size_t columns, ad_error *e) {
@@ -348,7 +392,7 @@ ad_status ad_hessian_products_exact(ad_hessian *h, const ad_numbers *exact, size
   if (ad_numbers_count(exact) != h->size * columns)
     return ad_fail(e, AD_EUSAGE, "%zu seeds for %zu rows of %zu columns", ad_numbers_count(exact), h->size, columns);
   const ad_status s = run(h, &(seeds){.exact = exact, .columns = columns}, false, e);
-  return s ? s : undefine(h);
+  return s ? s : undefine(h, e);
 }
 
 /* ---- Results */
@@ -373,5 +417,9 @@ ad_span ad_hessian_output(const ad_hessian *h) {
 }
 
 ad_span ad_hessian_gradient(const ad_hessian *h, size_t i) {
-  return h && i < h->wrt_count ? ad_workspace_value(h->w, ad_graph_output_node(h->g, i + 1)) : (ad_span){0};
+  if (!h || i >= h->wrt_count) return (ad_span){0};
+  if (!h->undefined) return ad_workspace_value(h->w, ad_graph_output_node(h->g, i + 1));
+  size_t first = 0;
+  for (size_t k = 0; k < i; k++) first += elements(h->from, h->wrt[k]);
+  return (ad_span){h->w->engine->kind, elements(h->from, h->wrt[i]), h->w->engine->at(h->w, h->gradient, first)};
 }
