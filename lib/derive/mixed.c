@@ -33,6 +33,7 @@ struct ad_mixed {
   ad_node *output;
   size_t *first;            /* of each output's elements */
   void *factorial, *result; /* count, and count * elements numbers */
+  ad_sparsity *structure;   /* of each output's Hessian; no rows: not asked for yet */
 };
 
 static int compare_variables(const void *a, const void *b) {
@@ -164,7 +165,8 @@ static ad_status plan_outputs(ad_mixed *m, const ad_mixed_request *r, ad_error *
   m->output_count = r->output_count ? r->output_count : ad_graph_output_count(g);
   m->output = ad_malloc(m->output_count, sizeof *m->output);
   m->first = ad_malloc(m->output_count, sizeof *m->first);
-  if (!m->output || !m->first) return ad_fail_memory(e);
+  m->structure = ad_calloc(m->output_count, sizeof *m->structure);
+  if (!m->output || !m->first || !m->structure) return ad_fail_memory(e);
   for (size_t o = 0; o < m->output_count; o++) {
     m->output[o] = r->output_count ? r->outputs[o] : ad_graph_output_node(g, o);
     m->first[o] = m->elements;
@@ -216,6 +218,8 @@ ad_status ad_mixed_new(ad_mixed **out, ad_workspace *w, const ad_mixed_request *
 
 void ad_mixed_free(ad_mixed *m) {
   if (!m) return;
+  for (size_t o = 0; m->structure && o < m->output_count; o++) ad_sparsity_clear(&m->structure[o]);
+  ad_free(m->structure);
   ad_workspace_free(m->w);
   ad_free(m->variable);
   ad_free(m->power);
@@ -265,32 +269,36 @@ static bool has_entry(const ad_sparsity *s, size_t row, size_t column) {
   return false;
 }
 
-/* A derivative that came out as nan is 0 all the same where two of its variables never meet in the output. */
-static ad_status settle(ad_mixed *m, const derivative *d, size_t o, ad_error *e) {
-  const ad_engine *engine = m->w->engine;
+static ad_status find_structure(ad_mixed *m, size_t o, ad_error *e) {
   const ad_program *all = m->w->p;
-  const size_t at = d->number * m->elements + m->first[o], offset = all->offset[m->output[o]],
-               size = (size_t)ad_shape_size(ad_graph_node_shape(all->graph, m->output[o]));
-  if (!engine->any_nan || !engine->any_nan(m->w, m->result, at, size) ||
-      engine->any_nan(m->w, m->w->value, offset, size))
-    return AD_OK;
   ad_program *p = NULL;
-  ad_sparsity sparsity = {0};
   ad_node *wrt = ad_malloc(ad_program_wrt_count(all) + 1, sizeof *wrt);
   if (!wrt) return ad_fail_memory(e);
   for (size_t i = 0; i < ad_program_wrt_count(all); i++) wrt[i] = ad_program_wrt(all, i);
   const ad_program_options of = {
       .output_count = 1, .outputs = &m->output[o], .wrt_count = ad_program_wrt_count(all), .wrt = wrt};
   ad_status s = ad_program_new(&p, all->graph, &of, e);
-  if (!s) s = ad_sparsity_hessian(&sparsity, p, e);
+  if (!s) s = ad_sparsity_hessian(&m->structure[o], p, e);
+  ad_program_free(p);
+  ad_free(wrt);
+  return s;
+}
+
+/* A derivative that came out as nan is 0 all the same where two of its variables never meet in the output. */
+static ad_status settle(ad_mixed *m, const derivative *d, size_t o, ad_error *e) {
+  const ad_engine *engine = m->w->engine;
+  const ad_program *p = m->w->p;
+  const size_t at = d->number * m->elements + m->first[o], offset = p->offset[m->output[o]],
+               size = (size_t)ad_shape_size(ad_graph_node_shape(p->graph, m->output[o]));
+  if (!engine->any_nan || !engine->any_nan(m->w, m->result, at, size) ||
+      engine->any_nan(m->w, m->w->value, offset, size))
+    return AD_OK;
+  const ad_status s = m->structure[o].rows ? AD_OK : find_structure(m, o, e);
   bool meet = true;
   for (uint32_t k = 0; !s && k < d->order; k++)
     for (uint32_t l = 0; l < k; l++)
-      meet = meet && has_entry(&sparsity, column_of(p, &d->variable[k]), column_of(p, &d->variable[l]));
+      meet = meet && has_entry(&m->structure[o], column_of(p, &d->variable[k]), column_of(p, &d->variable[l]));
   if (!s && !meet) engine->zero(m->w, m->result, at, size);
-  ad_sparsity_clear(&sparsity);
-  ad_program_free(p);
-  ad_free(wrt);
   return s;
 }
 
