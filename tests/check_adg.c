@@ -1,5 +1,4 @@
 /* .adg files that are wrong though all checksums are right: sections of a good file, changed and put together again. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,5 @@
 /* Points at which derivatives are infinite, not there or a policy: all methods give the same, numbers where one of them
  * does and else no numbers, and what they give is the documented answer, or what the reference's differences give. */
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

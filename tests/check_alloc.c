@@ -1,6 +1,5 @@
 /* Memory that runs out while graphs are built, evaluated and differentiated: in the end nothing is left allocated, and
  * what comes out is what comes out when memory never fails.  And a second evaluation allocates nothing. */
-#include <check.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>

@@ -1,6 +1,5 @@
 /* Memory that runs out while graphs are read, written and simplified: in the end nothing is left allocated, no file
  * either, and what comes out is what comes out when memory never fails. */
-#include <check.h>
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>

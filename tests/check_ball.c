@@ -1,7 +1,6 @@
 /* The engine in balls: every operation's value and partials enclose those of MPFR at four times the precision, at
  * points everywhere and all over balls; two precisions overlap; differences meet the slopes between (mean value
  * theorem); whole graphs likewise.  ADTOOL_TEST_SEED and ADTOOL_TEST_MULTIPLIER as in ulps.h. */
-#include <check.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>

@@ -1,6 +1,5 @@
 /* What carries batches: files of points are read rightly or refused with a place; folds have one tree; parts are
  * divided alike by everybody; workers die alone. */
-#include <check.h>
 #include <math.h>
 #include <signal.h>
 #include <stdatomic.h>

@@ -1,6 +1,5 @@
 /* A wrong partial, planted in the library's test build (-DADTOOL_PLANT), must be found by ad_check and blamed on its
  * operation: for every row of the table, none missed; and no operation is blamed when nothing is planted. */
-#include <check.h>
 #include <stdio.h>
 #include <string.h>
 

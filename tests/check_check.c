@@ -1,6 +1,5 @@
 /* ad_check's verdicts: right derivatives pass, kinks, edges and NaN are told apart, lost digits are measured and
  * located, and finite differences in double stay within their own bound. */
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

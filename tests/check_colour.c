@@ -1,6 +1,5 @@
 /* Colourings against their definitions, path by path, on random and structured matrices; numbers of colours against
  * known optima; and entries recovered from products against the matrix. */
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 

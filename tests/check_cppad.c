@@ -1,6 +1,5 @@
 /* Graphs of CppAD: each operator does what its documentation says, what is read is written back as the same graph, any
  * graph that can be written has the same values afterwards, and damaged files are refused or read, with a place. */
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

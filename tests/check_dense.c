@@ -1,5 +1,4 @@
 /* Large tensors: fused operations and the fast ways of structured ones give what the plain ways give. */
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

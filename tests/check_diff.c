@@ -1,7 +1,6 @@
 /* Derivatives as graphs: the partials of every elementwise row at every point, what they are called, what they cost,
  * and that they stay right when they are differentiated again.  Structured operations: graphs_check_derivatives in all
  * suites; random graphs: check_random; kinks: check_kinks. */
-#include <check.h>
 #include <float.h>
 #include <math.h>
 #include <stdbool.h>

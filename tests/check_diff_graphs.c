@@ -1,6 +1,5 @@
 /* Derivatives as graphs, as a user meets them: names, requests, files, size, and derivatives of derivatives, which stay
  * right where a factor happens to be 0 and where a branch is not taken. */
-#include <check.h>
 #include <dirent.h>
 #include <math.h>
 #include <stdbool.h>

@@ -1,5 +1,4 @@
 /* Pictures: boxes hold each node once, are no more than asked for, never form a cycle, and a cone has one way out. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,5 @@
 /* What the engine in double does to be fast changes no result: scalars side by side, blocks of points, tails of
  * vectors, partials kept or computed. */
-#include <check.h>
 #include <math.h>
 #include <mpfr.h>
 #include <stdio.h>

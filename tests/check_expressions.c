@@ -1,5 +1,4 @@
 /* What expressions in YAML mean. */
-#include <check.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -1,6 +1,5 @@
 /* Formats: what is saved reads back as the same graph, in both directions; .adg is canonical, small, and refuses every
  * truncation, every flipped bit and every further byte. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,5 @@
 /* Building graphs: everything that can be wrong is refused with a message that says what, where and what to do, and a
  * refusal leaves the graph as it was; what was built can be read back, normalised. */
-#include <check.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>

@@ -1,6 +1,5 @@
 /* Hessians and their products: closed forms in MPFR and in double, and differences of gradients that know nothing of
  * the gradient's graph. */
-#include <check.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>

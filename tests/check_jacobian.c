@@ -1,7 +1,6 @@
 /* Jacobians by every plan: against closed forms, at 10^5 variables with the number of colours that is known to be
  * least, and where zeros must not multiply infinities.  tests/graphs.c compares all plans wherever another suite
  * differentiates a small graph; random graphs are here. */
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 

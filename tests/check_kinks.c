@@ -1,6 +1,5 @@
 /* Where a derivative does not exist: the graph's policy decides, every backend the same; what is not taken never makes
  * a NaN; and every evaluation can say where it stood. */
-#include <check.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>

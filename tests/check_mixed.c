@@ -1,6 +1,5 @@
 /* Mixed derivatives: closed forms, zeros by structure, digits where other derivatives are huge, and gradients of
  * gradients of gradients. */
-#include <check.h>
 #include <math.h>
 #include <mpfr.h>
 #include <stdbool.h>

@@ -1,6 +1,5 @@
 /* Operations that move elements against their definitions on small tensors: transpose, reshape, broadcast_to, slice,
  * concat, stack, gather, scatter_add. */
-#include <check.h>
 #include <stdio.h>
 #include <string.h>
 

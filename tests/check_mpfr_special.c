@@ -1,6 +1,5 @@
 /* The special functions in MPFR: rounded to nearest at every precision, by plain formulas at a higher one; identities;
  * extreme precisions and arguments; aliasing.  ADTOOL_TEST_SEED and ADTOOL_TEST_MULTIPLIER as in ulps.h. */
-#include <check.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>

@@ -1,6 +1,5 @@
 /* The .nl reader on files made here: text and both binary forms give the same graph, every operator its value, and no
  * bytes whatever more than an error. */
-#include <check.h>
 #include <float.h>
 #include <math.h>
 #include <stdio.h>

@@ -1,7 +1,6 @@
 /* AMPL's own solver library reads what adtool writes, and finds there what it finds in the file that adtool read:
  * sizes, bounds, and values and derivatives at the start, but for the rounding of sums that were written in another
  * order.  Models in ../shared/data/nl; without that folder there is nothing to do. */
-#include <check.h>
 #include <dirent.h>
 #include <float.h>
 #include <math.h>

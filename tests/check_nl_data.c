@@ -6,7 +6,6 @@
  * carried to an output by the adjoints, bounds what happens to a value (Linnainmaa, BIT 16, 1976), and divided by the
  * variable what happens in the sum that is a derivative.  A derivative moves with the values, too: how far, MPFR shows
  * with the variables moved by a unit in the last place.  A file that is misread differs by more. */
-#include <check.h>
 #include <dirent.h>
 #include <float.h>
 #include <math.h>

@@ -1,6 +1,5 @@
 /* .nl files that are not what they should be, and the names beside them: a file that was cut off between segments,
  * counts that disagree with the header, .col and .row files that belong to something else. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

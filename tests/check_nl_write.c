@@ -1,6 +1,5 @@
 /* The .nl writer: a model that was read and written is the same model, any graph that can be written keeps its values,
  * and what others put in the place of an earlier file's texts is refused where it makes no sense. */
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,5 @@
 /* .npz files: what NumPy and other programs put into a zip file is read as points, damage is refused with a place, and
  * what is written is a whole zip file.  The files are made here, byte by byte (PKWARE APPNOTE 6.3.10). */
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,5 @@
 /* Exact numbers: the grammar, correct rounding to double and float, texts that read back, and constants that every
  * arithmetic rounds once for itself. */
-#include <check.h>
 #include <float.h>
 #include <math.h>
 #include <stdbool.h>

@@ -1,6 +1,5 @@
 /* The ONNX reader on models made here: operators against their definitions as loops and against identities, what
  * becomes an input and what a constant, messages, and no bytes whatever more than an error. */
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

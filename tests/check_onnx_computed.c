@@ -1,6 +1,5 @@
 /* ONNX operators that choose by what is computed: indices, orders, steps; and determinants.  Against their definitions
  * as loops; values in every backend, and every derivative by every method. */
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

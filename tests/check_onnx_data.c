@@ -7,7 +7,6 @@
  * is not enough, because sizes depend on a float input, too, all inputs are.
  *
  * ADTOOL_ONNX_DATA is another folder like data/ of the package; ADTOOL_ONNX_VERBOSE=1 lists what was found out. */
-#include <check.h>
 #include <dirent.h>
 #include <math.h>
 #include <stdio.h>
@@ -16,6 +15,7 @@
 
 #include "adtool.h"
 #include "onnx_model.h"
+#include "suite.h"
 
 static const char *const groups[] = {"node", "simple", "pytorch-converted", "pytorch-operator"};
 enum { GROUPS = 4 };

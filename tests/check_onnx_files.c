@@ -1,5 +1,4 @@
 /* ONNX models whose parts stand elsewhere: weights in files beside the model, nodes in functions of the model. */
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,5 @@
 /* ONNX models as they are found: nodes in any order, open sizes, names that graphs can't have, declared shapes, new
  * versions, and what is too much to load. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,5 @@
 /* What versions 18 to 21 of ONNX's operators brought, for which Debian's package has no models: against their
  * definitions as loops and formulas; values in every backend, and every derivative by every method. */
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,5 @@
 /* ONNX's operators against their definitions as loops and against identities, on models made here: values in every
  * backend, and every derivative by every method. */
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,5 @@
 /* ONNX operators that read images at places which are computed, against their definitions as loops; values in every
  * backend, and every derivative by every method. */
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

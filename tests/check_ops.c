@@ -1,7 +1,6 @@
 /* Every elementwise row of the table, over all doubles: value and partials by dual and tape, as scalars, in runs of
  * each instruction set and in blocks of points, against MPFR within the row's own bounds.  A new row is tested as it
  * stands. */
-#include <check.h>
 #include <float.h>
 #include <math.h>
 #include <stdbool.h>

@@ -1,7 +1,6 @@
 /* Every elementwise row in MPFR: against values and derivatives made by another program (op_vectors.txt), against
  * central differences, which use no partial, and against itself at twice the precision; forward equals reverse bit for
  * bit. */
-#include <check.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>

@@ -1,7 +1,6 @@
 /* Inputs to differentiate by in any order: Jacobians, gradients, Hessians and their products, derivatives as graphs and
  * rows of batches have the numbers that they have without one, in the order that is asked for, under the names that say
  * so. */
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

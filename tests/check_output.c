@@ -1,6 +1,5 @@
 /* Files that are written: those of batches go on where a journal says, and take up nothing else; none is written over
  * that somebody else has laid there. */
-#include <check.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>

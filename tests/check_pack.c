@@ -1,5 +1,4 @@
 /* Programs whose tensors share memory give the bits of those whose don't. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,5 @@
 /* Passes: each identity and each kind of folding, at special values; names and kept nodes; what stays although it looks
  * as if it might go; work and memory in proportion. */
-#include <check.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>

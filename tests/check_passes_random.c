@@ -1,6 +1,5 @@
 /* Passes on random graphs: tame ones of all operations, and wild ones, with NaN and infinities, of those that passes
  * know. Values and tangents keep their bits, adjoints all but their last places. */
-#include <check.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>

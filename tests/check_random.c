@@ -1,7 +1,6 @@
 /* Random graphs of up to a thousand operations: values and gradients in double against MPFR, forward against reverse,
  * and both against differences.  How far a double may be off follows from the graph: MPFR at 53 bits and a few less
  * shows what rounding alone does to it. */
-#include <check.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>

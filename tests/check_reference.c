@@ -1,6 +1,5 @@
 /* Every command's derivatives against a second opinion: random graphs at several points, evaluated by MPFR alone and
  * differentiated by central differences, with the inputs in any order. */
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

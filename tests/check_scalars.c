@@ -1,5 +1,4 @@
 /* Graphs as scalar operations: the same values and derivatives in MPFR, and nothing but scalars. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,5 @@
 /* Second derivatives three ways: forward over reverse, Taylor series along directions, and the graph of the gradient's
  * gradient; in double and in MPFR. */
-#include <check.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>

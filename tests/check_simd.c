@@ -1,6 +1,5 @@
 /* Instruction sets against each other: AVX2 and AVX-512 give the same bits, all others are within twice an operation's
  * bounds.  What the machine lacks is not compared. */
-#include <check.h>
 #include <float.h>
 #include <math.h>
 #include <stdbool.h>

@@ -1,7 +1,6 @@
 /* Structures against what numbers do: where an input is NaN, exactly the outputs that depend on it are; where a second
  * difference in MPFR is not zero, two inputs have met.  Every operation alone, random graphs, and closed forms at 10^5
  * variables in little memory. */
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

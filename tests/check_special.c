@@ -1,7 +1,6 @@
 /* The special functions in double, and those of libm that ops.def uses, against MPFR within their bounds.
  * ADTOOL_TEST_SEED and ADTOOL_TEST_MULTIPLIER vary and lengthen the random part; ADTOOL_TEST_VERBOSE prints the worst
  * error seen of each function. */
-#include <check.h>
 #include <float.h>
 #include <limits.h>
 #include <math.h>

@@ -1,6 +1,5 @@
 /* Reductions, products, operations along an axis and broadcasting against their definitions on small tensors: values by
  * naive loops over indices, derivatives by all methods against each other and finite differences. */
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

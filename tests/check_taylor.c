@@ -1,6 +1,5 @@
 /* Taylor series of single operations: closed forms to order 50 at 200 digits, and every elementwise row against forward
  * mode, against divided differences along a curve, and double against MPFR. */
-#include <check.h>
 #include <math.h>
 #include <mpfr.h>
 #include <stdbool.h>

@@ -1,6 +1,5 @@
 /* Taylor series through whole graphs: identities between functions, structured and fused operations, curves, kinks
  * and powers at 0. */
-#include <check.h>
 #include <math.h>
 #include <mpfr.h>
 #include <stdbool.h>

@@ -1,5 +1,4 @@
 /* Teams of threads: every task of a run once, on a thread of the team, with its results there when the run returns. */
-#include <check.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>

@@ -1,5 +1,4 @@
 /* Large tensors by several threads: the same bits for any number of them. */
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,5 @@
 /* What ad_check may not say: that right derivatives are wrong, that a zero which all methods lost is one, that double
  * keeps what it loses. */
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

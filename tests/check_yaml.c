@@ -1,6 +1,5 @@
 /* The YAML format: what stands where, where errors are, and that a graph that was written is read again as it was.
  */
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

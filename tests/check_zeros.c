@@ -1,6 +1,5 @@
 /* Zero times infinity on the way of a derivative: a zero that is one all around the point multiplies nothing, any other
  * gives nan, in every mode, backend, instruction set, block of points and in the graph of the derivative. */
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,11 +1,11 @@
 #include "curves.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "exec/workspace.h"
+#include "suite.h"
 
 mpfr_srcptr curves_coefficient(const ad_workspace *w, uint32_t j, ad_node n, size_t element) {
   const ad_span s = ad_workspace_coefficient(w, j, n);

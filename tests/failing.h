@@ -6,9 +6,9 @@
 #ifndef AD_TESTS_FAILING_H
 #define AD_TESTS_FAILING_H
 
-#include <check.h>
 #include <stdbool.h>
 
+#include "suite.h"
 #include "adtool.h"
 
 /* The allocator: counts while `counting`, fails the call number `fail_at`, and knows what is alive. */

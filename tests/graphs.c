@@ -1,6 +1,5 @@
 #include "graphs.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -10,6 +9,7 @@
 #include <mpfr.h>
 
 #include "exec/workspace.h"
+#include "suite.h"
 
 ad_error graphs_error;
 #define ERR (&graphs_error)

@@ -1,12 +1,12 @@
 #include "methods.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "batch/plan.h"
 #include "graphs.h"
+#include "suite.h"
 
 static const char *const mode_names[] = {"default", "forward", "reverse"};
 

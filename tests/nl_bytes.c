@@ -1,9 +1,10 @@
 #include "nl_bytes.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "suite.h"
 
 static void put_raw(ad_buffer *b, nl_form form, const void *v, size_t size) {
   unsigned char bytes[8];

@@ -1,12 +1,12 @@
 #include "onnx_model.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "graphs.h"
+#include "suite.h"
 
 static void *room(size_t size) {
   void *p = calloc(1, size);

@@ -1,12 +1,12 @@
 #include "op_points.h"
 
-#include <check.h>
 #include <float.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "suite.h"
 #include "ulps.h"
 
 enum { RANDOM_POINTS = 3000 };

@@ -1,6 +1,5 @@
 #include "optimized.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -11,6 +10,7 @@
 
 #include "graphs.h"
 #include "same_graph.h"
+#include "suite.h"
 #include "ulps.h"
 
 #define ERR (&graphs_error)

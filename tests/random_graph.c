@@ -1,8 +1,8 @@
 #include "random_graph.h"
 
 #include "ir/graph.h"
+#include "suite.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

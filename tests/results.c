@@ -1,12 +1,12 @@
 #include "results.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 
 #include <mpfr.h>
 
 #include "graphs.h"
+#include "suite.h"
 
 #define ERR (&graphs_error)
 

@@ -1,12 +1,12 @@
 #include "same_graph.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "graphs.h"
+#include "suite.h"
 
 static bool same_text(const char *a, const char *b) {
   return a == b || (a && b && !strcmp(a, b));

@@ -1,8 +1,9 @@
 #include "tensors.h"
 
-#include <check.h>
 #include <math.h>
 #include <string.h>
+
+#include "suite.h"
 
 size_t tensor_position(const ad_shape *s, const int64_t *index) {
   size_t at = 0;

@@ -1,11 +1,11 @@
 #include "yaml_text.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "graphs.h"
 #include "same_graph.h"
+#include "suite.h"
 #include "yaml/yaml.h"
 
 #define ERR (&graphs_error)
