@@ -113,7 +113,7 @@ START_TEST(counts_of_nonzeros) {
   must_fail(AD_EINPUT, "promises 4 nonzeros in the Jacobian, but the segments J have 5", with_counts(&g, " 4 3"));
   must_fail(AD_EINPUT, "promises 6 nonzeros in the Jacobian, but the segments J have 5", with_counts(&g, " 6 3"));
   for (int n = 2; n <= 4; n += 2) {
-    char counts[10], want[80];
+    char counts[20], want[80];
     snprintf(counts, sizeof counts, " 5 %d", n);
     snprintf(want, sizeof want, "promises %d nonzeros in gradients, but the segments G have 3", n);
     must(with_counts(&g, counts));
