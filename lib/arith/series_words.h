@@ -38,6 +38,7 @@
 #undef SECH_SQUARED
 #undef SECH_PARTIAL
 #undef GAUSS
+#undef CORNER
 #undef HYPOT
 #undef HYPOT_PARTIAL
 #undef OVER_SQUARED_NORM
@@ -89,6 +90,7 @@
 #define SECH_SQUARED(a) FN(series_sech_squared)(cx, a)
 #define SECH_PARTIAL(a, z) FN(series_sech_partial)(cx, a, z)
 #define GAUSS(a) FN(series_gauss)(cx, a)
+#define CORNER(a) FN(series_corner)(cx, a)
 #define HYPOT(a, b) FN(series_hypot)(cx, a, b)
 #define HYPOT_PARTIAL(a, b, z) FN(series_hypot_partial)(cx, a, b, z)
 #define OVER_SQUARED_NORM(c, a, b) FN(series_over_squared_norm)(cx, c, a, b)
