@@ -72,13 +72,18 @@ enum { SHOWN_OUTPUTS = 10 };
 
 /* What double keeps: in all, and of each output that loses something. */
 static void put_digits(ad_buffer *b, const session *s, const ad_check_report *r) {
-  size_t losing = 0;
+  size_t losing = 0, known = 0;
   for (size_t i = 0; i < r->output_count; i++) {
     const ad_check_output *x = &r->output[i];
+    known += !isnan(x->value_digits) || !isnan(x->derivative_digits);
     losing += !keeps_all(x->value_digits, x->value_error) || !keeps_all(x->derivative_digits, x->derivative_error);
   }
+  if (r->unknown_digits)
+    ad_buffer_printf(b, "  how many digits double keeps is not known of %zu number%s\n", r->unknown_digits,
+                     r->unknown_digits == 1 ? "" : "s");
   if (!losing && r->max_ulps == 0 && r->min_digits >= 17) {
-    ad_buffer_puts(b, "  double keeps every digit\n");
+    if (known || !r->unknown_digits)
+      ad_buffer_printf(b, "  double keeps every digit%s\n", r->unknown_digits ? " of the others" : "");
     return;
   }
   if (r->min_digits >= 17)
@@ -99,9 +104,10 @@ static void put_digits(ad_buffer *b, const session *s, const ad_check_report *r)
       break;
     }
     ad_buffer_printf(b, "    %s: ", ad_graph_output_name(s->graph, s->output[i]));
-    put_kept(b, "value", x->value_digits, x->value_error);
+    const bool value = !isnan(x->value_digits);
+    if (value) put_kept(b, "value", x->value_digits, x->value_error);
     if (!isnan(x->derivative_digits)) {
-      ad_buffer_puts(b, "; ");
+      if (value) ad_buffer_puts(b, "; ");
       put_kept(b, "derivatives", x->derivative_digits, x->derivative_error);
     }
     ad_buffer_puts(b, "\n");
@@ -214,7 +220,8 @@ static void put_json(ad_buffer *b, const session *s, const ad_check_report *r) {
     ad_buffer_puts(b, "}");
   }
   ad_buffer_puts(b, "]");
-  put_field(b, "digits", r->min_digits);
+  put_field(b, "digits", r->unknown_digits ? (double)NAN : r->min_digits);
+  ad_buffer_printf(b, ", \"unknown_digits\": %zu", r->unknown_digits);
   put_field(b, "ulps", r->max_ulps);
   put_field(b, "condition", r->condition);
   if (r->lost_at != AD_NO_NODE) {

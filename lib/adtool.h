@@ -694,9 +694,10 @@ AD_API ad_span ad_hessian_gradient(const ad_hessian *h, size_t i);
  * enough to check every entry, and random otherwise. */
 typedef enum ad_entry_class {
   AD_ENTRY_AGREES,
-  AD_ENTRY_KINK,      /* methods differ, and an operation stands on a kink: the derivative is the policy's choice */
-  AD_ENTRY_EDGE,      /* methods differ, and an operation stands on the edge of its domain or outside, or the output
-                       * is infinite or NaN, so that differences say nothing */
+  AD_ENTRY_KINK,      /* methods differ, or the slopes on both sides, and an operation stands on a kink: the derivative
+                       * is the policy's choice */
+  AD_ENTRY_EDGE,      /* the same where an operation stands on the edge of its domain or outside, or the output is
+                       * infinite or NaN, so that differences say nothing */
   AD_ENTRY_NAN,       /* not a number by every method */
   AD_ENTRY_UNDECIDED, /* the highest precision allowed could not tell */
   AD_ENTRY_DISAGREES
@@ -761,7 +762,8 @@ typedef struct ad_check_report {
   ad_blame *blame;                        /* owned */
   size_t kinks, edges, outside, made_nan; /* nodes' elements by ad_workspace_diagnose */
   ad_node first_nan;                      /* AD_NO_NODE: none */
-  double min_digits;                      /* of values and derivatives that are finite: the least */
+  double min_digits;                      /* of values and derivatives that are finite: the least that is known */
+  size_t unknown_digits;                  /* of how many of them the highest precision could not tell it */
   double max_ulps;                        /* of derivatives that are finite and not 0 */
   size_t output_count;
   ad_check_output *output; /* owned; of each output, in order */

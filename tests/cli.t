@@ -684,7 +684,7 @@ s.yaml: pass: all methods agree on every entry
   1 derivative: 1 agrees, at up to 192 bits
   double keeps every digit
 $ adtool check s.yaml --at x=0 --format json
-{"verdict": "undecided", "reason": "entries are not numbers, or on the edge of a domain", "graph": "s.yaml", "entries": 1, "probed": false, "precision": 384, "classes": {"agrees": 0, "kink": 0, "edge": 1, "nan": 0, "undecided": 0, "differs": 0}, "kinks": 0, "edges": 1, "outside": 0, "made_nan": 0, "blame": [], "list": [{"class": "edge", "output": "y", "output_element": 0, "input": "x", "input_element": 0, "forward": "inf", "reverse": "inf", "difference": "nan", "dual": "inf", "tape": "inf", "difference_double": "nan", "difference_bound": "inf", "ulps": "nan", "digits": "nan"}], "outputs": [{"output": "y", "value_digits": 17, "derivative_digits": "nan", "value_error": 0, "derivative_error": 0}], "digits": 17, "ulps": 0, "condition": "nan"}
+{"verdict": "undecided", "reason": "entries are not numbers, or on the edge of a domain", "graph": "s.yaml", "entries": 1, "probed": false, "precision": 384, "classes": {"agrees": 0, "kink": 0, "edge": 1, "nan": 0, "undecided": 0, "differs": 0}, "kinks": 0, "edges": 1, "outside": 0, "made_nan": 0, "blame": [], "list": [{"class": "edge", "output": "y", "output_element": 0, "input": "x", "input_element": 0, "forward": "inf", "reverse": "inf", "difference": "nan", "dual": "inf", "tape": "inf", "difference_double": "nan", "difference_bound": "inf", "ulps": "nan", "digits": "nan"}], "outputs": [{"output": "y", "value_digits": 17, "derivative_digits": "nan", "value_error": 0, "derivative_error": 0}], "digits": 17, "unknown_digits": 0, "ulps": 0, "condition": "nan"}
 $ adtool check tests/examples/cancel.yaml --min-digits 10
 tests/examples/cancel.yaml: fail: double keeps fewer digits than asked for
   2 derivatives: 2 agrees, at up to 192 bits
@@ -694,7 +694,7 @@ tests/examples/cancel.yaml: fail: double keeps fewer digits than asked for
   8.9 digits of the value are lost at node 3 (sub)
 ? 1
 $ adtool check tests/examples/tutorial.yaml --format json
-{"verdict": "pass", "reason": "all methods agree on every entry", "graph": "tests/examples/tutorial.yaml", "entries": 3, "probed": false, "precision": 192, "classes": {"agrees": 3, "kink": 0, "edge": 0, "nan": 0, "undecided": 0, "differs": 0}, "kinks": 0, "edges": 0, "outside": 0, "made_nan": 0, "blame": [], "list": [], "outputs": [{"output": "loss", "value_digits": 17, "derivative_digits": 17, "value_error": 0, "derivative_error": 0}], "digits": 17, "ulps": 0, "condition": 1.9999999999990905}
+{"verdict": "pass", "reason": "all methods agree on every entry", "graph": "tests/examples/tutorial.yaml", "entries": 3, "probed": false, "precision": 192, "classes": {"agrees": 3, "kink": 0, "edge": 0, "nan": 0, "undecided": 0, "differs": 0}, "kinks": 0, "edges": 0, "outside": 0, "made_nan": 0, "blame": [], "list": [], "outputs": [{"output": "loss", "value_digits": 17, "derivative_digits": 17, "value_error": 0, "derivative_error": 0}], "digits": 17, "unknown_digits": 0, "ulps": 0, "condition": 1.9999999999990905}
 $ adtool diff tests/examples/tutorial.yaml -o d.adg && adtool eval d.adg --format json && adtool check d.adg
 {"outputs": {"loss": 1, "grad.w": -4, "grad.x": -2, "grad.y": 2}}
 d.adg: pass: all methods agree on every entry

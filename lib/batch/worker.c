@@ -1,5 +1,6 @@
 /* One thread's part of a batch: blocks of rows through a workspace, or rows one by one through a Jacobian,
  * Hessians or ad_check. */
+#include <math.h>
 #include <string.h>
 
 #include "batch/plan.h"
@@ -224,7 +225,7 @@ static ad_status check_row(ad_batch_worker *w, const double *in, double *out, ad
   if (!s) s = ad_check(&r, p->graph, w->point, p->o.check, e);
   if (s) return s;
   out[AD_CHECK_VERDICT] = r.verdict;
-  out[AD_CHECK_DIGITS] = r.min_digits;
+  out[AD_CHECK_DIGITS] = r.unknown_digits ? (double)NAN : r.min_digits;
   out[AD_CHECK_ULPS] = r.max_ulps;
   out[AD_CHECK_ENTRIES] = (double)r.entries;
   out[AD_CHECK_AGREES] = (double)r.by_class[AD_ENTRY_AGREES];

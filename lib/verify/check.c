@@ -107,6 +107,10 @@ static void locate_entry(const ad_comparison *c, size_t k, ad_check_entry *entry
   if (is_unit(w)) ad_compare_locate(c, false, w->index[0], &entry->output, &entry->output_element);
 }
 
+static bool is_two_sided(const ad_comparison *c, size_t k) {
+  return c->cls[k] == AD_ENTRY_AGREES && c->two_sided[k];
+}
+
 /* Tells kinks and edges apart from disagreement.  Without a finite difference the output itself is infinite or NaN near
  * the point, by whatever node, also one that the input does not reach. */
 static ad_status classify(ad_comparison *c, const uint8_t *flags, ad_error *e) {
@@ -114,7 +118,7 @@ static ad_status classify(ad_comparison *c, const uint8_t *flags, ad_error *e) {
   unsigned all = 0;
   ad_status s = AD_OK;
   for (size_t k = 0; !s && k < c->entries; k++) {
-    if (c->cls[k] != AD_ENTRY_DISAGREES && c->cls[k] != AD_ENTRY_UNDECIDED) continue;
+    if (c->cls[k] != AD_ENTRY_DISAGREES && c->cls[k] != AD_ENTRY_UNDECIDED && !is_two_sided(c, k)) continue;
     locate_entry(c, k, &at);
     if (at.input != last.input || at.output != last.output)
       s = flags_between(&all, c, flags, at.input, at.output == SIZE_MAX ? AD_NO_NODE : c->output[at.output], e);
@@ -303,7 +307,7 @@ static void decide(ad_check_report *r, const ad_check_options *o, bool contradic
     i = 6;
   else if (r->by_class[AD_ENTRY_DISAGREES])
     i = sweeps_differ ? 9 : 10;
-  else if (r->by_class[AD_ENTRY_UNDECIDED])
+  else if (r->by_class[AD_ENTRY_UNDECIDED] || (o->min_digits > 0 && r->unknown_digits))
     i = 8;
   else if (r->by_class[AD_ENTRY_EDGE] || r->by_class[AD_ENTRY_NAN])
     i = 7;

@@ -86,6 +86,7 @@ void ad_compare_clear(ad_comparison *c) {
   ad_free(c->bend);
   ad_free(c->gaps);
   ad_free(c->zero);
+  ad_free(c->two_sided);
   ad_free(c->dual);
   *c = (ad_comparison){0};
 }
@@ -335,6 +336,17 @@ static ad_entry_class judge(const ad_comparison *c, size_t k, const ad_gaps *now
   return AD_ENTRY_AGREES;
 }
 
+/* On kinks a central difference agrees by symmetry with slopes that have their mean by policy, as of abs(x) at 0.
+ * Where there is a derivative the slopes on the two sides approach each other as the step shrinks. */
+static ad_entry_class look_at_sides(ad_comparison *c, size_t k, const ad_gaps *now, const ad_gaps *before, bool last) {
+  c->two_sided[k] = false;
+  const bool small = mpfr_regular_p(c->reverse + k) && now->bend <= (double)mpfr_get_exp(c->reverse + k) - AGREE_BITS;
+  if (!c->on_kink || now->bend == -INFINITY || small) return AD_ENTRY_AGREES;
+  if (!before && !last) return AD_ENTRY_UNDECIDED;
+  c->two_sided[k] = !before || now->bend > before->bend - 2;
+  return AD_ENTRY_AGREES;
+}
+
 ad_status ad_compare_prepare(ad_comparison *c, const ad_graph *g, const ad_point *p, const ad_check_options *o,
                              ad_error *e) {
   *c = (ad_comparison){.graph = g, .point = p, .top = o->max_precision ? o->max_precision : MAX_PRECISION};
@@ -355,9 +367,10 @@ ad_status ad_compare_prepare(ad_comparison *c, const ad_graph *g, const ad_point
   if (s) return s;
   c->cls = ad_malloc(c->entries, 1);
   c->zero = ad_calloc(c->entries, 1);
+  c->two_sided = ad_calloc(c->entries, 1);
   c->bend = ad_calloc(c->entries, sizeof *c->bend);
   c->gaps = ad_calloc(c->entries, sizeof *c->gaps);
-  return c->cls && c->zero && c->bend && c->gaps ? AD_OK : ad_fail_memory(e);
+  return c->cls && c->zero && c->two_sided && c->bend && c->gaps ? AD_OK : ad_fail_memory(e);
 }
 
 static bool common_zero(const ad_comparison *c, size_t k) {
@@ -394,8 +407,11 @@ ad_status ad_compare_settle(ad_comparison *c, ad_error *e) {
       now.relative[0] = gap(c->reverse + k, c->forward + k, &now.absolute[0]);
       now.relative[1] = gap(c->reverse + k, c->difference + k, &now.absolute[1]);
       now.blind = mpfr_zero_p(c->difference + k) && !mpfr_zero_p(c->reverse + k);
-      now.bent = c->bend[k] >= now.absolute[1] - 4;
-      c->cls[k] = (uint8_t)judge(c, k, &now, step ? &c->gaps[k] : NULL, step, last);
+      now.bend = c->bend[k];
+      now.bent = now.bend >= now.absolute[1] - 4;
+      const ad_gaps *before = step ? &c->gaps[k] : NULL;
+      c->cls[k] = (uint8_t)judge(c, k, &now, before, step, last);
+      if (c->cls[k] == AD_ENTRY_AGREES) c->cls[k] = (uint8_t)look_at_sides(c, k, &now, before, last);
       c->gaps[k] = now;
     }
     s = doubt_zeros(c, e);

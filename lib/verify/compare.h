@@ -20,6 +20,7 @@ typedef struct ad_gaps {
   bool blind; /* the outputs on both sides are equal: the derivative is wrong, or drowns in their rounding */
   bool bent; /* the two sides' slopes differ by as much: the derivative is wrong, or a kink or jump lies within the step
               */
+  double bend; /* as in ad_comparison */
 } ad_gaps;
 
 typedef struct ad_comparison {
@@ -42,6 +43,7 @@ typedef struct ad_comparison {
   ad_gaps *gaps;         /* of each entry at the last precision */
   uint8_t *zero;         /* of each entry: its zero is believed */
   uint8_t *cls;          /* ad_entry_class; KINK and EDGE are told apart later */
+  uint8_t *two_sided;    /* of each entry that agrees: the slopes on its sides stay apart, so that it is on a kink */
   double *dual, *tape;
 } ad_comparison;
 

@@ -157,6 +157,23 @@ static ad_status ask_balls(tally *t, uint32_t precision, bool *refused, ad_error
   return s;
 }
 
+/* Where there are balls, what they leave open is unknown: MPFR at the highest precision may have lost it, as double
+ * has. */
+static void give_up(tally *t) {
+  const ad_comparison *c = t->c;
+  for (size_t i = 0; i < c->rows; i++) {
+    if (t->state[i] != OPEN) continue;
+    t->report->unknown_digits++;
+    t->state[i] = KNOWN;
+  }
+  for (size_t k = 0; k < c->entries; k++) {
+    if (t->state[c->rows + k] != OPEN && c->cls[k] != AD_ENTRY_UNDECIDED) continue;
+    t->report->unknown_digits++;
+    t->ulps[k] = t->digits[k] = NAN;
+    t->state[c->rows + k] = KNOWN;
+  }
+}
+
 /* The rest is what MPFR gave. */
 static ad_status ask_mpfr(tally *t, ad_error *e) {
   const ad_comparison *c = t->c;
@@ -202,6 +219,7 @@ ad_status ad_digits_kept(ad_check_report *r, const ad_comparison *c, double *ulp
     s = ask_balls(&t, p, &refused, e);
     if (p > c->top / 2) break;
   }
+  if (!s && !refused) give_up(&t);
   if (!s) s = ask_mpfr(&t, e);
   for (size_t i = 0; !s && i < c->output_count; i++)
     if (!isnan(r->output[i].value_digits)) r->min_digits = fmin(r->min_digits, r->output[i].value_digits);
