@@ -76,7 +76,9 @@ static bool mp_is_ordinary(CX *cx, unsigned op, const struct mp_run *r, size_t i
 #define SKIPS(d) (IS_ZERO(d) && mp_is_ordinary(cx, op, r, i))
 #include "exec/element.inc"
 
+/* A power of a negative number has no partial by its exponent, and no flag that says so: it may be constant. */
 static bool mp_is_ordinary(CX *cx, unsigned op, const struct mp_run *r, size_t i) {
+  if (op == AD_OP_POW && !GT(LD(r->x, i * r->sx), ZERO)) return false;
   return IS_FINITE(LD(r->z, i)) && (!r->x || IS_FINITE(LD(r->x, i * r->sx))) &&
          (!r->y || IS_FINITE(LD(r->y, i * r->sy))) && (!r->w || IS_FINITE(LD(r->w, i * r->sw))) &&
          !(mp_element_where(cx, op, r, i) & (AD_AT_EDGE | AD_OUTSIDE));
