@@ -42,7 +42,7 @@ void ad_free(void *p) {
 }
 
 bool ad_reserve(void *items_ptr, size_t *capacity, size_t need, size_t size) {
-  if (need <= *capacity) return true;
+  if (*capacity && need <= *capacity) return true;
   size_t grown = *capacity + *capacity / 2 + 8;
   if (grown < need) grown = need;
   void *old;

@@ -14,7 +14,8 @@ void *ad_malloc(size_t count, size_t size);
 void *ad_realloc(void *p, size_t count, size_t size);
 
 /* Makes room for `need` items of `size` bytes in the growable array (*items, *capacity), at least half as much again
- * as it had.  Returns false, and changes nothing, when memory runs out. */
+ * as it had, and some for an array of none, so that it is not NULL.  Returns false, and changes nothing, when memory
+ * runs out. */
 bool ad_reserve(void *items_ptr, size_t *capacity, size_t need, size_t size);
 /* Gives back what a growable array has beyond `count` items; false, and nothing is changed, when that needs memory. */
 bool ad_shrink(void *items_ptr, size_t count, size_t size);

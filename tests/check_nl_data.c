@@ -16,6 +16,7 @@
 
 #include "adtool.h"
 #include "suite.h"
+#include "ulps.h"
 
 static ad_error err;
 static char folder[900];
@@ -45,6 +46,13 @@ static void find_models(void) {
   }
   if (d) closedir(d);
   if (name_count) qsort(names, (size_t)name_count, sizeof *names, by_name);
+  const size_t all = (size_t)name_count;
+  name_count = 0;
+  for (size_t i = 0; i < all; i++)
+    if (ulps_tries(i))
+      names[name_count++] = names[i];
+    else
+      free(names[i]);
 }
 
 /* ---- References */

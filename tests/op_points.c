@@ -149,7 +149,8 @@ op_points op_points_everywhere(const ad_op_info *info) {
     for (size_t i = 0; i < ALL_EDGES; i++) push(&p, edge(i), 0, 0);
   if (p.nargs == 2) {
     for (size_t i = 0; i < ALL_EDGES; i++)
-      for (size_t j = 0; j < ALL_EDGES; j++) push(&p, edge(i), edge(j), 0);
+      for (size_t j = 0; j < ALL_EDGES; j++)
+        if (ulps_tries(i * ALL_EDGES + j)) push(&p, edge(i), edge(j), 0);
     for (size_t j = 0; j < ALL_EDGES; j++) /* all orders of an argument "n"; harmless for the others */
       for (size_t i = 0; i < sizeof orders / sizeof orders[0]; i++) push(&p, orders[i], edge(j), 0);
   }
@@ -186,7 +187,8 @@ op_points op_points_special(const ad_op_info *info) {
   v[COUNT - 1] = NAN;
   op_points p = {.nargs = (size_t)info->max_args};
   const size_t y = p.nargs > 1 ? COUNT : 1, w = p.nargs > 2 ? COUNT : 1;
-  for (size_t i = 0; i < COUNT * y * w; i++) push(&p, v[i / w / y], v[i / w % y], v[i % w]);
+  for (size_t i = 0; i < COUNT * y * w; i++)
+    if (y == 1 || ulps_tries(i)) push(&p, v[i / w / y], v[i / w % y], v[i % w]);
   return p;
 }
 

@@ -3,6 +3,8 @@
 #define AD_TESTS_ULPS_H
 
 #include <mpfr.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* |got - want| in ulps of `want` rounded to double.  The ulp of zeros and subnormals is 2^-1074.  An infinite `got`
@@ -25,5 +27,8 @@ double ulps_random_log(ulps_random *r, double lo, double hi);
  * random points a suite tries, from ADTOOL_TEST_MULTIPLIER, else 1. */
 uint64_t ulps_seed(void);
 double ulps_multiplier(void);
+/* Of all cases that a suite goes through, whether number i is tried: every one, or where the multiplier is below 1 that
+ * part of them. */
+bool ulps_tries(size_t i);
 
 #endif
