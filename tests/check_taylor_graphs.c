@@ -311,7 +311,7 @@ static const local locals[] = {
     {"x^3", "x: -2, y: 0", "", {-8, 12, 18, -23, -18, 12, 8}},
     {"pow(x, 0*y + 3)", "x: 0, y: 0", "", {0, 0, 0, 1, 6, 12, 8}},
     {"x^2.5", "x: 0, y: 0", "", {0, 0, 0, INFINITY, -INFINITY, INFINITY, -INFINITY}},
-    {"(x^2)^1.5", "x: 0, y: 0", "", {0, 0, 0, NAN, NAN, NAN, NAN}}, /* the cube of |t| */
+    {"(x^2)^1.5", "x: 0, y: 0", "", {0, 0, 0, NAN, NAN, NAN, NAN}},       /* the cube of |t| */
     {"x^(2 + y)", "x: 0, y: 0", "", {0, 0, 1, -INFINITY, NAN, NAN, NAN}}, /* t^2 + 3 t^3 log(t) + ... */
     {"x^(2 + y*y)", "x: 0, y: 0", "", {0, 0, 1, 4, NAN, NAN, NAN}},
     {"(x*x)^(1.25 + y)", "x: 0, y: 0", "", {0, 0, 0, NAN, NAN, NAN, NAN}},
