@@ -135,6 +135,7 @@ static ad_status run_plan(ad_buffer *b, ad_batch_plan *p, unsigned digits, uint6
     } else {
       ad_buffer_puts(b, "\"outputs\": ");
       put_row_outputs(b, p, row, digits);
+      if (ad_batch_undetermined(w)) ad_buffer_puts(b, ", \"undetermined\": true");
     }
   }
   ad_batch_worker_free(w);

@@ -212,7 +212,7 @@ static int exit_status(const job *j) {
 }
 
 /* Rows of this process and of others. */
-static ad_status run_rows(job *j, ad_error *e) {
+static ad_status run_rows(job *j, bool *undetermined, ad_error *e) {
   ad_batch_run r = {.plan = j->plan,
                     .points = &j->points,
                     .sink = {j, render, write_chunk, keep_chunk},
@@ -220,7 +220,8 @@ static ad_status run_rows(job *j, ad_error *e) {
                     .end = j->place.end,
                     .chunk = ad_batch_chunk(j->plan),
                     .team = j->team,
-                    .there = j->place.out ? ad_output_chunks(j->place.out) : 0};
+                    .there = j->place.out ? ad_output_chunks(j->place.out) : 0,
+                    .undetermined = undetermined};
   ranks_share(j->ranks, ad_team_threads(j->team), &r);
   const ad_status s = ad_batch_do(&r, e);
   ranks_done(j->ranks);
@@ -232,8 +233,12 @@ static int run(job *j) {
   const uint64_t total = j->place.total;
   j->done = j->place.first;
   progress_start(&j->shown, j->o, "rows", j->done, total == AD_ROWS_UNKNOWN ? total : j->place.end);
-  const ad_status s = run_rows(j, &e);
+  bool undetermined = false;
+  const ad_status s = run_rows(j, &undetermined, &e);
   progress_end(&j->shown);
+  if (undetermined)
+    note_always("%s: zero times infinity on the way of derivatives of some rows, which can be any number: nan",
+                j->s.path);
   if (j->ranks->rank) return 0; /* rank 0 tells what has come of it */
   if (s) {
     ad_output_leave(j->place.out, s == AD_EIO || s == AD_ENOMEM || s == AD_ELIMIT);

@@ -284,7 +284,7 @@ const command command_check = {
     "classified as such.\n"
     "How many digits does double keep?  Of the value and of the derivative of each output, every number judged by its "
     "own\n"
-    "size, with the node where most are lost.\n"
+    "size, with the node where most are lost.  --output takes whole outputs.\n"
     "The verdict is pass, fail (exit 1) or undecided.",
     1,
     SIZE_MAX,

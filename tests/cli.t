@@ -1361,6 +1361,20 @@ d2 f/d x d x = [[nan]]
 d2 f/d x d y = [[nan]]
 d2 f/d y d x = [[nan]]
 d2 f/d y d y = [[nan]]
+$ printf 'adtool: 1\ninputs: {x: 0, y: 2}\noutputs: {f: y*sqrt(x^2)}\n' >lostrow.yaml; printf 'x,y\n1,2\n0,3\n' >lostrow.csv; for t in grad jac hess; do adtool batch lostrow.yaml --points lostrow.csv --do $t -q; done; adtool batch lostrow.yaml --do grad --no-time
+f,df/dx,df/dy
+2,2,1
+0,nan,0
+note: lostrow.yaml: zero times infinity on the way of derivatives of some rows, which can be any number: nan
+f,df/dx,df/dy
+2,2,1
+0,nan,0
+note: lostrow.yaml: zero times infinity on the way of derivatives of some rows, which can be any number: nan
+f,df/dx,df/dy,d2f/dxdx,d2f/dxdy,d2f/dydx,d2f/dydy
+2,2,1,0,1,1,0
+0,nan,0,nan,nan,nan,0
+note: lostrow.yaml: zero times infinity on the way of derivatives of some rows, which can be any number: nan
+{"graph": "lostrow.yaml", "status": "ok", "outputs": {"f": {"value": 0, "gradient": {"x": "nan", "y": 0}}}, "undetermined": true}
 $ printf 'adtool: 1\ninputs: {x: -1, y: 2}\noutputs: {f: log(x)+y}\n' >nanrow.yaml; printf 'x,y\n-1,2\n2,3\n' >nanrow.csv; adtool batch nanrow.yaml --points nanrow.csv --do hess; adtool batch nanrow.yaml --points nanrow.csv --do grad
 f,df/dx,df/dy,d2f/dxdx,d2f/dxdy,d2f/dydx,d2f/dydy
 nan,nan,nan,nan,nan,0,0

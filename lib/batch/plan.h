@@ -73,5 +73,7 @@ void ad_batch_worker_free(ad_batch_worker *w);
 /* count rows of p->inputs numbers to rows of p->width.  A row's result depends on that row alone, bit for bit.  Numbers
  * of inputs marked f32 are rounded in place. */
 ad_status ad_batch_work(ad_batch_worker *w, double *in, size_t count, double *out, ad_error *e);
+/* Whether in a row so far a derivative was zero times infinity (ad_workspace_undetermined). */
+bool ad_batch_undetermined(const ad_batch_worker *w);
 
 #endif

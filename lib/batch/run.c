@@ -277,6 +277,8 @@ ad_status ad_batch_do(const ad_batch_run *r, ad_error *e) {
   else if (!s)
     ad_team_run(r->team, work, &l, threads);
   if (l.status && e) *e = l.error;
+  for (unsigned i = 0; l.worker && r->undetermined && i < threads; i++)
+    *r->undetermined = *r->undetermined || ad_batch_undetermined(l.worker[i]);
   tear_down(&l, threads);
   pthread_cond_destroy(&l.moved);
   pthread_mutex_destroy(&l.lock);

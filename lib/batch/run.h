@@ -58,6 +58,7 @@ typedef struct ad_batch_run {
   bool rows_only;                /* nothing is computed: pieces have their rows' number and checksum, no bytes */
   const ad_batch_peers *peers;   /* NULL: none; they get chunks when it is known what is kept */
   const ad_batch_dealer *dealer; /* NULL: none; else nothing is written here */
+  bool *undetermined;            /* NULL, or what ad_batch_undetermined says of any row that was computed here */
 } ad_batch_run;
 
 /* Rows of a chunk: a power of two, the same on every machine, for some milliseconds of work and for numbers that are

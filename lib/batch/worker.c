@@ -15,6 +15,7 @@ struct ad_batch_worker {
   ad_jacobian *jacobian;
   ad_hessian **hessian; /* of each output */
   ad_point *point;      /* of a check */
+  bool undetermined;    /* in a row */
 };
 
 static size_t size_of(const ad_batch_plan *p, ad_node input) {
@@ -26,6 +27,14 @@ static ad_status open_check(ad_batch_worker *w, ad_error *e) {
   for (ad_node n = 0; !s && w->p->point && n < ad_graph_input_count(w->p->graph); n++)
     if (w->p->point->value[n]) s = ad_point_set(w->point, n, w->p->point->value[n], e);
   return s;
+}
+
+static void take_undetermined(ad_batch_worker *w, const ad_workspace *from) {
+  w->undetermined = w->undetermined || ad_workspace_undetermined(from, NULL, NULL);
+}
+
+bool ad_batch_undetermined(const ad_batch_worker *w) {
+  return w && w->undetermined;
 }
 
 static void set_constants(const ad_batch_plan *p, ad_workspace *w) {
@@ -166,6 +175,7 @@ static ad_status work_block(ad_batch_worker *w, const double *in, size_t count, 
     if (!s) put_gradient(w, out, count);
     out += ad_batch_wrt(p);
   }
+  take_undetermined(w, w->w);
   return s;
 }
 
@@ -181,6 +191,7 @@ static ad_status jacobian_row(ad_batch_worker *w, const double *in, double *out,
   ad_status s = set_row(p, at, in, e);
   if (!s) s = ad_jacobian_run(w->jacobian, e);
   if (s) return s;
+  take_undetermined(w, at);
   for (size_t i = 0; i < p->o.output_count; i++) {
     const ad_span v = ad_workspace_value(at, ad_graph_output_node(p->graph, p->o.output[i]));
     out = put_numbers(out, &v, p->o.element[i] == SIZE_MAX ? 0 : p->o.element[i], ad_batch_values(p, i));
@@ -204,6 +215,7 @@ static ad_status hessian_row(ad_batch_worker *w, const double *in, double *out, 
     if (!s) s = ad_workspace_primal(ad_hessian_workspace(h), e);
     if (!s) s = ad_hessian_run(h, e);
     if (s) break;
+    take_undetermined(w, ad_hessian_workspace(h));
     ad_span v = ad_hessian_output(h);
     out = put_numbers(out, &v, p->o.element[i] == SIZE_MAX ? 0 : p->o.element[i], ad_batch_values(p, i));
     for (size_t k = 0; k < ad_hessian_wrt_count(h); k++) {
