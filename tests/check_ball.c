@@ -160,6 +160,15 @@ START_TEST(points_everywhere) {
 }
 END_TEST
 
+START_TEST(special_points) {
+  const ad_op_info *info = ad_op_get((ad_op)_i);
+  if (info->cls != AD_CLASS_ELEMENT || info->max_args > 2) return;
+  op_points p = op_points_special(info);
+  check_points(subject_of(_i), &p);
+  op_points_free(&p);
+}
+END_TEST
+
 /* ---- Boxes */
 
 typedef struct box {
@@ -406,6 +415,7 @@ int main(void) {
   TCase *c = tcase_create("balls");
   tcase_set_timeout(c, 300);
   tcase_add_loop_test(c, points_everywhere, 0, (int)ad_op_count());
+  tcase_add_loop_test(c, special_points, 0, (int)ad_op_count());
   tcase_add_loop_test(c, boxes, 0, (int)ad_op_count());
   tcase_add_loop_test(c, graphs, 0, (int)(20 * ulps_multiplier()));
   tcase_add_test(c, undecided_conditions);

@@ -373,12 +373,13 @@ static inline V bl_w_rem(CX *cx, V a, V b) {
   return arb_is_zero(q) ? a : bl_w_sub(cx, a, bl_w_mul(cx, q, b));
 }
 
-/* The angle jumps on the negative x axis, where the sign of a zero y, which balls don't have, decides. */
+/* The angle jumps on the negative x axis and at 0, where the signs of zeros, which balls don't have, decide. */
 static inline V bl_w_atan2(CX *cx, V y, V x) {
-  if (arb_contains_zero(y) && !arb_is_positive(x)) bl_jump(cx);
+  const bool jumps = arb_contains_zero(y) && !arb_is_positive(x);
+  if (jumps) bl_jump(cx);
   if (!arb_is_finite(x) || !arb_is_finite(y)) return NAN_VALUE;
   arb_ptr r = bl_next(cx);
-  if (arb_is_zero(y) && arb_is_negative(x)) {
+  if (jumps) {
     arb_const_pi(r, cx->precision);
     return bl_hull(cx, bl_w_neg(cx, r), r);
   }
