@@ -146,7 +146,7 @@ START_TEST(random_graphs) {
     compare_all_ways(r.g, what, i % 8 == 0, true);
     random_graph_free(&r);
   }
-  ck_assert_uint_ge(packings, 1);
+  if (ulps_multiplier() >= 1) ck_assert_uint_ge(packings, 1);
   free(used);
 }
 END_TEST
