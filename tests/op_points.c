@@ -155,7 +155,8 @@ op_points op_points_everywhere(const ad_op_info *info) {
       for (size_t i = 0; i < sizeof orders / sizeof orders[0]; i++) push(&p, orders[i], edge(j), 0);
   }
   if (p.nargs == 3)
-    for (size_t i = 0; i < FEW * FEW * FEW; i++) push(&p, few[i % FEW], few[i / FEW % FEW], few[i / FEW / FEW]);
+    for (size_t i = 0; i < FEW * FEW * FEW; i++)
+      if (ulps_tries(i)) push(&p, few[i % FEW], few[i / FEW % FEW], few[i / FEW / FEW]);
   for (double i = 0; i < RANDOM_POINTS * ulps_multiplier(); i++) {
     double x = anywhere(&r), y = anywhere(&r), w = anywhere(&r);
     push_fitted(&p, info, x, y, w, &r);

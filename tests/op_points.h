@@ -12,12 +12,13 @@ typedef struct op_points {
 } op_points;
 
 /* Every combination of edge values (zeros, ones, powers of two and ten, the ends of double's range, subnormals,
- * infinities, nan, neighbours of poles and of zeros) and, scaled by ADTOOL_TEST_MULTIPLIER, random arguments of many
- * magnitudes; an argument that the row calls "n" is a small integer. */
+ * infinities, nan, neighbours of poles and of zeros), as ulps_tries has them, and, scaled by ADTOOL_TEST_MULTIPLIER,
+ * random arguments of many magnitudes; an argument that the row calls "n" is a small integer. */
 op_points op_points_everywhere(const ad_op_info *info);
 /* Random arguments of moderate magnitude, none of them 0. */
 op_points op_points_ordinary(const ad_op_info *info, size_t count);
-/* Every combination of zeros, infinities, nan, and a few numbers that are tiny, ordinary and huge, both signs. */
+/* Every combination, as ulps_tries has them, of zeros, infinities, nan, and a few numbers that are tiny, ordinary and
+ * huge, both signs. */
 op_points op_points_special(const ad_op_info *info);
 void op_points_free(op_points *p);
 
