@@ -313,7 +313,7 @@ static const local locals[] = {
     {"x^2.5", "x: 0, y: 0", "", {0, 0, 0, INFINITY, -INFINITY, INFINITY, -INFINITY}},
     {"(x^2)^1.5", "x: 0, y: 0", "", {0, 0, 0, NAN, NAN, NAN, NAN}},       /* the cube of |t| */
     {"x^(2 + y)", "x: 0, y: 0", "", {0, 0, 1, -INFINITY, NAN, NAN, NAN}}, /* t^2 + 3 t^3 log(t) + ... */
-    {"x^(2 + y*y)", "x: 0, y: 0", "", {0, 0, 1, 4, NAN, NAN, NAN}},
+    {"x^(2 + y*y)", "x: 0, y: 0", "", {0, 0, 1, 4, -INFINITY, NAN, NAN}},
     {"(x*x)^(1.25 + y)", "x: 0, y: 0", "", {0, 0, 0, NAN, NAN, NAN, NAN}},
     {"x^(0.5 + y)", "x: 0, y: 0", "", {0, INFINITY, NAN, NAN, NAN, NAN, NAN}},
     {"x*x*y", "x: 0, y: 0", "", {0, 0, 0, 3, 12, 12}},
@@ -354,7 +354,8 @@ START_TEST(powers_at_0_and_kinks) {
     must(ad_workspace_taylor(r.w, &graphs_error));
     for (uint32_t j = 0; j <= 6; j++) {
       const double got = coefficient(r.w, j, f, 0), want = l->want[j];
-      ck_assert_msg(got == want || fabs(got - want) <= 0x1p-50 * fabs(want) || (!isfinite(want) && !isfinite(got)),
+      ck_assert_msg(got == want || fabs(got - want) <= 0x1p-50 * fabs(want) || (isinf(want) && !isfinite(got)) ||
+                        (isnan(want) && isnan(got)),
                     "%s (%s; %s): coefficient %u is %g, not %g", l->f, l->inputs, l->kinks, j, got, want);
     }
     graphs_end(&r);

@@ -338,12 +338,12 @@ static ad_entry_class judge(const ad_comparison *c, size_t k, const ad_gaps *now
 
 /* On kinks a central difference agrees by symmetry with slopes that have their mean by policy, as of abs(x) at 0.
  * Where there is a derivative the slopes on the two sides approach each other as the step shrinks. */
-static ad_entry_class look_at_sides(ad_comparison *c, size_t k, const ad_gaps *now, const ad_gaps *before, bool last) {
+static ad_entry_class look_at_sides(ad_comparison *c, size_t k, const ad_gaps *now, const ad_gaps *before) {
   c->two_sided[k] = false;
   const bool small = mpfr_regular_p(c->reverse + k) && now->bend <= (double)mpfr_get_exp(c->reverse + k) - AGREE_BITS;
   if (!c->on_kink || now->bend == -INFINITY || small) return AD_ENTRY_AGREES;
-  if (!before && !last) return AD_ENTRY_UNDECIDED;
-  c->two_sided[k] = !before || now->bend > before->bend - 2;
+  if (!before) return AD_ENTRY_UNDECIDED;
+  c->two_sided[k] = now->bend > before->bend - 2;
   return AD_ENTRY_AGREES;
 }
 
@@ -411,7 +411,7 @@ ad_status ad_compare_settle(ad_comparison *c, ad_error *e) {
       now.bent = now.bend >= now.absolute[1] - 4;
       const ad_gaps *before = step ? &c->gaps[k] : NULL;
       c->cls[k] = (uint8_t)judge(c, k, &now, before, step, last);
-      if (c->cls[k] == AD_ENTRY_AGREES) c->cls[k] = (uint8_t)look_at_sides(c, k, &now, before, last);
+      if (c->cls[k] == AD_ENTRY_AGREES) c->cls[k] = (uint8_t)look_at_sides(c, k, &now, before);
       c->gaps[k] = now;
     }
     s = doubt_zeros(c, e);
