@@ -138,7 +138,7 @@ START_TEST(random_graphs) {
   ck_assert_ptr_nonnull(used);
   packings = 0;
   const int graphs = (int)(60 * ulps_multiplier()) + 1;
-  for (int i = 0; i < graphs; i++) {
+  for (int i = 0; i < graphs || (!packings && i < 60); i++) {
     const uint64_t seed = ulps_seed() + (uint64_t)i;
     random_graph r = random_graph_new(seed, 60, i % 4 != 3, used);
     char what[64];
@@ -146,7 +146,7 @@ START_TEST(random_graphs) {
     compare_all_ways(r.g, what, i % 8 == 0, true);
     random_graph_free(&r);
   }
-  if (ulps_multiplier() >= 1) ck_assert_uint_ge(packings, 1);
+  ck_assert_uint_ge(packings, 1);
   free(used);
 }
 END_TEST
